@@ -1,0 +1,364 @@
+# Kakehashi: the whole build, one file, read from top to bottom.
+#
+#   make                 install what is missing, build build/kakehashi{,-ctl}
+#   make check           everything, ends with "N passed, N failed"
+#   make lab, lab-down   a small network on this machine, up and down again
+#   make install         DESTDIR= and prefix= as usual
+#   make asan            the same programs with ASan and UBSan, in build/asan/;
+#                        asan-check runs every test with them
+#   make fuzz            libFuzzer programs, in build/fuzz/ (needs clang)
+#   make lint            style, dependency rule, clang-tidy, cppcheck
+#   make unit | flows-check | system-check | fuzz-check     one tier of check
+#   make clean           remove what we built; distclean: all of build/
+#
+# V=1 shows the commands.  Everything that is built is under build/.
+
+VERSION := 0.1.0
+
+# ---- What there is ---------------------------------------------------------
+
+# The functional core: no I/O, no clock, no log.
+FLOWS_SRC      := $(wildcard flows/*.c)
+
+# The tool, and the daemon (without main.c, so that tests can link the rest).
+CTL_SRC        := $(wildcard controller/kctl*.c)
+CONTROLLER_SRC := $(filter-out $(CTL_SRC) controller/main.c,\
+                               $(wildcard controller/*.c))
+
+# Tests are found, not listed: tests/run refuses a tier without any.
+UNIT_SRC   := $(wildcard tests/unit/test_*.c)
+UNIT_LIB   := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
+FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
+HELPER_SRC := $(wildcard tests/flows/*.c tests/system/*.c)
+
+# ---- Debian packages -------------------------------------------------------
+
+BUILD_DEPS := gcc make patch pkg-config python3 openvswitch-source \
+              libssl-dev libuv1-dev
+TEST_DEPS  := openvswitch-common openvswitch-switch libcmocka-dev \
+              python3-pytest iproute2 iputils-ping iputils-arping ethtool \
+              iperf3 tcpdump procps util-linux
+LINT_DEPS  := clang-tidy cppcheck binutils
+FUZZ_DEPS  := clang libclang-rt-dev
+
+# $(call install-deps,PACKAGES): say what is missing, then install it.
+install-deps = \
+    missing=; for p in $(1); do \
+        dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null \
+            | grep -qx installed || missing="$$missing $$p"; \
+    done; \
+    if [ -n "$$missing" ]; then \
+        echo "Installing missing Debian packages:$$missing"; \
+        sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+        get="env DEBIAN_FRONTEND=noninteractive apt-get -q -y"; \
+        install="$$get install --no-install-recommends $$missing"; \
+        ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 \
+            || $$sudo $$get update; \
+        $$sudo $$install || { $$sudo $$get update && $$sudo $$install; } \
+            || { echo "Please install by hand:$$missing" >&2; exit 1; }; \
+    fi
+
+DPKG_STATUS := $(wildcard /var/lib/dpkg/status)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# build/deps.mk holds OVS_VERSION.  It is an included makefile, hence up to
+# date before anything else is looked at: make installs what is missing,
+# writes it, and starts over.  When no package has changed since, nothing
+# happens.  Goals that only remove, and "make -n", do without.
+NO_DEPS_GOALS := clean distclean lab-down
+ifneq ($(filter-out $(NO_DEPS_GOALS),$(or $(MAKECMDGOALS),all)),)
+ifeq ($(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),)
+include build/deps.mk
+else
+OVS_VERSION := $(shell dpkg-query -W -f='$${Version}' openvswitch-source)
+endif
+endif
+
+build/deps.mk: $(DPKG_STATUS)
+	@mkdir -p build
+	@$(call install-deps,$(BUILD_DEPS))
+	@dpkg-query -W -f='OVS_VERSION = $${Version}\n' openvswitch-source \
+	    | tr : . > $@
+
+build/test-deps: $(DPKG_STATUS)
+	@$(call install-deps,$(TEST_DEPS))
+	@mkdir -p build && touch $@
+
+build/lint-deps: $(DPKG_STATUS) | build/test-deps
+	@$(call install-deps,$(LINT_DEPS))
+	@mkdir -p build && touch $@
+
+build/fuzz-deps: $(DPKG_STATUS)
+	@$(call install-deps,$(FUZZ_DEPS))
+	@mkdir -p build && touch $@
+
+# ---- Open vSwitch's libraries ----------------------------------------------
+
+# Debian ships no -dev package but the source as openvswitch-source.  One
+# directory per package version, configure options and patches: a change of
+# any of them makes a new build, and ours after it.
+OVS_PATCHES := $(addprefix ovs-patches/,\
+                 $(shell sed 's/\#.*//' ovs-patches/series))
+OVS_CONFIGURE := CFLAGS="-O2 -g" ../src/configure --quiet \
+               --prefix=/usr --sysconfdir=/etc --localstatedir=/var \
+               --enable-ssl --disable-shared --with-pic \
+               --disable-libcapng --disable-afxdp --without-dpdk
+OVS_HASH    := $(shell echo '$(OVS_CONFIGURE)' | cat - $(OVS_PATCHES) \
+                   | sha256sum | cut -c1-8)
+OVS_TARBALL := /usr/src/openvswitch/openvswitch.tar.gz
+OVS         := build/ovs-$(OVS_VERSION)-$(OVS_HASH)
+OVS_STAMP   := $(OVS)/built
+PYTHON3     := /usr/bin/python3
+
+# Quiet unless it fails: then the end of the log.
+OVS_LOG := $(abspath $(OVS)/build.log)
+ovs-step = echo "  OVS     $(1)"; { $(2); } >> $(OVS_LOG) 2>&1 \
+    || { tail -n 40 $(OVS_LOG); echo "failed: $(1), see $(OVS_LOG)" >&2; \
+         exit 1; }
+
+# Nothing of ours can be built meanwhile, so its make takes every processor
+# and none of our flags.
+OVS_MAKE = env -u MAKEFLAGS -u MAKELEVEL make -j$$(nproc)
+
+# $(BUILT_SOURCES) first: libopenvswitch.la does not ask for its generated
+# headers itself.  The last step writes down what a program links with.
+$(OVS_STAMP):
+	@rm -rf build/ovs-*
+	@mkdir -p $(OVS)/src $(OVS)/obj
+	@$(call ovs-step,unpack $(OVS_VERSION),\
+	    tar -xzf $(OVS_TARBALL) -C $(OVS)/src --strip-components=1)
+	@$(foreach p,$(OVS_PATCHES),$(call ovs-step,patch $(p),\
+	    patch -d $(OVS)/src -p1 -N < $(p));)
+	@cd $(OVS)/obj && $(call ovs-step,configure,\
+	    PYTHON3=$(PYTHON3) $(OVS_CONFIGURE))
+	@cd $(OVS)/obj && $(call ovs-step,generate headers,\
+	    printf 'include Makefile\nbuilt: $$(BUILT_SOURCES)\n' \
+	        | $(OVS_MAKE) -f - built)
+	@cd $(OVS)/obj && $(call ovs-step,build libraries (a minute),\
+	    $(OVS_MAKE) lib/libopenvswitch.la ovsdb/libovsdb.la)
+	@echo $(OVS)/obj/ovsdb/.libs/libovsdb.a \
+	    $(OVS)/obj/lib/.libs/libopenvswitch.a \
+	    $$(sed -n "s|^dependency_libs='\(.*\)'|\1|p" \
+	           $(OVS)/obj/lib/libopenvswitch.la \
+	       | sed 's|$(CURDIR)/||g; s|\([^ ]*\)/\([^/ ]*\)\.la|\1/.libs/\2.a|g') \
+	    > $@.tmp
+	@mv $@.tmp $@
+
+# ---- How our files are compiled --------------------------------------------
+
+# O is where objects and programs go; "asan" and "fuzz" run this Makefile
+# again with another O and SANITIZE.
+O        := build
+SANITIZE :=
+prefix   := /usr/local
+sbindir  := $(prefix)/sbin
+bindir   := $(prefix)/bin
+pkgdatadir := $(prefix)/share/kakehashi
+mandir   := $(prefix)/share/man
+
+CC       := gcc
+CFLAGS   := -O2 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes \
+            -Wmissing-prototypes -Wold-style-definition -Wformat=2 \
+            -Wno-unused-parameter -Wno-sign-compare -Werror
+
+# Open vSwitch's headers are system headers: its warnings are its own.
+OVS_INCLUDES := $(addprefix -isystem $(OVS)/,obj obj/include src/include \
+                                             obj/lib src/lib src)
+CPPFLAGS := -I. -Ibuild/gen $(OVS_INCLUDES) \
+            -DKAKEHASHI_VERSION='"$(VERSION)"' \
+            -DKAKEHASHI_PKGDATADIR='"$(pkgdatadir)"'
+LIBS     := @$(OVS_STAMP) -luv -pthread
+
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(SANITIZE)
+
+ifeq ($(V),)
+say = @echo "  $(1)	$@";
+endif
+
+# The flags of the last build.  Others, say another prefix, rebuild.
+FLAGS := $(CC) $(ALL_CFLAGS) $(WARNINGS) $(CPPFLAGS) $(LDFLAGS)
+ifneq ($(OVS_VERSION),)
+ifneq ($(file <$(O)/flags),$(FLAGS))
+$(shell mkdir -p $(O))
+$(file >$(O)/flags,$(FLAGS))
+endif
+endif
+
+# What every object waits for.
+OBJ_DEPS := $(OVS_STAMP) build/gen/kakehashi-idl.h $(O)/flags
+
+$(O)/obj/%.o: %.c $(OBJ_DEPS)
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) $(WARNINGS) $(CPPFLAGS) -MMD -MP \
+	    -c $< -o $@
+
+# For tests/lint.
+build/compile-flags: $(OVS_STAMP) build/flags
+	@printf '%s\n' -std=gnu11 -xc $(CPPFLAGS) > $@
+
+# Generated code is not held to our warnings.
+$(O)/obj/gen/%.o: build/gen/%.c $(OBJ_DEPS)
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -w $(CPPFLAGS) -MMD -MP -c $< -o $@
+
+objects = $(1:%.c=$(O)/obj/%.o)
+link    = $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ \
+          $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+archive = rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+# ---- The database's C binding ----------------------------------------------
+
+IDLC = PYTHONPATH=$(OVS)/src/python PYTHONDONTWRITEBYTECODE=1 \
+       $(PYTHON3) $(OVS)/src/ovsdb/ovsdb-idlc.in
+
+build/gen/kakehashi-idl.ovsidl: controller/kakehashi.ovsschema \
+                                controller/kakehashi-idl.ann $(OVS_STAMP)
+	@mkdir -p $(@D)
+	$(call say,IDL)$(IDLC) annotate controller/kakehashi.ovsschema \
+	    controller/kakehashi-idl.ann > $@
+
+build/gen/kakehashi-idl.h: build/gen/kakehashi-idl.ovsidl
+	$(call say,IDL)$(IDLC) c-idl-header $< > $@
+
+build/gen/kakehashi-idl.c: build/gen/kakehashi-idl.ovsidl
+	$(call say,IDL)$(IDLC) c-idl-source $< > $@
+
+# ---- Programs --------------------------------------------------------------
+
+LIBFLOWS      := $(O)/libflows.a
+LIBCONTROLLER := $(O)/libcontroller.a
+PROGRAMS      := $(O)/kakehashi $(O)/kakehashi-ctl
+
+all: $(PROGRAMS)
+
+$(LIBFLOWS): $(call objects,$(FLOWS_SRC)) Makefile
+	$(call say,AR)$(archive)
+
+$(LIBCONTROLLER): $(call objects,$(CONTROLLER_SRC)) \
+                  $(O)/obj/gen/kakehashi-idl.o Makefile
+	$(call say,AR)$(archive)
+
+$(O)/kakehashi: $(call objects,controller/main.c) $(LIBCONTROLLER) $(LIBFLOWS)
+	$(call say,LD)$(link)
+
+$(O)/kakehashi-ctl: $(call objects,$(CTL_SRC)) $(LIBCONTROLLER) $(LIBFLOWS)
+	$(call say,LD)$(link)
+
+# ---- Test programs ---------------------------------------------------------
+
+UNIT_PROGRAMS   := $(patsubst tests/unit/%.c,$(O)/tests/%,$(UNIT_SRC))
+FUZZ_PROGRAMS   := $(patsubst tests/fuzz/%.c,$(O)/tests/%,$(FUZZ_SRC))
+HELPER_PROGRAMS := $(addprefix $(O)/tests/,$(notdir $(HELPER_SRC:.c=)))
+TEST_PROGRAMS   := $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS) $(HELPER_PROGRAMS)
+
+# A test of flows/ is linked with nothing of controller/; only a test that
+# includes a header of controller/ is.
+CONTROLLER_TESTS := $(patsubst %.c,$(O)/tests/%,$(notdir \
+    $(shell grep -ls '"controller/' /dev/null \
+                $(UNIT_SRC) $(FUZZ_SRC) $(HELPER_SRC))))
+
+$(call objects,$(UNIT_SRC) $(UNIT_LIB)): | build/test-deps
+$(UNIT_PROGRAMS): LIBS := $(LIBS) -lcmocka
+
+$(UNIT_PROGRAMS): $(O)/tests/%: $(O)/obj/tests/unit/%.o
+$(UNIT_PROGRAMS): $(call objects,$(UNIT_LIB))
+$(FUZZ_PROGRAMS): $(O)/tests/%: $(O)/obj/tests/fuzz/%.o
+$(FUZZ_PROGRAMS): $(if $(FUZZ),,$(O)/obj/tests/fuzz/replay.o)
+$(foreach s,$(HELPER_SRC),$(eval \
+    $(O)/tests/$(notdir $(s:.c=)): $(call objects,$(s))))
+
+$(CONTROLLER_TESTS): $(LIBCONTROLLER)
+$(TEST_PROGRAMS): $(LIBFLOWS)
+
+$(TEST_PROGRAMS):
+	@mkdir -p $(@D)
+	$(call say,LD)$(link)
+
+test-programs: $(TEST_PROGRAMS)
+
+# ---- Variants --------------------------------------------------------------
+
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+        -fno-omit-frame-pointer
+
+# Made here, because the two makes would both make them.
+SHARED := $(OVS_STAMP) build/gen/kakehashi-idl.h build/gen/kakehashi-idl.c \
+          build/test-deps
+
+asan: $(SHARED)
+	+@$(MAKE) --no-print-directory O=build/asan SANITIZE="$(ASAN)" \
+	    CFLAGS="-O1 -g" all test-programs
+
+fuzz: $(SHARED) build/fuzz-deps
+	+@$(MAKE) --no-print-directory O=build/fuzz CC=clang FUZZ=1 \
+	    SANITIZE="$(ASAN)" CFLAGS="-O1 -g -fsanitize=fuzzer-no-link" \
+	    LDFLAGS=-fsanitize=fuzzer fuzz-programs
+
+fuzz-programs: $(FUZZ_PROGRAMS)
+
+# ---- Checks ----------------------------------------------------------------
+
+CHECK_DEPS := all test-programs build/test-deps
+LINT_NEEDS := $(LIBFLOWS) build/compile-flags build/lint-deps \
+              build/test-deps
+
+check: $(CHECK_DEPS) asan $(LINT_NEEDS)
+	@tests/run unit flows system fuzz asan lint
+
+unit: $(UNIT_PROGRAMS) build/test-deps
+	@tests/run unit
+
+flows-check: $(CHECK_DEPS)
+	@tests/run flows
+
+system-check: $(CHECK_DEPS)
+	@tests/run system
+
+fuzz-check: $(FUZZ_PROGRAMS)
+	@tests/run fuzz
+
+lint: $(LINT_NEEDS)
+	@tests/run lint
+
+# All that runs our programs, with the instrumented ones.
+asan-check: asan
+	@tests/run --build build/asan unit flows system fuzz
+
+# ---- The lab ---------------------------------------------------------------
+
+lab: all build/test-deps
+	@$(PYTHON3) tests/lab/lab up
+
+lab-down:
+	@$(PYTHON3) tests/lab/lab down
+
+# ---- Install, clean --------------------------------------------------------
+
+install: all
+	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) \
+	    $(DESTDIR)$(pkgdatadir)
+	install -m 755 $(O)/kakehashi $(DESTDIR)$(sbindir)/
+	install -m 755 $(O)/kakehashi-ctl $(DESTDIR)$(bindir)/
+	install -m 644 controller/kakehashi.ovsschema $(DESTDIR)$(pkgdatadir)/
+	for page in $(wildcard docs/*.[1-9]); do \
+	    install -D -m 644 -t $(DESTDIR)$(mandir)/man$${page##*.} $$page \
+	        || exit 1; \
+	done
+
+clean:
+	rm -rf build/obj build/gen build/asan build/fuzz build/tests \
+	    build/*.a build/kakehashi build/kakehashi-ctl build/flags \
+	    build/compile-flags
+
+distclean:
+	rm -rf build
+
+.PHONY: all asan fuzz fuzz-programs test-programs check unit flows-check \
+        system-check fuzz-check asan-check lint lab lab-down install clean \
+        distclean
+
+-include $(wildcard $(O)/obj/*/*.d $(O)/obj/*/*/*.d)

@@ -1,0 +1,449 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "controller/admin_private.h"
+
+#include "controller/agent.h"
+#include "controller/edge.h"
+#include "controller/ofconn.h"
+#include "flow.h"
+#include "flows/addr.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
+#include "openvswitch/shash.h"
+#include "timeval.h"
+#include "unixctl.h"
+#include "util.h"
+
+/* Arguments. */
+
+/* Takes "--format=json|text" out of the arguments.  Returns false, after an
+ * error reply, if it says anything else. */
+bool
+admin_format(struct unixctl_conn *conn, int *argc, const char *argv[],
+             bool *json)
+{
+    *json = false;
+    for (int i = 1; i < *argc; i++) {
+        if (strncmp(argv[i], "--", 2)) {
+            continue;
+        }
+        if (!strcmp(argv[i], "--format=json")) {
+            *json = true;
+        } else if (strcmp(argv[i], "--format=text")) {
+            char *error = xasprintf("%s: unknown option; there is "
+                                    "--format=json and --format=text",
+                                    argv[i]);
+            unixctl_command_reply_error(conn, error);
+            free(error);
+            return false;
+        }
+        memmove(&argv[i], &argv[i + 1], (*argc - i - 1) * sizeof *argv);
+        --*argc;
+        i--;
+    }
+    return true;
+}
+
+void
+admin_reply_json(struct unixctl_conn *conn, struct json *json)
+{
+    char *s = json_to_string(json, JSSF_PRETTY | JSSF_SORT);
+
+    unixctl_command_reply(conn, s);
+    free(s);
+    json_destroy(json);
+}
+
+void
+admin_no_such(struct unixctl_conn *conn, const char *what, const char *name)
+{
+    char *error = xasprintf("no %s \"%s\"", what, name);
+
+    unixctl_command_reply_error(conn, error);
+    free(error);
+}
+
+struct json *
+admin_json_string(const char *s)
+{
+    return s ? json_string_create(s) : json_null_create();
+}
+
+/* MACs. */
+
+static int
+admin_compare_macs(const void *a_, const void *b_)
+{
+    const struct fdb_mac *const *a = a_;
+    const struct fdb_mac *const *b = b_;
+
+    if ((*a)->segment != (*b)->segment) {
+        return (*a)->segment->vni < (*b)->segment->vni ? -1 : 1;
+    }
+    return memcmp(&(*a)->mac, &(*b)->mac, sizeof (*a)->mac);
+}
+
+/* Returns the MACs of 'segment' (or all, if it is NULL), sorted, and their
+ * number in '*n'.  The caller frees the array. */
+static const struct fdb_mac **
+admin_sorted_macs(const struct agent *agent,
+                  const struct topo_segment *segment, size_t *n)
+{
+    const struct fdb_mac **macs = xmalloc(MAX(1, hmap_count(&agent->fdb.macs))
+                                          * sizeof *macs);
+    const struct fdb_mac *e;
+
+    *n = 0;
+    HMAP_FOR_EACH (e, node, &agent->fdb.macs) {
+        if (!segment || e->segment == segment) {
+            macs[(*n)++] = e;
+        }
+    }
+    qsort(macs, *n, sizeof *macs, admin_compare_macs);
+    return macs;
+}
+
+static struct json *
+admin_mac_to_json(const struct fdb_mac *e)
+{
+    struct json *json = json_object_create();
+    struct json *edges = json_array_create_empty();
+    struct ds location = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < e->n_seen; i++) {
+        json_array_add(edges, json_string_create(e->seen[i].node->name));
+    }
+    topo_place_format(e->place, &location);
+    json_object_put_string(json, "segment", e->segment->name);
+    json_object_put(json, "vni", json_integer_create(e->segment->vni));
+    json_object_put_format(json, "mac", ETH_ADDR_FMT,
+                           ETH_ADDR_ARGS(e->mac));
+    json_object_put_string(json, "location", ds_cstr(&location));
+    json_object_put_string(json, "type", e->is_static ? "static" : "dynamic");
+    json_object_put(json, "edges", edges);
+    json_object_put(json, "moves", json_integer_create(e->n_moves));
+    json_object_put(json, "age", json_integer_create(
+                        (time_msec() - e->learned_at) / 1000));
+    ds_destroy(&location);
+    return json;
+}
+
+static void
+admin_mac_to_text(const struct fdb_mac *e, struct ds *s)
+{
+    struct ds location = DS_EMPTY_INITIALIZER;
+
+    topo_place_format(e->place, &location);
+    ds_put_format(s, "%-16s %8"PRIu32"  "ETH_ADDR_FMT"  %-28s %-7s %6lld "
+                  "%5"PRIu32"  ",
+                  e->segment->name, e->segment->vni, ETH_ADDR_ARGS(e->mac),
+                  ds_cstr(&location), e->is_static ? "static" : "dynamic",
+                  (time_msec() - e->learned_at) / 1000, e->n_moves);
+    for (size_t i = 0; i < e->n_seen; i++) {
+        ds_put_format(s, "%s%s", i ? "," : "", e->seen[i].node->name);
+    }
+    ds_chomp(s, ' ');
+    ds_put_char(s, '\n');
+    ds_destroy(&location);
+}
+
+static void
+admin_mac_show(struct unixctl_conn *conn, int argc, const char *argv[],
+               void *agent_)
+{
+    struct agent *agent = agent_;
+    struct topo_segment *segment = NULL;
+    const struct fdb_mac **macs;
+    bool json;
+    size_t n;
+
+    if (!admin_format(conn, &argc, argv, &json)) {
+        return;
+    }
+    if (argc > 1) {
+        segment = topo_segment_by_name(&agent->topo, argv[1]);
+        if (!segment) {
+            admin_no_such(conn, "segment", argv[1]);
+            return;
+        }
+    }
+    macs = admin_sorted_macs(agent, segment, &n);
+    if (json) {
+        struct json *array = json_array_create_empty();
+
+        for (size_t i = 0; i < n; i++) {
+            json_array_add(array, admin_mac_to_json(macs[i]));
+        }
+        admin_reply_json(conn, array);
+    } else {
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        ds_put_format(&s, "%-16s %8s  %-17s  %-28s %-7s %6s %5s  %s\n",
+                      "SEGMENT", "VNI", "MAC", "LOCATION", "TYPE", "AGE",
+                      "MOVES", "SEEN BY");
+        for (size_t i = 0; i < n; i++) {
+            admin_mac_to_text(macs[i], &s);
+        }
+        unixctl_command_reply(conn, ds_cstr(&s));
+        ds_destroy(&s);
+    }
+    free(macs);
+}
+
+static void
+admin_mac_flush(struct unixctl_conn *conn, int argc, const char *argv[],
+                void *agent_)
+{
+    struct agent *agent = agent_;
+    struct topo_segment *segment = NULL;
+    struct eth_addr mac;
+    char *error;
+
+    if (argc > 1) {
+        segment = topo_segment_by_name(&agent->topo, argv[1]);
+        if (!segment) {
+            admin_no_such(conn, "segment", argv[1]);
+            return;
+        }
+    }
+    if (argc > 2 && !addr_parse_mac(argv[2], &mac, &error)) {
+        unixctl_command_reply_error(conn, error);
+        free(error);
+        return;
+    }
+
+    size_t n = agent_flush_macs(agent, segment, argc > 2 ? &mac : NULL);
+    char *reply = xasprintf("%"PRIuSIZE" learned MAC%s flushed\n", n,
+                            n == 1 ? "" : "s");
+    unixctl_command_reply(conn, reply);
+    free(reply);
+}
+
+/* Edges. */
+
+static size_t
+admin_count_macs(const struct topo_node *node)
+{
+    const struct topo_claim *claim;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (claim, port_node, &node->claims) {
+        n += claim->attach->place.n_macs;
+    }
+    return n;
+}
+
+static struct json *
+admin_ports_to_json(const struct topo_node *node)
+{
+    struct json *ports = json_array_create_empty();
+    const struct topo_port *port;
+
+    HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
+        struct json *p = json_object_create();
+
+        json_object_put_string(p, "name", port->name);
+        json_object_put(p, "ofport",
+                        json_integer_create(ofp_to_u16(port->ofport)));
+        json_object_put(p, "live", json_boolean_create(port->live));
+        json_array_add(ports, p);
+    }
+    return ports;
+}
+
+static void
+admin_session_to_json(const struct edge *edge, struct json *json)
+{
+    json_object_put_string(json, "address", ofconn_name(edge->conn));
+    json_object_put_format(json, "version", "1.%d",
+                           ofconn_version(edge->conn) - 1);
+    json_object_put_string(json, "state", edge_state_to_string(edge->state));
+    json_object_put(json, "connected", json_boolean_create(true));
+    json_object_put(json, "connected_for", json_integer_create(
+                        (time_msec() - edge->created) / 1000));
+    json_object_put(json, "flows", json_integer_create(
+                        flowset_count(&edge->installed)));
+    json_object_put(json, "flow_mods",
+                    json_integer_create(edge->n_flow_mods));
+    json_object_put(json, "packet_ins",
+                    json_integer_create(edge->n_packet_ins));
+    json_object_put(json, "reconciles",
+                    json_integer_create(edge->n_reconciles));
+    json_object_put(json, "added", json_integer_create(edge->n_added));
+    json_object_put(json, "changed", json_integer_create(edge->n_modified));
+    json_object_put(json, "deleted", json_integer_create(edge->n_deleted));
+    json_object_put(json, "adopted", json_integer_create(edge->n_adopted));
+    json_object_put(json, "last_error",
+                    json_string_create(edge->last_error
+                                       ? edge->last_error : ""));
+}
+
+static struct json *
+admin_node_to_json(const struct topo_node *node)
+{
+    const struct edge *edge = agent_session(node);
+    struct json *json = json_object_create();
+
+    json_object_put_string(json, "name", node->name);
+    json_object_put_string(json, "datapath_id", node->dpid_string);
+    json_object_put_string(json, "tunnel_ip", node->ip_string);
+    json_object_put_string(json, "tunnel_port", node->tunnel_port);
+    json_object_put(json, "error", admin_json_string(node->row.error));
+    json_object_put(json, "ports", admin_ports_to_json(node));
+    json_object_put(json, "macs",
+                    json_integer_create(admin_count_macs(node)));
+    if (edge) {
+        admin_session_to_json(edge, json);
+    } else {
+        json_object_put_string(json, "state", "disconnected");
+        json_object_put(json, "connected", json_boolean_create(false));
+    }
+    return json;
+}
+
+static int
+admin_compare_nodes(const void *a_, const void *b_)
+{
+    const struct topo_node *const *a = a_;
+    const struct topo_node *const *b = b_;
+
+    return strcmp((*a)->name, (*b)->name);
+}
+
+/* Returns all nodes by name, and their number in '*n'.  The caller frees the
+ * array. */
+static struct topo_node **
+admin_sorted_nodes(const struct agent *agent, size_t *n)
+{
+    const struct hmap *rows = &agent->topo.rows[TOPO_EDGE];
+    struct topo_node **nodes = xmalloc(MAX(1, hmap_count(rows))
+                                       * sizeof *nodes);
+    struct topo_node *node;
+
+    *n = 0;
+    HMAP_FOR_EACH (node, row.node, rows) {
+        nodes[(*n)++] = node;
+    }
+    qsort(nodes, *n, sizeof *nodes, admin_compare_nodes);
+    return nodes;
+}
+
+/* Returns the edges, all or the one with 'name', and then, among all, the
+ * switches that no row knows. */
+struct json *
+admin_edges_to_json(const struct agent *agent, const char *name)
+{
+    struct json *array = json_array_create_empty();
+    const struct edge *edge;
+    size_t n;
+    struct topo_node **nodes = admin_sorted_nodes(agent, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (!name || !strcmp(name, nodes[i]->name)) {
+            json_array_add(array, admin_node_to_json(nodes[i]));
+        }
+    }
+    free(nodes);
+    LIST_FOR_EACH (edge, node, &agent->edges) {
+        if (!name && edge->state == EDGE_UNKNOWN) {
+            struct json *json = json_object_create();
+
+            json_object_put(json, "name", json_null_create());
+            json_object_put_format(json, "datapath_id", ADDR_DPID_FMT,
+                                   edge->dpid);
+            admin_session_to_json(edge, json);
+            json_array_add(array, json);
+        }
+    }
+    return array;
+}
+
+/* Appends 'json' to 's' as lines of "key: value", in a fixed order that puts
+ * what matters first. */
+static void
+admin_edge_to_text(const struct json *json, struct ds *s)
+{
+    static const char *const keys[] = {
+        "datapath_id", "address", "version", "connected_for", "tunnel_ip",
+        "tunnel_port", "flows", "macs", "packet_ins", "flow_mods",
+        "reconciles", "added", "changed", "deleted", "adopted",
+        "last_error", "error",
+    };
+    const struct shash *object = json_object(json);
+    const struct json *name = shash_find_data(object, "name");
+
+    ds_put_format(s, "%s: %s\n", name->type == JSON_STRING
+                  ? json_string(name) : "(no edge)",
+                  json_string(shash_find_data(object, "state")));
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        const struct json *value = shash_find_data(object, keys[i]);
+
+        if (value && value->type == JSON_STRING && *json_string(value)) {
+            ds_put_format(s, "    %s: %s\n", keys[i], json_string(value));
+        } else if (value && value->type == JSON_INTEGER) {
+            ds_put_format(s, "    %s: %lld\n", keys[i],
+                          (long long) json_integer(value));
+        }
+    }
+
+    const struct json *ports = shash_find_data(object, "ports");
+    for (size_t i = 0; ports && i < json_array(ports)->n; i++) {
+        const struct shash *port = json_object(json_array(ports)->elems[i]);
+
+        ds_put_format(s, "    port %s: %lld%s\n",
+                      json_string(shash_find_data(port, "name")),
+                      (long long) json_integer(shash_find_data(port,
+                                                               "ofport")),
+                      json_boolean(shash_find_data(port, "live"))
+                      ? "" : " (down)");
+    }
+}
+
+static void
+admin_edge_show(struct unixctl_conn *conn, int argc, const char *argv[],
+                void *agent_)
+{
+    struct agent *agent = agent_;
+    bool as_json;
+
+    if (!admin_format(conn, &argc, argv, &as_json)) {
+        return;
+    }
+    if (argc > 1 && !topo_node_by_name(&agent->topo, argv[1])) {
+        admin_no_such(conn, "edge", argv[1]);
+        return;
+    }
+
+    struct json *edges = admin_edges_to_json(agent, argc > 1 ? argv[1]
+                                             : NULL);
+    if (as_json) {
+        admin_reply_json(conn, edges);
+        return;
+    }
+
+    struct ds s = DS_EMPTY_INITIALIZER;
+    for (size_t i = 0; i < json_array(edges)->n; i++) {
+        admin_edge_to_text(json_array(edges)->elems[i], &s);
+    }
+    unixctl_command_reply(conn, ds_cstr(&s));
+    ds_destroy(&s);
+    json_destroy(edges);
+}
+
+/* Registers all commands. */
+void
+admin_init(struct agent *agent)
+{
+    unixctl_command_register("show", "[--format=json]", 0, 1,
+                             admin_show, agent);
+    unixctl_command_register("mac/show", "[--format=json] [SEGMENT]", 0, 2,
+                             admin_mac_show, agent);
+    unixctl_command_register("mac/flush", "[SEGMENT [MAC]]", 0, 2,
+                             admin_mac_flush, agent);
+    unixctl_command_register("edge/show", "[--format=json] [EDGE]", 0, 2,
+                             admin_edge_show, agent);
+    unixctl_command_register("flows/diff", "[--format=json] EDGE", 1, 2,
+                             admin_diff, agent);
+}

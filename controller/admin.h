@@ -1,0 +1,25 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CONTROLLER_ADMIN_H
+#define CONTROLLER_ADMIN_H 1
+
+/* What "ovs-appctl -t kakehashi" can ask.
+ *
+ * The commands only read the agent's state, with the exception of mac/flush.
+ * Each that prints state does so as text, for people, or with "--format=json"
+ * as its first argument as JSON, for programs; both come from the same
+ * JSON value or the same loop, so that they cannot drift apart.
+ *
+ * flows/diff has to ask the switch, so its answer comes later: when the
+ * session's extra dump is complete (admin_diff_done()) or when the session
+ * ends before (admin_diff_failed()). */
+
+struct agent;
+struct edge;
+
+void admin_init(struct agent *);
+void admin_diff_done(struct agent *, struct edge *);
+void admin_diff_failed(struct edge *);
+
+#endif /* controller/admin.h */

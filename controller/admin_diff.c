@@ -1,0 +1,117 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "controller/admin_private.h"
+
+#include "controller/agent.h"
+#include "controller/edge.h"
+#include "flows/delta.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
+#include "openvswitch/ofp-flow.h"
+#include "util.h"
+
+/* flows/diff: what separates the flows of an edge from those that it should
+ * have.  The edge is asked for them. */
+void
+admin_diff(struct unixctl_conn *conn, int argc, const char *argv[],
+           void *agent_)
+{
+    struct agent *agent = agent_;
+    struct topo_node *node;
+    struct edge *edge;
+    bool json;
+
+    if (!admin_format(conn, &argc, argv, &json)) {
+        return;
+    }
+    if (argc != 2) {
+        unixctl_command_reply_error(conn, "name one edge");
+        return;
+    }
+    node = topo_node_by_name(&agent->topo, argv[1]);
+    if (!node) {
+        admin_no_such(conn, "edge", argv[1]);
+        return;
+    }
+    edge = agent_session(node);
+    if (!edge || edge->state != EDGE_SYNCED) {
+        char *error = xasprintf("edge %s is not in sync: %s", argv[1], edge
+                                ? edge_state_to_string(edge->state)
+                                : "disconnected");
+        unixctl_command_reply_error(conn, error);
+        free(error);
+    } else if (edge->diff) {
+        unixctl_command_reply_error(conn, "somebody else is asking the same");
+    } else {
+        edge->diff = conn;
+        edge->diff_json = json;
+        edge_ask_flows(edge);
+    }
+}
+
+static void
+admin_diff_to_json(const struct delta *delta, struct json *array)
+{
+    for (size_t i = 0; i < delta->n; i++) {
+        const struct delta_change *change = &delta->changes[i];
+        struct json *json = json_object_create();
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        flowset_flow_format(change->flow, &s);
+        json_object_put_string(json, "flow", ds_cstr(&s));
+        json_object_put_string(json, "problem",
+                               change->command == OFPFC_DELETE_STRICT
+                               ? "should not be there"
+                               : change->command == OFPFC_ADD
+                               ? "missing or different"
+                               : "has other actions");
+        json_array_add(array, json);
+        ds_destroy(&s);
+    }
+}
+
+/* The extra dump that flows/diff asked for is complete. */
+void
+admin_diff_done(struct agent *agent, struct edge *edge)
+{
+    struct unixctl_conn *conn = edge->diff;
+    struct delta config, macs;
+
+    if (!conn) {
+        return;
+    }
+    edge->diff = NULL;
+    delta_init(&config, &edge->dump.config);
+    delta_init(&macs, &edge->dump.macs);
+    agent_diff(agent, edge, &config, &macs);
+    if (edge->diff_json) {
+        struct json *array = json_array_create_empty();
+
+        admin_diff_to_json(&config, array);
+        admin_diff_to_json(&macs, array);
+        admin_reply_json(conn, array);
+    } else {
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        delta_format(&config, &s);
+        delta_format(&macs, &s);
+        unixctl_command_reply(conn, ds_cstr(&s));
+        ds_destroy(&s);
+    }
+    delta_destroy(&config);
+    delta_destroy(&macs);
+    flowset_clear(&edge->dump.config);
+    flowset_clear(&edge->dump.macs);
+}
+
+/* The session ends, or begins anew, before its extra dump is complete. */
+void
+admin_diff_failed(struct edge *edge)
+{
+    if (edge->diff) {
+        unixctl_command_reply_error(edge->diff, "the edge disconnected");
+        edge->diff = NULL;
+    }
+}

@@ -1,0 +1,300 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "controller/admin_private.h"
+
+#include "controller/agent.h"
+#include "controller/conf.h"
+#include "controller/edge.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
+#include "openvswitch/shash.h"
+#include "util.h"
+
+static void
+admin_put_error(struct json *json, const struct topo_row *row)
+{
+    json_object_put(json, "error", admin_json_string(row->error));
+}
+
+/* Clusters. */
+
+static struct json *
+admin_cluster_to_json(const struct topo_cluster *cluster)
+{
+    struct json *json = json_object_create();
+    struct json *edges = json_array_create_empty();
+
+    for (size_t i = 0; i < cluster->n_members; i++) {
+        json_array_add(edges, json_string_create(cluster->members[i]->name));
+    }
+    json_object_put_string(json, "name", cluster->name);
+    json_object_put_format(json, "id", "%#"PRIx32, cluster->id);
+    json_object_put(json, "edges", edges);
+    json_object_put(json, "active",
+                    admin_json_string(cluster->active ? cluster->active->name
+                                      : NULL));
+    if (cluster->active) {
+        json_object_put(json, "since",
+                        json_integer_create(cluster->active_since));
+        json_object_put_string(json, "reason", cluster->reason);
+    }
+    admin_put_error(json, &cluster->row);
+    return json;
+}
+
+static struct json *
+admin_clusters_to_json(const struct agent *agent)
+{
+    struct json *array = json_array_create_empty();
+    const struct topo_cluster *cluster;
+
+    HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
+        json_array_add(array, admin_cluster_to_json(cluster));
+    }
+    return array;
+}
+
+/* Segments. */
+
+static struct json *
+admin_place_to_json(const struct topo_place *place)
+{
+    struct json *json = json_object_create();
+    struct ds location = DS_EMPTY_INITIALIZER;
+
+    topo_place_format(place, &location);
+    json_object_put_string(json, "location", ds_cstr(&location));
+    json_object_put(json, "macs", json_integer_create(place->n_macs));
+    admin_put_error(json, &place->row);
+    ds_destroy(&location);
+    return json;
+}
+
+static struct json *
+admin_segment_to_json(const struct topo_segment *segment)
+{
+    struct json *json = json_object_create();
+    struct json *places = json_array_create_empty();
+    const struct topo_attach *attach;
+    const struct topo_vtep *vtep;
+
+    LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
+        json_array_add(places, admin_place_to_json(&attach->place));
+    }
+    LIST_FOR_EACH (vtep, segment_node, &segment->vteps) {
+        json_array_add(places, admin_place_to_json(&vtep->place));
+    }
+    json_object_put_string(json, "name", segment->name);
+    json_object_put(json, "vni", json_integer_create(segment->vni));
+    json_object_put(json, "macs", json_integer_create(segment->n_macs));
+    json_object_put(json, "mac_limit",
+                    json_integer_create(segment->mac_limit));
+    json_object_put(json, "places", places);
+    admin_put_error(json, &segment->row);
+    return json;
+}
+
+static int
+admin_compare_segments(const void *a_, const void *b_)
+{
+    const struct topo_segment *const *a = a_;
+    const struct topo_segment *const *b = b_;
+
+    return (*a)->vni < (*b)->vni ? -1 : (*a)->vni > (*b)->vni;
+}
+
+static struct json *
+admin_segments_to_json(const struct agent *agent)
+{
+    const struct hmap *rows = &agent->topo.rows[TOPO_SEGMENT];
+    const struct topo_segment **segments
+        = xmalloc(MAX(1, hmap_count(rows)) * sizeof *segments);
+    struct json *array = json_array_create_empty();
+    const struct topo_segment *segment;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (segment, row.node, rows) {
+        segments[n++] = segment;
+    }
+    qsort(segments, n, sizeof *segments, admin_compare_segments);
+    for (size_t i = 0; i < n; i++) {
+        json_array_add(array, admin_segment_to_json(segments[i]));
+    }
+    free(segments);
+    return array;
+}
+
+/* Rows that are not in force. */
+static struct json *
+admin_waiting_to_json(const struct agent *agent)
+{
+    struct json *array = json_array_create_empty();
+    const struct topo_place *place;
+
+    LIST_FOR_EACH (place, waiting_node, &agent->topo.waiting) {
+        struct json *json = json_object_create();
+
+        json_object_put_format(json, "row", UUID_FMT,
+                               UUID_ARGS(&place->row.uuid));
+        json_object_put_string(json, "port",
+                               place->type == TOPO_PLACE_ATTACH
+                               ? CONTAINER_OF(place, struct topo_attach,
+                                              place)->port
+                               : CONTAINER_OF(place, struct topo_vtep,
+                                              place)->ip_string);
+        admin_put_error(json, &place->row);
+        json_array_add(array, json);
+    }
+    return array;
+}
+
+/* As text. */
+
+static const char *
+admin_get(const struct json *json, const char *key)
+{
+    const struct json *value = shash_find_data(json_object(json), key);
+
+    return value && value->type == JSON_STRING ? json_string(value) : NULL;
+}
+
+static long long
+admin_get_int(const struct json *json, const char *key)
+{
+    return json_integer(shash_find_data(json_object(json), key));
+}
+
+static void
+admin_text_error(const struct json *json, int indent, struct ds *s)
+{
+    const char *error = admin_get(json, "error");
+
+    if (error && *error) {
+        ds_put_format(s, "%*serror: %s\n", indent, "", error);
+    }
+}
+
+static void
+admin_text_edge(const struct json *e, struct ds *s)
+{
+    if (!admin_get(e, "name")) {
+        ds_put_format(s, "unknown switch %s (%s)\n",
+                      admin_get(e, "datapath_id"), admin_get(e, "address"));
+        return;
+    }
+    ds_put_format(s, "edge %s (%s): %s", admin_get(e, "name"),
+                  admin_get(e, "tunnel_ip"), admin_get(e, "state"));
+    if (admin_get(e, "address")) {
+        ds_put_format(s, ", %s, OpenFlow %s, %lld flows",
+                      admin_get(e, "address"), admin_get(e, "version"),
+                      admin_get_int(e, "flows"));
+    }
+    ds_put_char(s, '\n');
+    admin_text_error(e, 4, s);
+}
+
+static void
+admin_text_cluster(const struct json *c, struct ds *s)
+{
+    const struct json *edges = shash_find_data(json_object(c), "edges");
+
+    ds_put_format(s, "cluster %s (", admin_get(c, "name"));
+    for (size_t i = 0; i < json_array(edges)->n; i++) {
+        ds_put_format(s, "%s%s", i ? ", " : "",
+                      json_string(json_array(edges)->elems[i]));
+    }
+    if (admin_get(c, "active")) {
+        ds_put_format(s, "): %s is active since ", admin_get(c, "active"));
+        ds_put_strftime_msec(s, "%Y-%m-%d %H:%M:%S", admin_get_int(c, "since"),
+                             false);
+        ds_put_format(s, " (%s)\n", admin_get(c, "reason"));
+    } else {
+        ds_put_cstr(s, "): no active edge\n");
+    }
+    admin_text_error(c, 4, s);
+}
+
+static void
+admin_text_segment(const struct json *seg, struct ds *s)
+{
+    const struct json *places = shash_find_data(json_object(seg), "places");
+
+    ds_put_format(s, "segment %s (VNI %lld): %lld MACs\n",
+                  admin_get(seg, "name"), admin_get_int(seg, "vni"),
+                  admin_get_int(seg, "macs"));
+    admin_text_error(seg, 4, s);
+    for (size_t i = 0; i < json_array(places)->n; i++) {
+        const struct json *place = json_array(places)->elems[i];
+
+        ds_put_format(s, "    %s: %lld MACs\n", admin_get(place, "location"),
+                      admin_get_int(place, "macs"));
+        admin_text_error(place, 8, s);
+    }
+}
+
+static void
+admin_text_waiting(const struct json *w, struct ds *s)
+{
+    ds_put_format(s, "not in force: row %s (%s)\n", admin_get(w, "row"),
+                  admin_get(w, "port"));
+    admin_text_error(w, 4, s);
+}
+
+static void
+admin_text_database(const struct json *db, struct ds *s)
+{
+    ds_put_format(s, "database %s: %s\n", admin_get(db, "remote"),
+                  json_boolean(shash_find_data(json_object(db), "connected"))
+                  ? "connected" : "disconnected");
+}
+
+static void
+admin_text_each(const struct json *json, const char *key,
+                void (*cb)(const struct json *, struct ds *), struct ds *s)
+{
+    const struct json *array = shash_find_data(json_object(json), key);
+
+    for (size_t i = 0; i < json_array(array)->n; i++) {
+        cb(json_array(array)->elems[i], s);
+    }
+}
+
+/* show: everything at a glance. */
+void
+admin_show(struct unixctl_conn *conn, int argc, const char *argv[],
+           void *agent_)
+{
+    struct agent *agent = agent_;
+    struct json *json, *db;
+    bool as_json;
+
+    if (!admin_format(conn, &argc, argv, &as_json)) {
+        return;
+    }
+    db = json_object_create();
+    json_object_put_string(db, "remote", conf_remote(agent->conf));
+    json_object_put(db, "connected",
+                    json_boolean_create(conf_is_connected(agent->conf)));
+    json = json_object_create();
+    json_object_put(json, "database", db);
+    json_object_put(json, "edges", admin_edges_to_json(agent, NULL));
+    json_object_put(json, "clusters", admin_clusters_to_json(agent));
+    json_object_put(json, "segments", admin_segments_to_json(agent));
+    json_object_put(json, "waiting", admin_waiting_to_json(agent));
+    if (as_json) {
+        admin_reply_json(conn, json);
+        return;
+    }
+
+    struct ds s = DS_EMPTY_INITIALIZER;
+    admin_text_database(db, &s);
+    admin_text_each(json, "edges", admin_text_edge, &s);
+    admin_text_each(json, "clusters", admin_text_cluster, &s);
+    admin_text_each(json, "segments", admin_text_segment, &s);
+    admin_text_each(json, "waiting", admin_text_waiting, &s);
+    unixctl_command_reply(conn, ds_cstr(&s));
+    ds_destroy(&s);
+    json_destroy(json);
+}

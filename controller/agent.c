@@ -1,0 +1,315 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "controller/agent.h"
+
+#include <limits.h>
+#include "controller/admin.h"
+#include "controller/conf.h"
+#include "controller/edge.h"
+#include "controller/ofconn.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "timeval.h"
+#include "unixctl.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(agent);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+/* How often the log says what was learned, in milliseconds, at most. */
+#define AGENT_TELL_INTERVAL 5000
+
+/* Returns the session with 'node', or NULL. */
+struct edge *
+agent_session(const struct topo_node *node)
+{
+    return node->aux;
+}
+
+/* What conf writes into the row of 'node'. */
+static void
+agent_edge_status(const struct topo_node *node,
+                  struct conf_edge_status *status)
+{
+    const struct edge *edge = agent_session(node);
+
+    status->connected = edge != NULL;
+    status->state = edge ? edge_state_to_string(edge->state) : "disconnected";
+    if (edge) {
+        enum ofp_version version = ofconn_version(edge->conn);
+
+        status->address = ofconn_name(edge->conn);
+        status->openflow = (version == OFP13_VERSION ? "1.3"
+                            : version == OFP14_VERSION ? "1.4" : "1.5");
+        status->error = edge->state == EDGE_BACKOFF ? edge->last_error : NULL;
+    }
+}
+
+/* Sends the flow-mods that are in 'agent->ops'.  A node that is not in sync
+ * will be compared with the whole fdb before it is. */
+void
+agent_send_ops(struct agent *agent)
+{
+    for (size_t i = 0; i < agent->ops.n; i++) {
+        const struct fdb_op *op = &agent->ops.ops[i];
+        struct edge *edge = agent_session(op->node);
+
+        if (edge && (edge->state == EDGE_SYNC
+                     || edge->state == EDGE_SYNCED)) {
+            edge_send_op(edge, op);
+        }
+    }
+    agent->ops.n = 0;
+}
+
+/* Sessions. */
+
+static void
+agent_opened(struct ofconn *conn, void *agent_)
+{
+    struct agent *agent = agent_;
+    struct edge *edge = edge_create(conn, &agent->topo, ++agent->epoch);
+
+    ofconn_set_aux(conn, edge);
+    ovs_list_push_back(&agent->edges, &edge->node);
+}
+
+/* Ends the session.  Its connection is closed already, or the caller does
+ * that. */
+void
+agent_drop(struct agent *agent, struct edge *edge)
+{
+    if (edge->tnode) {
+        VLOG_INFO("%s: disconnected", edge->tnode->name);
+        edge->tnode->aux = NULL;
+        conf_status_changed(agent->conf);
+    }
+    admin_diff_failed(edge);
+    ovs_list_remove(&edge->node);
+    ofconn_set_aux(edge->conn, NULL);
+    edge_destroy(edge);
+}
+
+static void
+agent_closed(struct ofconn *conn, void *agent)
+{
+    struct edge *edge = ofconn_aux(conn);
+
+    if (edge) {
+        agent_drop(agent, edge);
+    }
+}
+
+/* The switch has what was sent: now, and for the first time if it was not in
+ * sync. */
+void
+agent_confirmed(struct agent *agent, struct edge *edge)
+{
+    if (edge->state != EDGE_SYNCED) {
+        VLOG_INFO("%s: reconciled: %"PRIuSIZE" flows added, %"PRIuSIZE
+                  " changed, %"PRIuSIZE" deleted, %"PRIuSIZE" MACs adopted",
+                  edge->tnode->name, edge->n_added, edge->n_modified,
+                  edge->n_deleted, edge->n_adopted);
+        conf_status_changed(agent->conf);
+    }
+    edge_confirm(edge);
+}
+
+static void
+agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
+{
+    struct agent *agent = agent_;
+    struct edge *edge = ofconn_aux(conn);
+    struct edge_input in;
+
+    switch (edge_receive(edge, oh, &in)) {
+    case EDGE_EV_NONE:
+        break;
+    case EDGE_EV_FEATURES:
+        agent_identify(agent, edge);
+        break;
+    case EDGE_EV_PORTS:
+        edge_ask_meter(edge);
+        agent_topo_changed(agent);
+        break;
+    case EDGE_EV_PORT_CHANGED:
+        agent_topo_changed(agent);
+        break;
+    case EDGE_EV_METER:
+        edge_set_meter(edge, conf_learn_rate(agent->conf));
+        edge_ask_flows(edge);
+        break;
+    case EDGE_EV_FLOWS:
+        if (edge->state == EDGE_DUMP) {
+            agent_reconcile(agent, edge);
+        } else {
+            admin_diff_done(agent, edge);
+        }
+        break;
+    case EDGE_EV_CONFIRMED:
+        agent_confirmed(agent, edge);
+        break;
+    case EDGE_EV_REFUSED:
+        edge_back_off(edge, time_msec());
+        conf_status_changed(agent->conf);
+        break;
+    case EDGE_EV_PACKET_IN:
+        agent_packet_in(agent, edge, &in.pin);
+        break;
+    case EDGE_EV_FLOW_REMOVED:
+        agent_flow_removed(agent, edge, &in.removed);
+        break;
+    case EDGE_EV_NONSENSE:
+        VLOG_WARN_RL(&rl, "%s: malformed or unexpected message of type "
+                     "%"PRIu8, ofconn_name(conn), oh->type);
+        agent_drop(agent, edge);
+        ofconn_close(conn, "malformed message");
+        break;
+    default:
+        OVS_NOT_REACHED();
+    }
+}
+
+/* The agent. */
+
+/* Makes the agent, with its configuration from the database at 'db'. */
+struct agent *
+agent_create(const char *db)
+{
+    struct agent *agent = xzalloc(sizeof *agent);
+
+    topo_init(&agent->topo);
+    fdb_init(&agent->fdb);
+    ovs_list_init(&agent->edges);
+    agent->elect_at = LLONG_MAX;
+    agent->conf = conf_create(db, &agent->topo, agent_edge_status);
+    return agent;
+}
+
+void
+agent_destroy(struct agent *agent)
+{
+    struct edge *edge;
+
+    LIST_FOR_EACH_SAFE (edge, node, &agent->edges) {
+        struct ofconn *conn = edge->conn;
+
+        agent_drop(agent, edge);
+        ofconn_close(conn, "controller exits");
+    }
+    conf_destroy(agent->conf);
+    fdb_destroy(&agent->fdb);
+    topo_destroy(&agent->topo);
+    fdb_ops_uninit(&agent->ops);
+    free(agent);
+}
+
+/* Lets switches connect to 'target'.  Returns NULL, or an error that the
+ * caller frees. */
+char *
+agent_listen(struct agent *agent, const char *target)
+{
+    static struct ofconn_user user = {
+        .opened = agent_opened,
+        .message = agent_message,
+        .closed = agent_closed,
+    };
+    struct ofconn_listener *listener;
+
+    user.aux = agent;
+    return ofconn_listen(target, &user, &listener);
+}
+
+/* Says in the log what was learned since the last time. */
+static void
+agent_tell(struct agent *agent, long long now)
+{
+    const struct fdb *fdb = &agent->fdb;
+
+    if (now < agent->tell_at
+        || (fdb->n_learned == agent->told_learned
+            && fdb->n_moved == agent->told_moved
+            && fdb->n_aged == agent->told_aged
+            && fdb->n_evicted == agent->told_evicted)) {
+        return;
+    }
+    VLOG_INFO("%llu MACs learned, %llu moved, %llu aged, %llu evicted; "
+              "%"PRIuSIZE" now",
+              fdb->n_learned - agent->told_learned,
+              fdb->n_moved - agent->told_moved,
+              fdb->n_aged - agent->told_aged,
+              fdb->n_evicted - agent->told_evicted, hmap_count(&fdb->macs));
+    agent->told_learned = fdb->n_learned;
+    agent->told_moved = fdb->n_moved;
+    agent->told_aged = fdb->n_aged;
+    agent->told_evicted = fdb->n_evicted;
+    agent->tell_at = now + AGENT_TELL_INTERVAL;
+}
+
+/* Whether every edge that is connected has what it should have. */
+static bool
+agent_in_sync(const struct agent *agent)
+{
+    const struct edge *edge;
+
+    LIST_FOR_EACH (edge, node, &agent->edges) {
+        if (edge->tnode
+            && (edge->state != EDGE_SYNCED || edge->txn
+                || !hmap_is_empty(&edge->tnode->dirty))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+agent_run(struct agent *agent)
+{
+    long long now = time_msec();
+    struct edge *edge;
+
+    if (conf_run(agent->conf)) {
+        agent_conf_changed(agent);
+    }
+    if (now >= agent->elect_at) {
+        agent_elect(agent);
+    }
+    fdb_run(&agent->fdb, now, &agent->ops);
+    agent_send_ops(agent);
+    LIST_FOR_EACH (edge, node, &agent->edges) {
+        if (edge->state == EDGE_BACKOFF && now >= edge->retry_at) {
+            edge_ask_flows(edge);
+        }
+        if (edge->state == EDGE_SYNCED && !edge->txn) {
+            agent_sync(agent, edge);
+        }
+    }
+    if (conf_is_ready(agent->conf) && agent_in_sync(agent)) {
+        conf_set_edges_seq(agent->conf, conf_cfg_seq(agent->conf));
+    }
+    agent_tell(agent, now);
+    conf_write(agent->conf);
+    ofconn_flush();
+}
+
+void
+agent_wait(struct agent *agent)
+{
+    const struct edge *edge;
+
+    conf_wait(agent->conf);
+    if (agent->elect_at != LLONG_MAX) {
+        poll_timer_wait_until(agent->elect_at);
+    }
+    if (!ovs_list_is_empty(&agent->fdb.probation)) {
+        poll_timer_wait(1000);
+    }
+    LIST_FOR_EACH (edge, node, &agent->edges) {
+        if (edge->state == EDGE_BACKOFF) {
+            poll_timer_wait_until(edge->retry_at);
+        }
+    }
+}

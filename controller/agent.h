@@ -1,0 +1,78 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CONTROLLER_AGENT_H
+#define CONTROLLER_AGENT_H 1
+
+/* The owner of the state, and the three walks through it.
+ *
+ *     packet-in ── sighting ── fdb ───────────┐           agent_learn.c
+ *     OVSDB rows ─ conf ────── topo ──────────┼─► edges   agent_conf.c
+ *     reconnect ── dump flows ── adopt MACs ──┘           agent_sync.c
+ *
+ * agent.c takes what comes from the connections and starts the walk that it
+ * calls for; agent_run() does what was left for the end of a turn of the main
+ * loop.  Every walk goes one way: from an event, through pure functions of
+ * flows/ that decide, to flow-mods on the sessions concerned.
+ *
+ * There is one agent.  It owns the topology, the fdb, the database connection
+ * and the sessions.  The 'aux' of a topo_node is its session, or NULL. */
+
+#include "flows/fdb.h"
+#include "flows/topo.h"
+#include "openvswitch/list.h"
+
+struct conf;
+struct delta;
+struct edge;
+struct ofconn_listener;
+struct ofputil_flow_removed;
+struct ofputil_packet_in;
+
+struct agent {
+    struct topo topo;
+    struct fdb fdb;
+    struct conf *conf;
+    struct ovs_list edges;      /* Of struct edge. */
+    uint32_t epoch;             /* Of the latest session. */
+    struct fdb_ops ops;         /* Reused, empty between walks. */
+    long long elect_at;         /* When an election is due, LLONG_MAX: not. */
+
+    /* For the line in the log that says what was learned. */
+    unsigned long long told_learned, told_moved, told_aged, told_evicted;
+    long long tell_at;
+};
+
+struct agent *agent_create(const char *db);
+void agent_destroy(struct agent *);
+char *agent_listen(struct agent *, const char *target)
+    OVS_WARN_UNUSED_RESULT;
+void agent_run(struct agent *);
+void agent_wait(struct agent *);
+
+struct edge *agent_session(const struct topo_node *);
+void agent_send_ops(struct agent *);
+void agent_drop(struct agent *, struct edge *);
+void agent_confirmed(struct agent *, struct edge *);
+
+/* agent_learn.c */
+void agent_packet_in(struct agent *, struct edge *,
+                     const struct ofputil_packet_in *);
+void agent_flow_removed(struct agent *, struct edge *,
+                        const struct ofputil_flow_removed *);
+size_t agent_flush_macs(struct agent *, struct topo_segment *,
+                        const struct eth_addr *);
+
+/* agent_conf.c */
+void agent_identify(struct agent *, struct edge *);
+void agent_conf_changed(struct agent *);
+void agent_topo_changed(struct agent *);
+void agent_elect(struct agent *);
+
+/* agent_sync.c */
+void agent_reconcile(struct agent *, struct edge *);
+void agent_sync(struct agent *, struct edge *);
+void agent_diff(struct agent *, struct edge *, struct delta *config,
+                struct delta *macs);
+
+#endif /* controller/agent.h */

@@ -1,0 +1,202 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "controller/agent.h"
+
+#include <limits.h>
+#include "controller/conf.h"
+#include "controller/edge.h"
+#include "controller/ofconn.h"
+#include "flows/failover.h"
+#include "flows/layout.h"
+#include "openvswitch/vlog.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(agent_conf);
+
+/* Finds out whose switch this is, by its datapath ID. */
+void
+agent_identify(struct agent *agent, struct edge *edge)
+{
+    struct topo_node *node = topo_node_by_dpid(&agent->topo, edge->dpid);
+
+    if (!node) {
+        if (edge->state != EDGE_UNKNOWN && conf_is_ready(agent->conf)) {
+            VLOG_INFO("%s: connected, but no edge has its datapath ID "
+                      "%016"PRIx64, ofconn_name(edge->conn), edge->dpid);
+        }
+        edge_set_unknown(edge);
+        return;
+    }
+
+    struct edge *old = agent_session(node);
+    if (old) {
+        VLOG_WARN("%s: second connection, from %s; the one from %s ends",
+                  node->name, ofconn_name(edge->conn),
+                  ofconn_name(old->conn));
+        struct ofconn *conn = old->conn;
+
+        agent_drop(agent, old);
+        ofconn_close(conn, "replaced by a newer one");
+    }
+    VLOG_INFO("%s: connected (%s, OpenFlow 1.%d)", node->name,
+              ofconn_name(edge->conn), ofconn_version(edge->conn) - 1);
+    node->aux = edge;
+    edge_ask_ports(edge, node);
+    conf_status_changed(agent->conf);
+}
+
+/* Lets go the sessions whose rows have gone or have another datapath ID, and
+ * takes up those that have a row now. */
+static void
+agent_match_sessions(struct agent *agent)
+{
+    struct edge *edge;
+
+    LIST_FOR_EACH (edge, node, &agent->edges) {
+        struct topo_node *node = edge->tnode;
+
+        if (!node || (node->valid && node->dpid == edge->dpid)) {
+            continue;
+        }
+        if (!topo_row(&agent->topo, TOPO_EDGE, &node->row.uuid)) {
+            VLOG_INFO("%s: no edge any more; our flows are deleted",
+                      node->name);
+            edge_delete_flows(edge);
+        }
+        node->aux = NULL;
+        edge_set_unknown(edge);
+    }
+    LIST_FOR_EACH (edge, node, &agent->edges) {
+        if (edge->state == EDGE_UNKNOWN) {
+            agent_identify(agent, edge);
+        }
+    }
+}
+
+/* Elections. */
+
+static bool
+agent_gate_is_open(const struct edge *edge,
+                   const struct topo_cluster *cluster)
+{
+    const struct flowset_owner *owner = flowset_owner(
+        &edge->installed, layout_cookie(LAYOUT_K_CLUSTER, cluster->id));
+    const struct flowset_flow *flow;
+
+    if (owner) {
+        LIST_FOR_EACH (flow, owner_node, &owner->flows) {
+            if (flow->table == LAYOUT_GATE) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void
+agent_elect_one(struct agent *agent, struct topo_cluster *cluster,
+                long long now)
+{
+    struct failover_edge edges[TOPO_MAX_EDGES];
+    struct failover_view view = {
+        .edges = edges, .n = cluster->n_members,
+        .active = -1, .remembered = -1,
+    };
+    long long retry;
+
+    if (!cluster->first_seen) {
+        cluster->first_seen = now;
+    }
+    view.since = cluster->first_seen;
+    for (size_t i = 0; i < cluster->n_members; i++) {
+        const struct topo_node *node = cluster->members[i];
+        const struct edge *edge = agent_session(node);
+        bool ready = edge && (edge->state == EDGE_SYNC
+                              || edge->state == EDGE_SYNCED);
+
+        edges[i] = (struct failover_edge) {
+            .ready = ready,
+            .gate_open = ready && agent_gate_is_open(edge, cluster),
+        };
+        if (cluster->active == node) {
+            view.active = i;
+        }
+        if (uuid_equals(&cluster->remembered, &node->row.uuid)) {
+            view.remembered = i;
+        }
+    }
+
+    int index = failover_elect(&view, now, &retry);
+    agent->elect_at = MIN(agent->elect_at, retry);
+    if (index >= 0 && index != view.active) {
+        cluster->reason = (edges[index].gate_open ? "adopted"
+                           : index == view.remembered ? "resumed"
+                           : "elected");
+        cluster->active_since = time_wall_msec();
+        topo_cluster_set_active(cluster, cluster->members[index]);
+        VLOG_INFO("cluster %s: %s is active (%s)", cluster->name,
+                  cluster->active->name, cluster->reason);
+        conf_status_changed(agent->conf);
+    }
+}
+
+/* Finds an active edge for each cluster that has none and can have one. */
+void
+agent_elect(struct agent *agent)
+{
+    long long now = time_msec();
+    struct topo_cluster *cluster;
+
+    agent->elect_at = LLONG_MAX;
+    HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
+        if (!cluster->active) {
+            agent_elect_one(agent, cluster, now);
+        }
+    }
+}
+
+/* Changes. */
+
+/* Brings in force what has changed in the topology, whatever it came from. */
+void
+agent_topo_changed(struct agent *agent)
+{
+    struct topo *topo = &agent->topo;
+    struct topo_row *row;
+
+    topo_settle(topo);
+    fdb_flush_withdrawn(&agent->fdb, topo, &agent->ops);
+    if (topo->statics_changed) {
+        fdb_sync_statics(&agent->fdb, topo, time_msec(), &agent->ops);
+        topo->statics_changed = false;
+    }
+    agent_match_sessions(agent);
+    LIST_FOR_EACH (row, dead_node, &topo->dead) {
+        if (row->table == TOPO_EDGE) {
+            fdb_forget_node(&agent->fdb, CONTAINER_OF(row, struct topo_node,
+                                                      row), &agent->ops);
+        }
+    }
+    agent_send_ops(agent);
+    topo_reap(topo);
+    agent_elect(agent);
+}
+
+/* The second walk: rows of the database have changed.  It ends in agent_sync()
+ * for each node that has dirt then. */
+void
+agent_conf_changed(struct agent *agent)
+{
+    struct edge *edge;
+
+    agent_topo_changed(agent);
+    LIST_FOR_EACH (edge, node, &agent->edges) {
+        if (edge->meter_rate) {
+            edge_set_meter(edge, conf_learn_rate(agent->conf));
+        }
+    }
+    conf_set_ctl_seq(agent->conf, conf_cfg_seq(agent->conf));
+}

@@ -1,0 +1,76 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "controller/agent.h"
+
+#include "controller/edge.h"
+#include "flows/layout.h"
+#include "flows/sighting.h"
+#include "openvswitch/ofp-packet.h"
+#include "openvswitch/vlog.h"
+#include "timeval.h"
+
+VLOG_DEFINE_THIS_MODULE(agent_learn);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+/* The first walk: a packet-in of LEARN. */
+void
+agent_packet_in(struct agent *agent, struct edge *edge,
+                const struct ofputil_packet_in *pin)
+{
+    struct sighting s;
+    const char *why;
+
+    /* Until the switch's own MACs have been adopted, this could overrule one
+     * of them.  The frame went on its way, and its sender is seen again in a
+     * second. */
+    if (edge->state != EDGE_SYNC && edge->state != EDGE_SYNCED) {
+        return;
+    }
+    why = sighting_from_packet_in(&agent->topo, edge->tnode, pin, &s);
+    if (why) {
+        VLOG_DBG_RL(&rl, "%s: packet-in ignored (%s)", edge->tnode->name,
+                    why);
+        return;
+    }
+    if (fdb_sight(&agent->fdb, edge->tnode, s.place, s.mac, time_msec(),
+                  &agent->ops) == FDB_REFUSED) {
+        VLOG_WARN_RL(&rl, "%s: static MAC "ETH_ADDR_FMT" of segment %s seen "
+                     "at another place", edge->tnode->name,
+                     ETH_ADDR_ARGS(s.mac), s.place->segment->name);
+    }
+    agent_send_ops(agent);
+}
+
+/* The same walk the other way round: a SOURCE flow was idle for too long. */
+void
+agent_flow_removed(struct agent *agent, struct edge *edge,
+                   const struct ofputil_flow_removed *fr)
+{
+    uint64_t cookie = ntohll(fr->cookie);
+    struct sighting s;
+
+    if ((cookie & LAYOUT_COOKIE_MASK) != LAYOUT_COOKIE_OURS
+        || layout_cookie_kind(cookie) != LAYOUT_K_LEARNED
+        || fr->table_id != LAYOUT_SOURCE
+        || fr->reason != OFPRR_IDLE_TIMEOUT
+        || !edge->tnode
+        || sighting_from_source(&agent->topo, edge->tnode, &fr->match, &s)) {
+        return;
+    }
+    fdb_idle(&agent->fdb, edge->tnode, s.place, s.slot, s.mac, &agent->ops);
+    agent_send_ops(agent);
+}
+
+/* Forgets learned MACs; see fdb_flush(). */
+size_t
+agent_flush_macs(struct agent *agent, struct topo_segment *segment,
+                 const struct eth_addr *mac)
+{
+    size_t n = fdb_flush(&agent->fdb, segment, mac, &agent->ops);
+
+    agent_send_ops(agent);
+    return n;
+}

@@ -1,0 +1,162 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "controller/agent.h"
+
+#include "controller/edge.h"
+#include "flows/delta.h"
+#include "flows/layout.h"
+#include "flows/sighting.h"
+#include "openvswitch/vlog.h"
+#include "timeval.h"
+
+VLOG_DEFINE_THIS_MODULE(agent_sync);
+
+/* Takes back the MACs that are in the flows that the switch reported.  Those
+ * of SOURCE come first, for they were seen, where DEST is hearsay. */
+static size_t
+agent_adopt(struct agent *agent, struct edge *edge)
+{
+    long long now = time_msec();
+    const struct flowset_flow *flow;
+    struct sighting s;
+    struct match match;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (flow, node, &edge->dump.macs.flows) {
+        if (flow->table != LAYOUT_SOURCE
+            || layout_cookie_kind(flow->cookie) != LAYOUT_K_LEARNED) {
+            continue;
+        }
+        minimatch_expand(&flow->match, &match);
+        if (!sighting_from_source(&agent->topo, edge->tnode, &match, &s)) {
+            fdb_adopt_source(&agent->fdb, edge->tnode, s.place, s.slot, s.mac,
+                             edge->epoch, now, &agent->ops);
+        }
+    }
+    HMAP_FOR_EACH (flow, node, &edge->dump.macs.flows) {
+        if (flow->table != LAYOUT_DEST
+            || layout_cookie_kind(flow->cookie) != LAYOUT_K_LEARNED) {
+            continue;
+        }
+        if (!sighting_from_dest(&agent->topo, edge->tnode, flow, &s)) {
+            fdb_adopt_dest(&agent->fdb, edge->tnode, s.place, s.mac,
+                           edge->epoch, now, &agent->ops);
+            n++;
+        }
+    }
+    agent_send_ops(agent);
+    return n;
+}
+
+/* Computes into 'config' and 'macs' what separates the flows in these from
+ * those that 'node' should have. */
+static void
+agent_compare(const struct agent *agent, const struct topo_node *node,
+              struct delta *config, struct delta *macs)
+{
+    struct flowset want;
+
+    flowset_init(&want);
+    pipeline_all(&agent->topo, node, &want);
+    delta_all(config, &want);
+    flowset_clear(&want);
+    fdb_node_flows(&agent->fdb, node, NULL, &want);
+    delta_all(macs, &want);
+    flowset_destroy(&want);
+}
+
+/* Sends 'txn'.  All that is dirty on the node must be in it. */
+static void
+agent_commit(struct agent *agent, struct edge *edge, struct edge_txn *txn)
+{
+    bool first = edge->state == EDGE_SYNC;
+
+    topo_node_clean(edge->tnode);
+    if (first) {
+        edge->n_added = txn->config.n_added + txn->macs.n_added;
+        edge->n_modified = txn->config.n_modified + txn->macs.n_modified;
+        edge->n_deleted = txn->config.n_deleted + txn->macs.n_deleted;
+        edge->n_reconciles++;
+    }
+    if (!edge_commit(edge, txn) && first) {
+        agent_confirmed(agent, edge);
+    }
+}
+
+/* The third walk: 'edge->dump' has all flows of ours that the switch has. */
+void
+agent_reconcile(struct agent *agent, struct edge *edge)
+{
+    struct edge_txn *txn;
+
+    edge_begin_sync(edge);
+    edge->n_adopted = agent_adopt(agent, edge);
+    agent_elect(agent);
+
+    txn = edge_txn_create(edge);
+    flowset_swap(&txn->macs_have, &edge->dump.macs);
+    agent_compare(agent, edge->tnode, &txn->config, &txn->macs);
+    agent_commit(agent, edge, txn);
+}
+
+/* Adds to 'txn' the flows of all MACs of a segment, anew. */
+static void
+agent_sync_macs(struct agent *agent, const struct topo_node *node,
+                uint32_t vni, struct edge_txn *txn)
+{
+    struct topo_segment *segment = topo_segment_by_vni(&agent->topo, vni);
+    struct flowset want;
+
+    delta_wipe(&txn->macs, layout_cookie(LAYOUT_K_LEARNED, vni));
+    delta_wipe(&txn->macs, layout_cookie(LAYOUT_K_STATIC, vni));
+    if (segment) {
+        flowset_init(&want);
+        fdb_refresh_slots(&agent->fdb, node, segment);
+        fdb_node_flows(&agent->fdb, node, segment, &want);
+        delta_all(&txn->macs, &want);
+        flowset_destroy(&want);
+    }
+}
+
+/* The end of the second walk: brings what is dirty on a node that is in sync
+ * up to date, and looks at nothing else. */
+void
+agent_sync(struct agent *agent, struct edge *edge)
+{
+    struct topo_node *node = edge->tnode;
+    const struct topo_dirty *dirty;
+    struct edge_txn *txn;
+
+    if (hmap_is_empty(&node->dirty)) {
+        return;
+    }
+    txn = edge_txn_create(edge);
+    HMAP_FOR_EACH (dirty, node, &node->dirty) {
+        if (layout_cookie_kind(dirty->cookie) == LAYOUT_K_LEARNED) {
+            agent_sync_macs(agent, node, layout_cookie_owner(dirty->cookie),
+                            txn);
+        } else {
+            struct flowset want;
+
+            flowset_init(&want);
+            pipeline_owner(&agent->topo, node, dirty->cookie, &want);
+            delta_owner(&txn->config, &want, dirty->cookie);
+            flowset_destroy(&want);
+        }
+    }
+    agent_commit(agent, edge, txn);
+}
+
+/* Computes what separates the flows in 'edge->dump' from those that the switch
+ * should have.  'config' and 'macs' must have been initialized with the two
+ * sets of the dump. */
+void
+agent_diff(struct agent *agent, struct edge *edge, struct delta *config,
+           struct delta *macs)
+{
+    agent_compare(agent, edge->tnode, config, macs);
+    delta_finish(config);
+    delta_finish(macs);
+}

@@ -1,0 +1,568 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "controller/conf.h"
+
+#include <errno.h>
+#include "flows/topo.h"
+#include "kakehashi-idl.h"
+#include "openvswitch/json.h"
+#include "openvswitch/vlog.h"
+#include "ovsdb-data.h"
+#include "ovsdb-idl-provider.h"
+#include "ovsdb-idl.h"
+#include "smap.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(conf);
+
+#define CONF_TUNNEL_PORT "genev0"
+#define CONF_MAC_LIMIT 2048
+#define CONF_MAC_AGING 300
+
+/* Packet-ins a second for learning, of one edge: more than a vswitchd learns
+ * at (its limit is near 20,000 new MACs a second), less than would starve it
+ * when somebody plays with source addresses. */
+#define CONF_LEARN_RATE 20000
+
+struct conf {
+    struct ovsdb_idl *idl;
+    char *remote;
+    unsigned int seqno;
+    struct topo *topo;
+    conf_edge_status_func *edge_status;
+    bool was_connected;
+
+    int64_t cfg_seq, ctl_seq, edges_seq;
+    unsigned int learn_rate;
+
+    struct ovsdb_idl_txn *txn;  /* In progress, or NULL. */
+    bool status_pending, errors_pending;
+};
+
+/* The columns that the user writes. */
+static const struct ovsdb_idl_column *const conf_columns[] = {
+    &kkrec_kakehashi_global_columns[KKREC_KAKEHASHI_GLOBAL_COL_CFG_SEQ],
+    &kkrec_kakehashi_global_columns[KKREC_KAKEHASHI_GLOBAL_COL_OPTIONS],
+    &kkrec_segment_columns[KKREC_SEGMENT_COL_NAME],
+    &kkrec_segment_columns[KKREC_SEGMENT_COL_VNI],
+    &kkrec_segment_columns[KKREC_SEGMENT_COL_MAC_LIMIT],
+    &kkrec_segment_columns[KKREC_SEGMENT_COL_MAC_AGING],
+    &kkrec_edge_columns[KKREC_EDGE_COL_NAME],
+    &kkrec_edge_columns[KKREC_EDGE_COL_DATAPATH_ID],
+    &kkrec_edge_columns[KKREC_EDGE_COL_TUNNEL_IP],
+    &kkrec_edge_columns[KKREC_EDGE_COL_TUNNEL_PORT],
+    &kkrec_edge_columns[KKREC_EDGE_COL_PEER_PORT],
+    &kkrec_cluster_columns[KKREC_CLUSTER_COL_NAME],
+    &kkrec_cluster_columns[KKREC_CLUSTER_COL_EDGES],
+    &kkrec_binding_columns[KKREC_BINDING_COL_SEGMENT],
+    &kkrec_binding_columns[KKREC_BINDING_COL_CLUSTER],
+    &kkrec_binding_columns[KKREC_BINDING_COL_PORT],
+    &kkrec_binding_columns[KKREC_BINDING_COL_VLAN],
+    &kkrec_host_port_columns[KKREC_HOST_PORT_COL_SEGMENT],
+    &kkrec_host_port_columns[KKREC_HOST_PORT_COL_EDGE],
+    &kkrec_host_port_columns[KKREC_HOST_PORT_COL_PORT],
+    &kkrec_vtep_columns[KKREC_VTEP_COL_SEGMENT],
+    &kkrec_vtep_columns[KKREC_VTEP_COL_IP],
+    &kkrec_static_mac_columns[KKREC_STATIC_MAC_COL_SEGMENT],
+    &kkrec_static_mac_columns[KKREC_STATIC_MAC_COL_MAC],
+    &kkrec_static_mac_columns[KKREC_STATIC_MAC_COL_BINDING],
+    &kkrec_static_mac_columns[KKREC_STATIC_MAC_COL_HOST_PORT],
+    &kkrec_static_mac_columns[KKREC_STATIC_MAC_COL_VTEP],
+};
+
+/* The columns that we write. */
+static const struct ovsdb_idl_column *const conf_own_columns[] = {
+    &kkrec_kakehashi_global_columns[KKREC_KAKEHASHI_GLOBAL_COL_CTL_SEQ],
+    &kkrec_kakehashi_global_columns[KKREC_KAKEHASHI_GLOBAL_COL_EDGES_SEQ],
+    &kkrec_segment_columns[KKREC_SEGMENT_COL_ERROR],
+    &kkrec_edge_columns[KKREC_EDGE_COL_CONNECTED],
+    &kkrec_edge_columns[KKREC_EDGE_COL_STATUS],
+    &kkrec_edge_columns[KKREC_EDGE_COL_ERROR],
+    &kkrec_cluster_columns[KKREC_CLUSTER_COL_ACTIVE_EDGE],
+    &kkrec_cluster_columns[KKREC_CLUSTER_COL_ACTIVE_SINCE],
+    &kkrec_cluster_columns[KKREC_CLUSTER_COL_REASON],
+    &kkrec_cluster_columns[KKREC_CLUSTER_COL_ERROR],
+    &kkrec_binding_columns[KKREC_BINDING_COL_ERROR],
+    &kkrec_host_port_columns[KKREC_HOST_PORT_COL_ERROR],
+    &kkrec_vtep_columns[KKREC_VTEP_COL_ERROR],
+    &kkrec_static_mac_columns[KKREC_STATIC_MAC_COL_ERROR],
+};
+
+/* Keeps a copy of the database at 'remote' and brings it into 'topo'.
+ * 'edge_status' tells the status of an edge when it is to be written. */
+struct conf *
+conf_create(const char *remote, struct topo *topo,
+            conf_edge_status_func *edge_status)
+{
+    struct conf *conf = xzalloc(sizeof *conf);
+
+    conf->remote = xstrdup(remote);
+    conf->topo = topo;
+    conf->edge_status = edge_status;
+    conf->learn_rate = CONF_LEARN_RATE;
+    conf->idl = ovsdb_idl_create(remote, &kkrec_idl_class, false, true);
+    for (size_t i = 0; i < ARRAY_SIZE(conf_columns); i++) {
+        ovsdb_idl_add_column(conf->idl, conf_columns[i]);
+        ovsdb_idl_track_add_column(conf->idl, conf_columns[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(conf_own_columns); i++) {
+        ovsdb_idl_add_column(conf->idl, conf_own_columns[i]);
+        ovsdb_idl_omit_alert(conf->idl, conf_own_columns[i]);
+    }
+    return conf;
+}
+
+void
+conf_destroy(struct conf *conf)
+{
+    if (conf) {
+        ovsdb_idl_txn_destroy(conf->txn);
+        ovsdb_idl_destroy(conf->idl);
+        free(conf->remote);
+        free(conf);
+    }
+}
+
+/* Downward. */
+
+static void
+conf_read_segment(struct conf *conf, const struct ovsdb_idl_row *row_)
+{
+    const struct kkrec_segment *r = CONTAINER_OF(row_, struct kkrec_segment,
+                                                header_);
+
+    topo_segment_set(conf->topo, &(struct topo_segment_row) {
+        .uuid = r->header_.uuid,
+        .name = r->name,
+        .vni = r->vni,
+        .mac_limit = r->n_mac_limit ? *r->mac_limit : CONF_MAC_LIMIT,
+        .mac_aging = r->n_mac_aging ? *r->mac_aging : CONF_MAC_AGING,
+    });
+}
+
+static void
+conf_read_edge(struct conf *conf, const struct ovsdb_idl_row *row_)
+{
+    const struct kkrec_edge *r = CONTAINER_OF(row_, struct kkrec_edge,
+                                                header_);
+
+    topo_node_set(conf->topo, &(struct topo_node_row) {
+        .uuid = r->header_.uuid,
+        .name = r->name,
+        .dpid = r->datapath_id,
+        .ip = r->tunnel_ip,
+        .tunnel_port = r->tunnel_port[0] ? r->tunnel_port : CONF_TUNNEL_PORT,
+        .peer_port = r->peer_port,
+    });
+}
+
+static void
+conf_read_cluster(struct conf *conf, const struct ovsdb_idl_row *row_)
+{
+    const struct kkrec_cluster *r = CONTAINER_OF(row_, struct kkrec_cluster,
+                                                header_);
+    struct topo_cluster_row row = {
+        .uuid = r->header_.uuid,
+        .name = r->name,
+    };
+
+    /* The IDL sorts maps by key, which is the rank. */
+    for (size_t i = 0; i < r->n_edges && i < TOPO_MAX_EDGES; i++) {
+        row.members[row.n_members++] = r->value_edges[i]->header_.uuid;
+    }
+    if (r->active_edge) {
+        row.remembered = r->active_edge->header_.uuid;
+    }
+    topo_cluster_set(conf->topo, &row);
+}
+
+static void
+conf_read_binding(struct conf *conf, const struct ovsdb_idl_row *row_)
+{
+    const struct kkrec_binding *r = CONTAINER_OF(row_, struct kkrec_binding,
+                                                header_);
+
+    topo_attach_set(conf->topo, &(struct topo_attach_row) {
+        .table = TOPO_BINDING,
+        .uuid = r->header_.uuid,
+        .segment = r->segment ? r->segment->header_.uuid : UUID_ZERO,
+        .owner = r->cluster ? r->cluster->header_.uuid : UUID_ZERO,
+        .port = r->port,
+        .vlan = r->vlan,
+    });
+}
+
+static void
+conf_read_host_port(struct conf *conf, const struct ovsdb_idl_row *row_)
+{
+    const struct kkrec_host_port *r = CONTAINER_OF(row_, struct kkrec_host_port,
+                                                header_);
+
+    topo_attach_set(conf->topo, &(struct topo_attach_row) {
+        .table = TOPO_HOST_PORT,
+        .uuid = r->header_.uuid,
+        .segment = r->segment ? r->segment->header_.uuid : UUID_ZERO,
+        .owner = r->edge ? r->edge->header_.uuid : UUID_ZERO,
+        .port = r->port,
+    });
+}
+
+static void
+conf_read_vtep(struct conf *conf, const struct ovsdb_idl_row *row_)
+{
+    const struct kkrec_vtep *r = CONTAINER_OF(row_, struct kkrec_vtep,
+                                                header_);
+
+    topo_vtep_set(conf->topo, &(struct topo_vtep_row) {
+        .uuid = r->header_.uuid,
+        .segment = r->segment ? r->segment->header_.uuid : UUID_ZERO,
+        .ip = r->ip,
+    });
+}
+
+static void
+conf_read_static_mac(struct conf *conf, const struct ovsdb_idl_row *row_)
+{
+    const struct kkrec_static_mac *r = CONTAINER_OF(row_, struct kkrec_static_mac,
+                                                header_);
+    struct topo_static_row row = {
+        .uuid = r->header_.uuid,
+        .segment = r->segment ? r->segment->header_.uuid : UUID_ZERO,
+        .mac = r->mac,
+        .n_places = !!r->binding + !!r->host_port + !!r->vtep,
+    };
+
+    if (r->binding) {
+        row.place_table = TOPO_BINDING;
+        row.place = r->binding->header_.uuid;
+    } else if (r->host_port) {
+        row.place_table = TOPO_HOST_PORT;
+        row.place = r->host_port->header_.uuid;
+    } else if (r->vtep) {
+        row.place_table = TOPO_VTEP;
+        row.place = r->vtep->header_.uuid;
+    }
+    topo_static_set(conf->topo, &row);
+}
+
+/* The tables that both sides know. */
+static const struct conf_table {
+    enum topo_table table;
+    const struct ovsdb_idl_table_class *class;
+    const struct ovsdb_idl_column *error;
+    void (*read)(struct conf *, const struct ovsdb_idl_row *);
+} conf_tables[] = {
+    { TOPO_SEGMENT, &kkrec_table_classes[KKREC_TABLE_SEGMENT],
+      &kkrec_segment_columns[KKREC_SEGMENT_COL_ERROR], conf_read_segment },
+    { TOPO_EDGE, &kkrec_table_classes[KKREC_TABLE_EDGE],
+      &kkrec_edge_columns[KKREC_EDGE_COL_ERROR], conf_read_edge },
+    { TOPO_CLUSTER, &kkrec_table_classes[KKREC_TABLE_CLUSTER],
+      &kkrec_cluster_columns[KKREC_CLUSTER_COL_ERROR], conf_read_cluster },
+    { TOPO_BINDING, &kkrec_table_classes[KKREC_TABLE_BINDING],
+      &kkrec_binding_columns[KKREC_BINDING_COL_ERROR], conf_read_binding },
+    { TOPO_HOST_PORT, &kkrec_table_classes[KKREC_TABLE_HOST_PORT],
+      &kkrec_host_port_columns[KKREC_HOST_PORT_COL_ERROR],
+      conf_read_host_port },
+    { TOPO_VTEP, &kkrec_table_classes[KKREC_TABLE_VTEP],
+      &kkrec_vtep_columns[KKREC_VTEP_COL_ERROR], conf_read_vtep },
+    { TOPO_STATIC_MAC, &kkrec_table_classes[KKREC_TABLE_STATIC_MAC],
+      &kkrec_static_mac_columns[KKREC_STATIC_MAC_COL_ERROR],
+      conf_read_static_mac },
+};
+
+/* Brings the rows of a table that have changed into the topology: those that
+ * are 'in_error' (by the database), or the others.
+ *
+ * When a database comes back, all rows go and the same ones come: those are
+ * no deletions. */
+static void
+conf_read_table(struct conf *conf, const struct conf_table *t, bool in_error)
+{
+    const struct ovsdb_idl_row *row, *live;
+
+    for (row = ovsdb_idl_track_get_first(conf->idl, t->class); row;
+         row = ovsdb_idl_track_get_next(row)) {
+        live = ovsdb_idl_get_row_for_uuid(conf->idl, t->class, &row->uuid);
+        if (!live) {
+            topo_del(conf->topo, t->table, &row->uuid);
+        } else if ((ovsdb_idl_read(live, t->error)->n != 0) == in_error) {
+            t->read(conf, live);
+            conf->errors_pending |= in_error;
+        }
+    }
+}
+
+static void
+conf_read_global(struct conf *conf)
+{
+    const struct kkrec_kakehashi_global *g
+        = kkrec_kakehashi_global_first(conf->idl);
+
+    conf->cfg_seq = g ? g->cfg_seq : 0;
+    conf->learn_rate = (g ? smap_get_uint(&g->options, "learn_rate",
+                                          CONF_LEARN_RATE)
+                        : CONF_LEARN_RATE);
+    if (!conf->learn_rate) {
+        conf->learn_rate = CONF_LEARN_RATE;
+    }
+}
+
+/* Finishes or fails the transaction in progress, if its time has come. */
+static void
+conf_run_txn(struct conf *conf)
+{
+    enum ovsdb_idl_txn_status status;
+
+    if (!conf->txn) {
+        return;
+    }
+    status = ovsdb_idl_txn_commit(conf->txn);
+    if (status == TXN_INCOMPLETE) {
+        return;
+    }
+    if (status != TXN_SUCCESS && status != TXN_UNCHANGED) {
+        VLOG_DBG("status not written (%s)",
+                 ovsdb_idl_txn_status_to_string(status));
+        conf->status_pending = conf->errors_pending = true;
+    }
+    ovsdb_idl_txn_destroy(conf->txn);
+    conf->txn = NULL;
+}
+
+/* Talks to the database.  Returns true if there are changes in the topology,
+ * which are to be settled. */
+bool
+conf_run(struct conf *conf)
+{
+    unsigned int seqno;
+    bool connected;
+
+    ovsdb_idl_run(conf->idl);
+    conf_run_txn(conf);
+
+    connected = ovsdb_idl_is_alive(conf->idl)
+                && ovsdb_idl_has_ever_connected(conf->idl);
+    if (connected != conf->was_connected) {
+        conf->was_connected = connected;
+        VLOG_INFO("%s: database %s", conf->remote,
+                  connected ? "connected" : "disconnected");
+        conf->status_pending = true;
+    }
+
+    seqno = ovsdb_idl_get_seqno(conf->idl);
+    if (seqno == conf->seqno || !ovsdb_idl_has_ever_connected(conf->idl)) {
+        return false;
+    }
+    conf->seqno = seqno;
+    for (int in_error = 0; in_error <= 1; in_error++) {
+        for (size_t i = 0; i < ARRAY_SIZE(conf_tables); i++) {
+            conf_read_table(conf, &conf_tables[i], in_error);
+        }
+    }
+    conf_read_global(conf);
+    ovsdb_idl_track_clear(conf->idl);
+    return true;
+}
+
+void
+conf_wait(struct conf *conf)
+{
+    ovsdb_idl_wait(conf->idl);
+    if (conf->txn) {
+        ovsdb_idl_txn_wait(conf->txn);
+    }
+}
+
+/* Returns whether the topology has been filled once. */
+bool
+conf_is_ready(const struct conf *conf)
+{
+    return conf->seqno != 0;
+}
+
+bool
+conf_is_connected(const struct conf *conf)
+{
+    return conf->was_connected;
+}
+
+const char *
+conf_remote(const struct conf *conf)
+{
+    return conf->remote;
+}
+
+/* Returns how many packet-ins a second an edge may send for learning. */
+unsigned int
+conf_learn_rate(const struct conf *conf)
+{
+    return conf->learn_rate;
+}
+
+/* Upward. */
+
+int64_t
+conf_cfg_seq(const struct conf *conf)
+{
+    return conf->cfg_seq;
+}
+
+/* The controller has understood the configuration up to 'seq'. */
+void
+conf_set_ctl_seq(struct conf *conf, int64_t seq)
+{
+    conf->status_pending |= conf->ctl_seq != seq;
+    conf->ctl_seq = seq;
+}
+
+/* All connected edges have confirmed the configuration up to 'seq'. */
+void
+conf_set_edges_seq(struct conf *conf, int64_t seq)
+{
+    conf->status_pending |= conf->edges_seq != seq;
+    conf->edges_seq = seq;
+}
+
+/* The status of an edge or a cluster is not what it was. */
+void
+conf_status_changed(struct conf *conf)
+{
+    conf->status_pending = true;
+}
+
+static void
+conf_write_error(const struct ovsdb_idl_row *row,
+                 const struct ovsdb_idl_column *column, const char *error)
+{
+    const struct ovsdb_datum *old = ovsdb_idl_read(row, column);
+    struct ovsdb_datum datum;
+
+    if (nullable_string_is_equal(old->n ? json_string(old->keys[0].s) : NULL,
+                                 error)) {
+        return;
+    }
+    ovsdb_datum_init_empty(&datum);
+    if (error) {
+        union ovsdb_atom atom = { .s = ovsdb_atom_string_create(error) };
+
+        ovsdb_datum_add_unsafe(&datum, &atom, NULL, &column->type, NULL);
+        ovsdb_atom_destroy(&atom, OVSDB_TYPE_STRING);
+    }
+    ovsdb_idl_txn_write(row, column, &datum);
+}
+
+static void
+conf_write_errors(struct conf *conf)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(conf_tables); i++) {
+        const struct conf_table *t = &conf_tables[i];
+        const struct ovsdb_idl_row *row;
+
+        if (t->table == TOPO_EDGE) {
+            continue;           /* conf_write_edges() knows more. */
+        }
+        for (row = ovsdb_idl_first_row(conf->idl, t->class); row;
+             row = ovsdb_idl_next_row(row)) {
+            const struct topo_row *ours = topo_row(conf->topo, t->table,
+                                                   &row->uuid);
+            if (ours) {
+                conf_write_error(row, t->error, ours->error);
+            }
+        }
+    }
+}
+
+static void
+conf_write_edges(struct conf *conf)
+{
+    const struct kkrec_edge *r;
+
+    KKREC_EDGE_FOR_EACH (r, conf->idl) {
+        const struct topo_row *row = topo_row(conf->topo, TOPO_EDGE,
+                                              &r->header_.uuid);
+        if (!row) {
+            continue;
+        }
+
+        struct conf_edge_status status = { .connected = false };
+        struct smap smap = SMAP_INITIALIZER(&smap);
+        conf->edge_status(CONTAINER_OF(row, struct topo_node, row), &status);
+        smap_add(&smap, "state", status.state);
+        if (status.address) {
+            smap_add(&smap, "address", status.address);
+            smap_add(&smap, "openflow", status.openflow);
+        }
+        if (r->connected != status.connected) {
+            kkrec_edge_set_connected(r, status.connected);
+        }
+        if (!smap_equal(&r->status, &smap)) {
+            kkrec_edge_set_status(r, &smap);
+        }
+        smap_destroy(&smap);
+        conf_write_error(&r->header_,
+                         &kkrec_edge_columns[KKREC_EDGE_COL_ERROR],
+                         row->error ? row->error : status.error);
+    }
+}
+
+static void
+conf_write_clusters(struct conf *conf)
+{
+    const struct kkrec_cluster *r;
+
+    KKREC_CLUSTER_FOR_EACH (r, conf->idl) {
+        const struct topo_row *row = topo_row(conf->topo, TOPO_CLUSTER,
+                                              &r->header_.uuid);
+        const struct topo_cluster *cluster
+            = row ? CONTAINER_OF(row, struct topo_cluster, row) : NULL;
+        const struct kkrec_edge *active;
+
+        if (!cluster || !cluster->active) {
+            continue;           /* What is remembered is worth keeping. */
+        }
+        active = kkrec_edge_get_for_uuid(conf->idl,
+                                         &cluster->active->row.uuid);
+        if (active && active != r->active_edge) {
+            int64_t since = cluster->active_since;
+
+            kkrec_cluster_set_active_edge(r, active);
+            kkrec_cluster_set_active_since(r, &since, 1);
+            kkrec_cluster_set_reason(r, cluster->reason);
+        }
+    }
+}
+
+/* Writes to the database what is not there as it should be. */
+void
+conf_write(struct conf *conf)
+{
+    struct topo_row *row;
+
+    LIST_FOR_EACH_POP (row, error_node, &conf->topo->errors) {
+        ovs_list_init(&row->error_node);
+        conf->errors_pending = true;
+    }
+    if (conf->txn || !conf->was_connected
+        || !(conf->status_pending || conf->errors_pending)) {
+        return;
+    }
+
+    const struct kkrec_kakehashi_global *g
+        = kkrec_kakehashi_global_first(conf->idl);
+    conf->txn = ovsdb_idl_txn_create(conf->idl);
+    if (g && g->ctl_seq != conf->ctl_seq) {
+        kkrec_kakehashi_global_set_ctl_seq(g, conf->ctl_seq);
+    }
+    if (g && g->edges_seq != conf->edges_seq) {
+        kkrec_kakehashi_global_set_edges_seq(g, conf->edges_seq);
+    }
+    conf_write_edges(conf);
+    conf_write_clusters(conf);
+    if (conf->errors_pending) {
+        conf_write_errors(conf);
+    }
+    conf->status_pending = conf->errors_pending = false;
+    conf_run_txn(conf);
+}

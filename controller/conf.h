@@ -1,0 +1,57 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CONTROLLER_CONF_H
+#define CONTROLLER_CONF_H 1
+
+/* The database, on its way into the topology and back.
+ *
+ * This is the only user of the OVSDB IDL.  Downward, rows that have changed
+ * are copied into the topology (flows/topo.h), which holds no pointer into
+ * the IDL.  Upward go the columns that the controller owns: 'error' of any
+ * row, the status of edges and clusters, and the sequence numbers that
+ * "kakehashi-ctl --wait" waits for.
+ *
+ * When the database cannot be reached, the topology stays as it is.  When it
+ * comes back, however it comes back, only what is different then is a change.
+ *
+ * What is written is always computed from the present: a transaction that
+ * fails is followed by one with what is true by then. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct conf;
+struct topo;
+struct topo_node;
+
+struct conf_edge_status {
+    bool connected;
+    const char *state;
+    const char *address;        /* These two are NULL if not connected. */
+    const char *openflow;
+    const char *error;          /* NULL if there is none. */
+};
+
+typedef void conf_edge_status_func(const struct topo_node *,
+                                   struct conf_edge_status *);
+
+struct conf *conf_create(const char *remote, struct topo *,
+                         conf_edge_status_func *);
+void conf_destroy(struct conf *);
+
+bool conf_run(struct conf *);
+void conf_wait(struct conf *);
+
+bool conf_is_ready(const struct conf *);
+bool conf_is_connected(const struct conf *);
+const char *conf_remote(const struct conf *);
+unsigned int conf_learn_rate(const struct conf *);
+
+int64_t conf_cfg_seq(const struct conf *);
+void conf_set_ctl_seq(struct conf *, int64_t);
+void conf_set_edges_seq(struct conf *, int64_t);
+void conf_status_changed(struct conf *);
+void conf_write(struct conf *);
+
+#endif /* controller/conf.h */

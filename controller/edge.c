@@ -1,0 +1,592 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "controller/edge.h"
+
+#include "bitmap.h"
+#include "controller/ofconn.h"
+#include "coverage.h"
+#include "flows/bundlemsg.h"
+#include "flows/fdb.h"
+#include "flows/layout.h"
+#include "flows/topo.h"
+#include "openvswitch/ofp-bundle.h"
+#include "openvswitch/ofp-connection.h"
+#include "openvswitch/ofp-errors.h"
+#include "openvswitch/ofp-flow.h"
+#include "openvswitch/ofp-meter.h"
+#include "openvswitch/ofp-msgs.h"
+#include "openvswitch/ofp-port.h"
+#include "openvswitch/ofp-switch.h"
+#include "openvswitch/ofp-util.h"
+#include "openvswitch/vlog.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(edge);
+
+COVERAGE_DEFINE(edge_flow_mod);
+COVERAGE_DEFINE(edge_bundle);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+#define EDGE_BACKOFF_MIN 1000   /* Milliseconds. */
+#define EDGE_BACKOFF_MAX 60000
+#define EDGE_N_PORTS (UINT16_MAX + 1)
+
+const char *
+edge_state_to_string(enum edge_state state)
+{
+    switch (state) {
+#define EDGE_STATE(ENUM, NAME) case EDGE_##ENUM: return NAME;
+        EDGE_STATES
+#undef EDGE_STATE
+    default:
+        OVS_NOT_REACHED();
+    }
+    return NULL;
+}
+
+static const char *
+edge_name(const struct edge *edge)
+{
+    return edge->tnode ? edge->tnode->name : ofconn_name(edge->conn);
+}
+
+static void
+edge_set_state(struct edge *edge, enum edge_state state)
+{
+    VLOG_DBG("%s: %s -> %s", edge_name(edge),
+             edge_state_to_string(edge->state), edge_state_to_string(state));
+    edge->state = state;
+}
+
+static ovs_be32
+edge_send(struct edge *edge, struct ofpbuf *msg)
+{
+    ovs_be32 xid = htonl(edge->next_xid++);
+
+    ((struct ofp_header *) msg->data)->xid = xid;
+    ofconn_send(edge->conn, msg);
+    return xid;
+}
+
+static void
+edge_note_error(struct edge *edge, const char *what, enum ofperr error)
+{
+    free(edge->last_error);
+    edge->last_error = xasprintf("%s: %s", what, ofperr_to_string(error));
+    VLOG_WARN_RL(&rl, "%s: %s", edge_name(edge), edge->last_error);
+}
+
+/* Starts a session over 'conn', which has agreed on a version. */
+struct edge *
+edge_create(struct ofconn *conn, struct topo *topo, uint32_t epoch)
+{
+    struct edge *edge = xzalloc(sizeof *edge);
+
+    edge->conn = conn;
+    edge->topo = topo;
+    edge->epoch = epoch;
+    edge->created = time_msec();
+    edge->state = EDGE_FEATURES;
+    edge->next_xid = 1;
+    edge->next_bundle = 1;
+    edge->backoff = EDGE_BACKOFF_MIN;
+    edge->ports_bitmap = bitmap_allocate(EDGE_N_PORTS);
+    flowset_init(&edge->installed);
+    flowset_init(&edge->dump.config);
+    flowset_init(&edge->dump.macs);
+    edge_send(edge, ofpraw_alloc(OFPRAW_OFPT_FEATURES_REQUEST,
+                                 ofconn_version(conn), 0));
+    return edge;
+}
+
+void
+edge_destroy(struct edge *edge)
+{
+    edge_txn_destroy(edge->txn);
+    flowset_destroy(&edge->installed);
+    flowset_destroy(&edge->dump.config);
+    flowset_destroy(&edge->dump.macs);
+    bitmap_free(edge->ports_bitmap);
+    free(edge->last_error);
+    free(edge);
+}
+
+/* What to ask. */
+
+/* No row has the switch's datapath ID (any more). */
+void
+edge_set_unknown(struct edge *edge)
+{
+    edge_txn_destroy(edge->txn);
+    edge->txn = NULL;
+    edge->tnode = NULL;
+    edge->dump.running = false;
+    flowset_clear(&edge->installed);
+    edge_set_state(edge, EDGE_UNKNOWN);
+}
+
+/* Tells the switch how we like its messages. */
+static void
+edge_send_config(struct edge *edge)
+{
+    enum ofp_version version = ofconn_version(edge->conn);
+    struct ofputil_async_cfg async = OFPUTIL_ASYNC_CFG_INIT;
+
+    edge_send(edge, ofputil_encode_set_packet_in_format(
+                        version, OFPUTIL_PACKET_IN_NXT2));
+
+    /* LEARN's packet-ins, ports, and flows that have gone by themselves: of
+     * those that somebody deletes, which is mostly us, we need not hear. */
+    async.primary[OAM_PACKET_IN] = 1u << OFPR_ACTION;
+    async.primary[OAM_PORT_STATUS] = (1u << OFPPR_ADD | 1u << OFPPR_DELETE
+                                      | 1u << OFPPR_MODIFY);
+    async.primary[OAM_FLOW_REMOVED] = (1u << OFPRR_IDLE_TIMEOUT
+                                       | 1u << OFPRR_HARD_TIMEOUT);
+    async.secondary[OAM_PORT_STATUS] = async.primary[OAM_PORT_STATUS];
+    edge_send(edge, ofputil_encode_set_async_config(
+                        &async, (1u << OAM_PACKET_IN | 1u << OAM_PORT_STATUS
+                                 | 1u << OAM_FLOW_REMOVED), version));
+}
+
+/* The switch is 'tnode': asks for its ports. */
+void
+edge_ask_ports(struct edge *edge, struct topo_node *tnode)
+{
+    edge->tnode = tnode;
+    edge_set_state(edge, EDGE_PORTS);
+    edge_send_config(edge);
+    memset(edge->ports_bitmap, 0, bitmap_n_bytes(EDGE_N_PORTS));
+    edge_send(edge, ofputil_encode_port_desc_stats_request(
+                        ofconn_version(edge->conn), OFPP_ANY));
+}
+
+void
+edge_ask_meter(struct edge *edge)
+{
+    edge_set_state(edge, EDGE_METER);
+    edge->meter_rate = 0;
+    edge->meter_xid = edge_send(edge, ofputil_encode_meter_request(
+                                          ofconn_version(edge->conn),
+                                          OFPUTIL_METER_CONFIG,
+                                          LAYOUT_METER_LEARN));
+}
+
+/* Asks for all flows that have our cookie.  In state SYNCED that goes beside
+ * everything else. */
+void
+edge_ask_flows(struct edge *edge)
+{
+    struct ofputil_flow_stats_request fsr = {
+        .cookie = htonll(LAYOUT_COOKIE_OURS),
+        .cookie_mask = htonll(LAYOUT_COOKIE_MASK),
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+        .table_id = OFPTT_ALL,
+    };
+
+    match_init_catchall(&fsr.match);
+    if (edge->state != EDGE_SYNCED) {
+        edge_set_state(edge, EDGE_DUMP);
+    }
+    flowset_clear(&edge->dump.config);
+    flowset_clear(&edge->dump.macs);
+    edge->dump.running = true;
+    edge->dump.xid = edge_send(edge, ofputil_encode_flow_stats_request(
+                                         &fsr, ofconn_protocol(edge->conn)));
+}
+
+/* Makes our meter let 'rate' packets a second pass. */
+void
+edge_set_meter(struct edge *edge, unsigned int rate)
+{
+    struct ofputil_meter_band band = {
+        .type = OFPMBT13_DROP, .rate = rate, .burst_size = rate,
+    };
+    struct ofputil_meter_mod mm = {
+        .command = edge->meter_rate ? OFPMC13_MODIFY : OFPMC13_ADD,
+        .meter = {
+            .meter_id = LAYOUT_METER_LEARN,
+            .flags = OFPMF13_PKTPS | OFPMF13_BURST,
+            .n_bands = 1,
+            .bands = &band,
+        },
+    };
+
+    if (edge->meter_rate != rate) {
+        edge_send(edge, ofputil_encode_meter_mod(ofconn_version(edge->conn),
+                                                 &mm));
+        edge->meter_rate = rate;
+    }
+}
+
+/* Deletes all that we ever put into the switch. */
+void
+edge_delete_flows(struct edge *edge)
+{
+    struct ofputil_flow_mod fm;
+
+    delta_wipe_to_flow_mod(LAYOUT_COOKIE_OURS, &fm);
+    fm.cookie_mask = htonll(LAYOUT_COOKIE_MASK);
+    edge_send(edge, ofputil_encode_flow_mod(&fm,
+                                            ofconn_protocol(edge->conn)));
+    minimatch_destroy(&fm.match);
+    edge->n_flow_mods++;
+}
+
+/* Transactions. */
+
+/* The dump is complete: what it has of flows that are not those of MACs is
+ * what the switch has. */
+void
+edge_begin_sync(struct edge *edge)
+{
+    flowset_swap(&edge->installed, &edge->dump.config);
+    flowset_clear(&edge->dump.config);
+    edge_set_state(edge, EDGE_SYNC);
+}
+
+struct edge_txn *
+edge_txn_create(struct edge *edge)
+{
+    struct edge_txn *txn = xzalloc(sizeof *txn);
+
+    delta_init(&txn->config, &edge->installed);
+    flowset_init(&txn->macs_have);
+    delta_init(&txn->macs, &txn->macs_have);
+    return txn;
+}
+
+void
+edge_txn_destroy(struct edge_txn *txn)
+{
+    if (txn) {
+        delta_destroy(&txn->config);
+        delta_destroy(&txn->macs);
+        flowset_destroy(&txn->macs_have);
+        free(txn);
+    }
+}
+
+static void
+edge_send_bundled(struct ofpbuf *msg, void *edge_)
+{
+    struct edge *edge = edge_;
+
+    edge->n_flow_mods++;
+    ofconn_send(edge->conn, msg);
+}
+
+/* Sends 'txn', which the session comes to own, as one bundle with a barrier.
+ * Returns false if there is nothing to send: then it is confirmed by
+ * nature. */
+bool
+edge_commit(struct edge *edge, struct edge_txn *txn)
+{
+    const struct delta *deltas[] = { &txn->config, &txn->macs };
+
+    ovs_assert(!edge->txn);
+    delta_finish(&txn->config);
+    delta_finish(&txn->macs);
+    if (delta_is_empty(&txn->config) && delta_is_empty(&txn->macs)) {
+        edge_txn_destroy(txn);
+        return false;
+    }
+
+    edge->txn = txn;
+    txn->first_xid = edge->next_xid;
+    txn->end_xid = bundlemsg_send(deltas, ARRAY_SIZE(deltas),
+                                  ofconn_protocol(edge->conn),
+                                  edge->next_bundle++, edge->next_xid,
+                                  edge_send_bundled, edge);
+    edge->n_flow_mods -= 2;     /* The bundle's opening and commitment. */
+    edge->next_xid = txn->end_xid;
+    txn->barrier_xid = edge_send(edge, ofputil_encode_barrier_request(
+                                           ofconn_version(edge->conn)));
+    COVERAGE_INC(edge_bundle);
+    return true;
+}
+
+/* The transaction, if there is one, is in force: the switch is in sync. */
+void
+edge_confirm(struct edge *edge)
+{
+    if (edge->txn) {
+        delta_apply(&edge->txn->config);
+        edge_txn_destroy(edge->txn);
+        edge->txn = NULL;
+    }
+    edge->backoff = EDGE_BACKOFF_MIN;
+    if (edge->state != EDGE_SYNCED) {
+        edge_set_state(edge, EDGE_SYNCED);
+    }
+}
+
+/* The transaction failed: waits before the next try. */
+void
+edge_back_off(struct edge *edge, long long now)
+{
+    edge_txn_destroy(edge->txn);
+    edge->txn = NULL;
+    flowset_clear(&edge->installed);
+    edge->dump.running = false;
+    edge->retry_at = now + edge->backoff;
+    VLOG_INFO("%s: next try in %d ms", edge_name(edge), edge->backoff);
+    edge->backoff = MIN(2 * edge->backoff, EDGE_BACKOFF_MAX);
+    edge_set_state(edge, EDGE_BACKOFF);
+}
+
+/* Sends the flow-mod for 'op', outside any bundle. */
+void
+edge_send_op(struct edge *edge, const struct fdb_op *op)
+{
+    uint64_t stub[256 / 8];
+    struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
+    struct flowset_spec spec;
+    struct match match;
+
+    if (fdb_op_flow(op, &spec, &match, &acts)) {
+        struct ofputil_flow_mod fm = {
+            .priority = spec.priority,
+            .table_id = spec.table,
+            .command = op->add ? OFPFC_ADD : OFPFC_DELETE_STRICT,
+            .new_cookie = op->add ? htonll(spec.cookie) : OVS_BE64_MAX,
+            .buffer_id = UINT32_MAX,
+            .out_port = OFPP_ANY,
+            .out_group = OFPG_ANY,
+        };
+
+        minimatch_init(&fm.match, &match);
+        if (op->add) {
+            fm.idle_timeout = spec.idle_timeout;
+            fm.flags = spec.flags;
+            fm.ofpacts = acts.data;
+            fm.ofpacts_len = acts.size;
+        } else {
+            fm.cookie = htonll(spec.cookie);
+            fm.cookie_mask = OVS_BE64_MAX;
+        }
+        edge_send(edge, ofputil_encode_flow_mod(&fm,
+                                                ofconn_protocol(edge->conn)));
+        minimatch_destroy(&fm.match);
+        edge->n_flow_mods++;
+        COVERAGE_INC(edge_flow_mod);
+    }
+    ofpbuf_uninit(&acts);
+}
+
+/* What is answered. */
+
+static enum edge_event
+edge_receive_features(struct edge *edge, const struct ofp_header *oh)
+{
+    struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
+    struct ofputil_switch_features features;
+
+    if (ofputil_pull_switch_features(&b, &features)) {
+        return EDGE_EV_NONSENSE;
+    }
+    if (edge->state != EDGE_FEATURES) {
+        return EDGE_EV_NONE;
+    }
+    edge->dpid = features.datapath_id;
+    return EDGE_EV_FEATURES;
+}
+
+static void
+edge_take_port(struct edge *edge, const struct ofputil_phy_port *pp)
+{
+    topo_node_set_port(edge->topo, edge->tnode, pp->name, pp->port_no,
+                       pp->hw_addr,
+                       !(pp->config & OFPUTIL_PC_PORT_DOWN)
+                       && !(pp->state & OFPUTIL_PS_LINK_DOWN));
+}
+
+static enum edge_event
+edge_receive_ports(struct edge *edge, const struct ofp_header *oh)
+{
+    struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
+    struct ofputil_phy_port pp;
+    struct topo_port *port;
+    int retval;
+
+    if (edge->state != EDGE_PORTS) {
+        return EDGE_EV_NONE;
+    }
+    ofpraw_pull_assert(&b);
+    while (!(retval = ofputil_pull_phy_port(oh->version, &b, &pp))) {
+        edge_take_port(edge, &pp);
+        bitmap_set1(edge->ports_bitmap, ofp_to_u16(pp.port_no));
+    }
+    if (retval != EOF) {
+        return EDGE_EV_NONSENSE;
+    }
+    if (ofpmp_more(oh)) {
+        return EDGE_EV_NONE;
+    }
+    HMAP_FOR_EACH_SAFE (port, ofport_node, &edge->tnode->ports_by_ofport) {
+        if (!bitmap_is_set(edge->ports_bitmap, ofp_to_u16(port->ofport))) {
+            topo_node_del_port(edge->topo, edge->tnode, port->ofport);
+        }
+    }
+    topo_node_set_ports_known(edge->topo, edge->tnode, true);
+    return EDGE_EV_PORTS;
+}
+
+static enum edge_event
+edge_receive_port_status(struct edge *edge, const struct ofp_header *oh)
+{
+    struct ofputil_port_status ps;
+
+    if (ofputil_decode_port_status(oh, &ps)) {
+        return EDGE_EV_NONSENSE;
+    }
+    if (!edge->tnode) {
+        return EDGE_EV_NONE;
+    }
+    if (ps.reason == OFPPR_DELETE) {
+        topo_node_del_port(edge->topo, edge->tnode, ps.desc.port_no);
+    } else {
+        edge_take_port(edge, &ps.desc);
+        bitmap_set1(edge->ports_bitmap, ofp_to_u16(ps.desc.port_no));
+    }
+    return EDGE_EV_PORT_CHANGED;
+}
+
+static enum edge_event
+edge_receive_meter(struct edge *edge, const struct ofp_header *oh)
+{
+    struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
+    uint64_t stub[256 / 8];
+    struct ofpbuf bands = OFPBUF_STUB_INITIALIZER(stub);
+    struct ofputil_meter_config mc;
+
+    if (edge->state != EDGE_METER || oh->xid != edge->meter_xid) {
+        return EDGE_EV_NONE;
+    }
+    if (!ofputil_decode_meter_config(&b, &mc, &bands)
+        && mc.meter_id == LAYOUT_METER_LEARN && mc.n_bands) {
+        edge->meter_rate = mc.bands[0].rate;
+    }
+    ofpbuf_uninit(&bands);
+    return EDGE_EV_METER;
+}
+
+static enum edge_event
+edge_receive_flows(struct edge *edge, const struct ofp_header *oh)
+{
+    struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
+    uint64_t stub[1024 / 8];
+    struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
+    struct ofputil_flow_stats fs;
+    int retval;
+
+    if (!edge->dump.running || oh->xid != edge->dump.xid) {
+        return EDGE_EV_NONE;
+    }
+    while (!(retval = ofputil_decode_flow_stats_reply(&fs, &b, false,
+                                                      &acts))) {
+        enum layout_kind kind = layout_cookie_kind(ntohll(fs.cookie));
+
+        if (layout_kind_is_mac(kind)) {
+            flowset_add_stats(&edge->dump.macs, &fs);
+        } else if (kind != LAYOUT_K_PENDING) {
+            flowset_add_stats(&edge->dump.config, &fs);
+        }
+    }
+    ofpbuf_uninit(&acts);
+    if (retval != EOF) {
+        return EDGE_EV_NONSENSE;
+    }
+    if (ofpmp_more(oh)) {
+        return EDGE_EV_NONE;
+    }
+    edge->dump.running = false;
+    return EDGE_EV_FLOWS;
+}
+
+static enum edge_event
+edge_receive_barrier(struct edge *edge, const struct ofp_header *oh)
+{
+    struct edge_txn *txn = edge->txn;
+
+    if (!txn || oh->xid != txn->barrier_xid) {
+        return EDGE_EV_NONE;
+    }
+    return (txn->committed && !txn->error ? EDGE_EV_CONFIRMED
+            : EDGE_EV_REFUSED);
+}
+
+static enum edge_event
+edge_receive_error(struct edge *edge, const struct ofp_header *oh)
+{
+    enum ofperr error = ofperr_decode_msg(oh, NULL);
+    struct edge_txn *txn = edge->txn;
+
+    if (!error) {
+        return EDGE_EV_NONSENSE;
+    }
+    if (edge->state == EDGE_METER && oh->xid == edge->meter_xid) {
+        return EDGE_EV_METER;   /* The switch has no such meter yet. */
+    }
+    if (txn && ntohl(oh->xid) - txn->first_xid
+               < txn->end_xid - txn->first_xid) {
+        if (!txn->error) {
+            txn->error = error;
+            edge_note_error(edge, "switch refused a flow", error);
+        }
+    } else {
+        edge_note_error(edge, "switch reported an error", error);
+    }
+    return EDGE_EV_NONE;
+}
+
+/* Takes 'oh' and returns what it means; for some events '*in' has more. */
+enum edge_event
+edge_receive(struct edge *edge, const struct ofp_header *oh,
+             struct edge_input *in)
+{
+    enum ofptype type;
+
+    if (ofptype_decode(&type, oh)) {
+        return EDGE_EV_NONSENSE;
+    }
+    switch ((int) type) {
+    case OFPTYPE_PACKET_IN:
+        edge->n_packet_ins++;
+        return (ofputil_decode_packet_in(oh, true, NULL, NULL, &in->pin, NULL,
+                                         NULL, NULL)
+                ? EDGE_EV_NONSENSE : EDGE_EV_PACKET_IN);
+    case OFPTYPE_FLOW_REMOVED:
+        return (ofputil_decode_flow_removed(&in->removed, oh)
+                ? EDGE_EV_NONSENSE : EDGE_EV_FLOW_REMOVED);
+    case OFPTYPE_FEATURES_REPLY:
+        return edge_receive_features(edge, oh);
+    case OFPTYPE_PORT_DESC_STATS_REPLY:
+        return edge_receive_ports(edge, oh);
+    case OFPTYPE_PORT_STATUS:
+        return edge_receive_port_status(edge, oh);
+    case OFPTYPE_METER_CONFIG_STATS_REPLY:
+        return edge_receive_meter(edge, oh);
+    case OFPTYPE_FLOW_STATS_REPLY:
+        return edge_receive_flows(edge, oh);
+    case OFPTYPE_BUNDLE_CONTROL:
+        if (edge->txn && ntohl(oh->xid) == edge->txn->first_xid) {
+            struct ofputil_bundle_ctrl_msg bc;
+
+            ofputil_decode_bundle_ctrl(oh, &bc);
+            edge->txn->committed |= bc.type == OFPBCT_COMMIT_REPLY;
+        }
+        return EDGE_EV_NONE;
+    case OFPTYPE_BARRIER_REPLY:
+        return edge_receive_barrier(edge, oh);
+    case OFPTYPE_ERROR:
+        return edge_receive_error(edge, oh);
+    default:
+        /* Nothing that we asked for. */
+        return EDGE_EV_NONE;
+    }
+}

@@ -1,0 +1,156 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CONTROLLER_EDGE_H
+#define CONTROLLER_EDGE_H 1
+
+/* A session with a switch: what has been asked, what has been answered, what
+ * is confirmed.
+ *
+ * A session goes through these states:
+ *
+ *     FEATURES   asked for the datapath ID
+ *     UNKNOWN    no row has that datapath ID; nothing is done to the switch
+ *     PORTS      asked for the ports
+ *     METER      asked for our meter
+ *     DUMP       asked for our flows, all that have our cookie
+ *     SYNC       the first transaction is on its way
+ *     SYNCED     the switch has what it should; changes go out as they come
+ *     BACKOFF    a transaction failed; DUMP again, in a while
+ *
+ * edge_receive() takes a message and returns what it means to the owner of
+ * the state (controller/agent.h), who decides, and then tells the session
+ * what to do next.  Nothing here calls back.
+ *
+ * What the switch has ('installed', flows other than those of MACs) is known
+ * by its word only: from a dump, and then by each transaction that it has
+ * confirmed.  One transaction is out at a time: a bundle with a barrier behind
+ * it.  If it fails or the connection breaks, what the switch has is unknown,
+ * and is asked for.
+ *
+ * A session owns its connection's 'aux'; the connection goes its own way
+ * (controller/ofconn.h). */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "flows/delta.h"
+#include "flows/flowset.h"
+#include "openvswitch/list.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofp-errors.h"
+#include "openvswitch/ofp-monitor.h"
+#include "openvswitch/ofp-packet.h"
+
+struct fdb_op;
+struct ofconn;
+struct ofp_header;
+struct topo;
+struct topo_node;
+struct unixctl_conn;
+
+#define EDGE_STATES                             \
+    EDGE_STATE(FEATURES, "features")            \
+    EDGE_STATE(UNKNOWN, "unknown")              \
+    EDGE_STATE(PORTS, "ports")                  \
+    EDGE_STATE(METER, "meter")                  \
+    EDGE_STATE(DUMP, "dump")                    \
+    EDGE_STATE(SYNC, "sync")                    \
+    EDGE_STATE(SYNCED, "synced")                \
+    EDGE_STATE(BACKOFF, "backoff")
+
+enum edge_state {
+#define EDGE_STATE(ENUM, NAME) EDGE_##ENUM,
+    EDGE_STATES
+#undef EDGE_STATE
+};
+
+/* A change on its way into the switch. */
+struct edge_txn {
+    struct delta config;        /* From 'installed' of the session. */
+    struct flowset macs_have;   /* What 'macs' starts from. */
+    struct delta macs;
+
+    uint32_t first_xid, end_xid;
+    ovs_be32 barrier_xid;
+    bool committed;
+    enum ofperr error;
+};
+
+/* Flows that a switch has reported. */
+struct edge_dump {
+    struct flowset config, macs;
+    ovs_be32 xid;
+    bool running;
+    size_t n_adopted;
+};
+
+struct edge {
+    struct ovs_list node;       /* For the owner. */
+    struct ofconn *conn;
+    struct topo *topo;
+    struct topo_node *tnode;    /* NULL until known. */
+    enum edge_state state;
+    uint64_t dpid;              /* From PORTS or UNKNOWN on. */
+    uint32_t epoch;             /* Unique to the session. */
+    long long created;
+
+    struct flowset installed;
+    struct edge_dump dump;
+    struct edge_txn *txn;
+    struct unixctl_conn *diff;  /* Who asked for a dump, or NULL. */
+    bool diff_json;
+    uint32_t next_xid, next_bundle;
+    ovs_be32 meter_xid;
+    unsigned int meter_rate;    /* What the switch was told, or 0. */
+    unsigned long *ports_bitmap;    /* Ports reported so far, in PORTS. */
+    long long retry_at;         /* In BACKOFF. */
+    int backoff;                /* Milliseconds. */
+
+    unsigned long long n_packet_ins, n_flow_mods, n_reconciles;
+    size_t n_added, n_modified, n_deleted, n_adopted;  /* Last reconcile. */
+    char *last_error;
+};
+
+enum edge_event {
+    EDGE_EV_NONE,
+    EDGE_EV_FEATURES,           /* 'dpid' is known. */
+    EDGE_EV_PORTS,              /* The topology has all ports. */
+    EDGE_EV_PORT_CHANGED,       /* The topology has a changed port. */
+    EDGE_EV_METER,              /* The switch has our meter. */
+    EDGE_EV_FLOWS,              /* 'dump' is complete. */
+    EDGE_EV_CONFIRMED,          /* 'txn' is in force. */
+    EDGE_EV_REFUSED,            /* 'txn' is not. */
+    EDGE_EV_PACKET_IN,          /* 'in->pin', to be destroyed. */
+    EDGE_EV_FLOW_REMOVED,       /* 'in->removed'. */
+    EDGE_EV_NONSENSE,           /* Not OpenFlow as we know it. */
+};
+
+struct edge_input {
+    struct ofputil_packet_in pin;
+    struct ofputil_flow_removed removed;
+};
+
+struct edge *edge_create(struct ofconn *, struct topo *, uint32_t epoch);
+void edge_destroy(struct edge *);
+const char *edge_state_to_string(enum edge_state);
+
+enum edge_event edge_receive(struct edge *, const struct ofp_header *,
+                             struct edge_input *);
+
+void edge_set_unknown(struct edge *);
+void edge_ask_ports(struct edge *, struct topo_node *);
+void edge_ask_meter(struct edge *);
+void edge_ask_flows(struct edge *);
+void edge_set_meter(struct edge *, unsigned int rate);
+
+void edge_delete_flows(struct edge *);
+
+void edge_begin_sync(struct edge *);
+struct edge_txn *edge_txn_create(struct edge *);
+void edge_txn_destroy(struct edge_txn *);
+bool edge_commit(struct edge *, struct edge_txn *);
+void edge_confirm(struct edge *);
+void edge_back_off(struct edge *, long long now);
+void edge_send_op(struct edge *, const struct fdb_op *);
+
+#endif /* controller/edge.h */

@@ -1,0 +1,229 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CONTROLLER_KCTL_H
+#define CONTROLLER_KCTL_H 1
+
+/* kakehashi-ctl, the configuration tool.
+ *
+ * A command line is one transaction on the "Kakehashi" database, however many
+ * commands it has.  The way of a command is the list of files:
+ *
+ *     kctl.c          options (kctl_usage.c: the help), then one after the
+ *                     other:
+ *     kctl_probe.c    is there a server, and does it serve the database?
+ *     kctl_txn.c      the transaction: run each command, commit, wait
+ *     kctl_node.c     verbs of edges and clusters
+ *     kctl_segment.c  verbs of segments and bindings
+ *     kctl_station.c  verbs of VTEPs, host ports and static MACs
+ *     kctl_show.c     what "show" prints
+ *     kctl_list.c     the tables that the "-list" verbs make
+ *     kctl_output.c   all that goes to stdout
+ *
+ * with, below the verbs, kctl_args.c (from arguments to values), kctl_rows.c
+ * (finding, ordering and naming rows), kctl_conflict.c (what two rows may not
+ * do together) and kctl_depend.c (what goes away with a row).  The generic
+ * commands, such as "list" and "set", are those of OVS's db-ctl-base, whose
+ * symbols begin with ctl_.
+ *
+ * An error is reported with ctl_error() and ends the program before anything
+ * is sent, so a verb that has failed may leave its changes in the transaction.
+ * Rows are read through the IDL, which shows the rows as the commands before
+ * have changed them.  They belong to the IDL.
+ *
+ * Two tools that run at once cannot agree on a conflict: a transaction that
+ * may write increments Kakehashi_Global's cfg_seq and asks that nobody else
+ * has done so since it read the database; otherwise it starts over. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "db-ctl-base.h"
+#include "kakehashi-idl.h"
+#include "table.h"
+
+struct ds;
+struct svec;
+
+/* ---- kctl_txn.c, kctl_probe.c, kctl_output.c: the database. ------------- */
+
+enum kctl_wait {
+    KCTL_WAIT_NONE,             /* Until the database has the change. */
+    KCTL_WAIT_CTL,              /* Until the controller has read it. */
+    KCTL_WAIT_EDGES             /* Until the connected edges confirm it. */
+};
+
+struct kctl_config {
+    const char *db;             /* Remotes, as for ovsdb_idl_create(). */
+    const char *args;           /* The command line, for the log. */
+    enum kctl_wait wait;
+    bool oneline;
+    bool dry_run;
+    bool retry;                 /* Keep trying to reach the server. */
+    bool leader_only;
+    bool format_given;          /* Is style.format what the user asked for? */
+    struct table_style style;
+    long long int deadline;     /* time_msec() at which to give up. */
+};
+
+/* Runs 'commands', whose ownership it takes, and returns once what 'config'
+ * says to wait for has happened.  Exits if something fails. */
+void kctl_run(const struct kctl_config *, struct ctl_command *commands,
+              size_t n_commands);
+
+/* Prints the output of 'commands' and frees them. */
+void kctl_print(const struct kctl_config *, struct ctl_command *commands,
+                size_t n_commands);
+
+/* Waits for the events that the caller has registered with the poll loop.
+ * Exits with an error at the deadline.  Says once on stderr, after some
+ * seconds, that the program is waiting for 'what'. */
+void kctl_block(const struct kctl_config *, const char *what);
+
+/* Checks that a server can be reached and serves the database.  Otherwise
+ * explains what to do, and exits. */
+void kctl_probe(const struct kctl_config *);
+OVS_NO_RETURN void kctl_unreachable(const struct kctl_config *,
+                                    const char *reason);
+
+/* How to create the database and to serve it: whole lines. */
+const char *kctl_serving_advice(void);
+
+/* ---- Verbs: what kctl.c registers. -------------------------------------- */
+
+extern const struct ctl_command_syntax kctl_node_commands[];
+extern const struct ctl_command_syntax kctl_segment_commands[];
+extern const struct ctl_command_syntax kctl_station_commands[];
+
+void kctl_show(struct ctl_context *);
+
+/* Prints the help text, and exits. */
+OVS_NO_RETURN void kctl_usage(const char *default_db);
+
+/* ---- kctl_args.c: from arguments to values. -----------------------------
+ *
+ * Each reports an error and returns false, or NULL, for a bad value.  The
+ * strings returned are canonical (see flows/addr.h) and the caller's. */
+
+/* An optional KEY=VALUE argument; 'value' is NULL if it was not given. */
+struct kctl_setting {
+    const char *key;
+    const char *value;
+};
+
+bool kctl_parse_settings(struct ctl_context *, int first,
+                         struct kctl_setting *, size_t n);
+bool kctl_parse_vni(struct ctl_context *, const char *, int64_t *);
+bool kctl_parse_vlan(struct ctl_context *, const char *, int64_t *);
+bool kctl_parse_number(struct ctl_context *, const char *what, const char *,
+                       int64_t min, int64_t max, int64_t *);
+char *kctl_parse_dpid(struct ctl_context *, const char *);
+char *kctl_parse_ip(struct ctl_context *, const char *);
+char *kctl_parse_mac(struct ctl_context *, const char *);
+bool kctl_check_name(struct ctl_context *, const char *);
+bool kctl_check_port(struct ctl_context *, const char *);
+
+/* Whether 'row', which may have been written by hand in another spelling,
+ * means the same as 'canonical'. */
+bool kctl_is_dpid(const char *row, const char *canonical);
+bool kctl_is_ip(const char *row, const char *canonical);
+bool kctl_is_mac(const char *row, const char *canonical);
+
+/* For --may-exist: returns true if 'want' is NULL (not given) or equals
+ * 'have'.  Otherwise reports that 'kind' 'name' exists with another
+ * 'attribute' and returns false. */
+bool kctl_same(struct ctl_context *, const char *kind, const char *name,
+               const char *attribute, const char *have, const char *want);
+
+bool kctl_may_exist(const struct ctl_context *);
+bool kctl_if_exists(const struct ctl_context *);
+
+/* ---- kctl_rows.c: finding, ordering and naming rows. --------------------
+ *
+ * find returns NULL if there is no such row; get also reports the error. */
+
+const struct kkrec_segment *kctl_find_segment(struct ctl_context *,
+                                              const char *name);
+const struct kkrec_segment *kctl_get_segment(struct ctl_context *,
+                                             const char *name);
+const struct kkrec_edge *kctl_find_edge(struct ctl_context *,
+                                        const char *name);
+const struct kkrec_edge *kctl_get_edge(struct ctl_context *,
+                                       const char *name);
+const struct kkrec_cluster *kctl_find_cluster(struct ctl_context *,
+                                              const char *name);
+const struct kkrec_binding *kctl_find_binding(struct ctl_context *,
+                                              const struct kkrec_cluster *,
+                                              const char *port, int64_t vlan);
+const struct kkrec_host_port *kctl_find_host_port(struct ctl_context *,
+                                                  const struct kkrec_edge *,
+                                                  const char *port);
+const struct kkrec_vtep *kctl_find_vtep(struct ctl_context *,
+                                        const struct kkrec_segment *,
+                                        const char *ip);
+
+bool kctl_cluster_has(const struct kkrec_cluster *, const struct kkrec_edge *);
+
+/* The tunnel port of an edge; one that was written by hand may have none. */
+#define KCTL_TUNNEL_PORT "genev0"
+const char *kctl_tunnel_port(const struct kkrec_edge *);
+
+/* Names and locations, as in mac-add's LOCATION. */
+const char *kctl_segment_name(const struct kkrec_segment *);
+void kctl_format_edges(const struct kkrec_cluster *, struct ds *);
+void kctl_format_binding(const struct kkrec_binding *, struct ds *);
+void kctl_format_host_port(const struct kkrec_host_port *, struct ds *);
+void kctl_format_location(const struct kkrec_static_mac *, struct ds *);
+
+/* All rows of a table in the order in which people want to see them: by
+ * segment, then by name or address.  The caller frees the array. */
+const void **kctl_sorted(const struct ovsdb_idl *,
+                         const struct ovsdb_idl_table_class *, size_t *n);
+
+/* ---- kctl_conflict.c: what two rows may not do together. ----------------
+ *
+ * Each returns true if all is well, otherwise reports the error. */
+
+/* May a binding of 'segment' to ('cluster', 'port', 'vlan') be made? */
+bool kctl_check_binding(struct ctl_context *, const struct kkrec_segment *,
+                        const struct kkrec_cluster *, const char *port,
+                        int64_t vlan);
+
+/* May 'port' of 'edge' become an access port? */
+bool kctl_check_host_port(struct ctl_context *, const struct kkrec_edge *,
+                          const char *port);
+
+/* May 'ip' be the tunnel IP of a new edge; that of a foreign VTEP? */
+bool kctl_check_tunnel_ip(struct ctl_context *, const char *ip);
+bool kctl_check_vtep_ip(struct ctl_context *, const char *ip);
+
+/* ---- kctl_depend.c: what goes away with a row. --------------------------
+ *
+ * Each deletes its row.  If other rows depend on it, they go too with the
+ * option --cascade; without it, that is an error which says which. */
+
+void kctl_delete_edge(struct ctl_context *, const struct kkrec_edge *);
+void kctl_delete_cluster(struct ctl_context *, const struct kkrec_cluster *);
+void kctl_delete_segment(struct ctl_context *, const struct kkrec_segment *);
+void kctl_delete_binding(struct ctl_context *, const struct kkrec_binding *);
+void kctl_delete_host_port(struct ctl_context *,
+                           const struct kkrec_host_port *);
+void kctl_delete_vtep(struct ctl_context *, const struct kkrec_vtep *);
+
+/* "bind" makes a cluster of an edge that is not asked for by name, and
+ * "unbind" removes it with its last binding.  It is told by this key in
+ * other_config. */
+#define KCTL_IMPLICIT "implicit"
+
+/* ---- kctl_list.c: tables. ----------------------------------------------- */
+
+void kctl_edge_list(struct ctl_context *);
+void kctl_cluster_list(struct ctl_context *);
+void kctl_segment_list(struct ctl_context *);
+void kctl_binding_list(struct ctl_context *);
+void kctl_vtep_list(struct ctl_context *);
+void kctl_host_port_list(struct ctl_context *);
+void kctl_mac_list(struct ctl_context *);
+
+#endif /* controller/kctl.h */

@@ -1,0 +1,251 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Verbs of segments and bindings. */
+
+#include <config.h>
+
+#include "controller/kctl.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "smap.h"
+#include "util.h"
+
+/* ---- Segments. ---------------------------------------------------------- */
+
+/* What segment-add is to make. */
+struct segment_spec {
+    const char *name;
+    int64_t vni;
+    int64_t mac_limit, mac_aging;
+    bool has_mac_limit, has_mac_aging;
+};
+
+static bool
+parse_segment(struct ctl_context *ctx, struct segment_spec *spec)
+{
+    struct kctl_setting settings[] = {
+        { "mac_limit", NULL },
+        { "mac_aging", NULL },
+    };
+
+    spec->name = ctx->argv[1];
+    if (!kctl_check_name(ctx, spec->name)
+        || !kctl_parse_vni(ctx, ctx->argv[2], &spec->vni)
+        || !kctl_parse_settings(ctx, 3, settings, ARRAY_SIZE(settings))) {
+        return false;
+    }
+    spec->has_mac_limit = settings[0].value != NULL;
+    spec->has_mac_aging = settings[1].value != NULL;
+    return (!spec->has_mac_limit
+            || kctl_parse_number(ctx, "mac_limit", settings[0].value,
+                                 1, 1048576, &spec->mac_limit))
+           && (!spec->has_mac_aging
+               || kctl_parse_number(ctx, "mac_aging", settings[1].value,
+                                    1, 65535, &spec->mac_aging));
+}
+
+/* As kctl_same(), for a number of which there may be none. */
+static bool
+same_number(struct ctl_context *ctx, const char *name, const char *attribute,
+            const int64_t *have, int64_t want)
+{
+    char *have_string = have ? xasprintf("%"PRId64, *have)
+                             : xstrdup("the default");
+    char *want_string = xasprintf("%"PRId64, want);
+    bool same = kctl_same(ctx, "segment", name, attribute,
+                          have_string, want_string);
+
+    free(have_string);
+    free(want_string);
+    return same;
+}
+
+/* Reports an error unless 'segment' is what 'spec' describes. */
+static void
+compare_segment(struct ctl_context *ctx, const struct kkrec_segment *segment,
+                const struct segment_spec *spec)
+{
+    if (!same_number(ctx, spec->name, "VNI", &segment->vni, spec->vni)) {
+        return;
+    }
+    if (spec->has_mac_limit
+        && !same_number(ctx, spec->name, "mac_limit", segment->mac_limit,
+                        spec->mac_limit)) {
+        return;
+    }
+    if (spec->has_mac_aging) {
+        same_number(ctx, spec->name, "mac_aging", segment->mac_aging,
+                    spec->mac_aging);
+    }
+}
+
+static bool
+check_new_vni(struct ctl_context *ctx, int64_t vni)
+{
+    const struct kkrec_segment *segment;
+
+    KKREC_SEGMENT_FOR_EACH (segment, ctx->idl) {
+        if (segment->vni == vni) {
+            ctl_error(ctx, "VNI \"%"PRId64"\" is that of segment \"%s\" "
+                      "already", vni, segment->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+kctl_segment_add(struct ctl_context *ctx)
+{
+    struct segment_spec spec = { .name = NULL };
+
+    if (!parse_segment(ctx, &spec)) {
+        return;
+    }
+
+    const struct kkrec_segment *segment = kctl_find_segment(ctx, spec.name);
+    if (segment && kctl_may_exist(ctx)) {
+        compare_segment(ctx, segment, &spec);
+    } else if (segment) {
+        ctl_error(ctx, "a segment named \"%s\" exists already", spec.name);
+    } else if (check_new_vni(ctx, spec.vni)) {
+        segment = kkrec_segment_insert(ctx->txn);
+        kkrec_segment_set_name(segment, spec.name);
+        kkrec_segment_set_vni(segment, spec.vni);
+        if (spec.has_mac_limit) {
+            kkrec_segment_set_mac_limit(segment, &spec.mac_limit, 1);
+        }
+        if (spec.has_mac_aging) {
+            kkrec_segment_set_mac_aging(segment, &spec.mac_aging, 1);
+        }
+    }
+}
+
+static void
+kctl_segment_del(struct ctl_context *ctx)
+{
+    const char *name = ctx->argv[1];
+    const struct kkrec_segment *segment = kctl_find_segment(ctx, name);
+
+    if (segment) {
+        kctl_delete_segment(ctx, segment);
+    } else if (!kctl_if_exists(ctx)) {
+        kctl_get_segment(ctx, name);
+    }
+}
+
+/* ---- Bindings. ---------------------------------------------------------- */
+
+/* Returns the cluster called 'name', or one made of the edge called so. */
+static const struct kkrec_cluster *
+get_or_make_cluster(struct ctl_context *ctx, const char *name)
+{
+    const struct kkrec_cluster *cluster = kctl_find_cluster(ctx, name);
+    if (cluster) {
+        return cluster;
+    }
+
+    const struct kkrec_edge *edge = kctl_find_edge(ctx, name);
+    if (!edge) {
+        ctl_error(ctx, "no cluster or edge named \"%s\"", name);
+        return NULL;
+    }
+
+    struct smap implicit = SMAP_INITIALIZER(&implicit);
+    struct kkrec_edge *edges[] = { CONST_CAST(struct kkrec_edge *, edge) };
+    const int64_t ranks[] = { 1 };
+
+    cluster = kkrec_cluster_insert(ctx->txn);
+    kkrec_cluster_set_name(cluster, name);
+    kkrec_cluster_set_edges(cluster, ranks, edges, 1);
+    smap_add(&implicit, KCTL_IMPLICIT, "true");
+    kkrec_cluster_set_other_config(cluster, &implicit);
+    smap_destroy(&implicit);
+    return cluster;
+}
+
+static void
+kctl_bind(struct ctl_context *ctx)
+{
+    const struct kkrec_segment *segment;
+    const struct kkrec_cluster *cluster;
+    const char *port = ctx->argv[3];
+    int64_t vlan;
+
+    if (!kctl_check_port(ctx, port)
+        || !kctl_parse_vlan(ctx, ctx->argv[4], &vlan)
+        || !(segment = kctl_get_segment(ctx, ctx->argv[1]))
+        || !(cluster = get_or_make_cluster(ctx, ctx->argv[2]))) {
+        return;
+    }
+
+    const struct kkrec_binding *b = kctl_find_binding(ctx, cluster, port,
+                                                      vlan);
+    if (b && b->segment == segment && kctl_may_exist(ctx)) {
+        return;
+    }
+    if (b && b->segment == segment) {
+        ctl_error(ctx, "segment \"%s\" is bound to %s/%s/%"PRId64" already",
+                  segment->name, cluster->name, port, vlan);
+    } else if (kctl_check_binding(ctx, segment, cluster, port, vlan)) {
+        b = kkrec_binding_insert(ctx->txn);
+        kkrec_binding_set_segment(b, segment);
+        kkrec_binding_set_cluster(b, cluster);
+        kkrec_binding_set_port(b, port);
+        kkrec_binding_set_vlan(b, vlan);
+    }
+}
+
+static void
+kctl_unbind(struct ctl_context *ctx)
+{
+    const char *segment = ctx->argv[1];
+    const char *name = ctx->argv[2];
+    const char *port = ctx->argv[3];
+    int64_t vlan;
+
+    /* Malformed arguments are an error even with --if-exists. */
+    if (!kctl_check_port(ctx, port)
+        || !kctl_parse_vlan(ctx, ctx->argv[4], &vlan)) {
+        return;
+    }
+
+    const struct kkrec_cluster *cluster = kctl_find_cluster(ctx, name);
+    const struct kkrec_binding *b
+        = cluster ? kctl_find_binding(ctx, cluster, port, vlan) : NULL;
+    if (b && !strcmp(kctl_segment_name(b->segment), segment)) {
+        kctl_delete_binding(ctx, b);
+    } else if (kctl_if_exists(ctx)) {
+        return;
+    } else if (kctl_get_segment(ctx, segment)) {
+        if (!cluster && !kctl_find_edge(ctx, name)) {
+            ctl_error(ctx, "no cluster or edge named \"%s\"", name);
+        } else if (b) {
+            ctl_error(ctx, "%s/%s/%"PRId64" is bound to segment \"%s\" and "
+                      "not to \"%s\"", name, port, vlan,
+                      kctl_segment_name(b->segment), segment);
+        } else {
+            ctl_error(ctx, "segment \"%s\" is not bound to %s/%s/%"PRId64,
+                      segment, name, port, vlan);
+        }
+    }
+}
+
+const struct ctl_command_syntax kctl_segment_commands[] = {
+    {"segment-add", 2, INT_MAX, "NAME VNI [mac_limit=N] [mac_aging=SECS]",
+     NULL, kctl_segment_add, NULL, "--may-exist", RW},
+    {"segment-del", 1, 1, "SEGMENT", NULL, kctl_segment_del, NULL,
+     "--if-exists,--cascade", RW},
+    {"segment-list", 0, 0, "", NULL, kctl_segment_list, NULL, "", RO},
+    {"bind", 4, 4, "SEGMENT CLUSTER|EDGE PORT VLAN", NULL, kctl_bind, NULL,
+     "--may-exist", RW},
+    {"unbind", 4, 4, "SEGMENT CLUSTER|EDGE PORT VLAN", NULL, kctl_unbind,
+     NULL, "--if-exists,--cascade", RW},
+    {"binding-list", 0, 1, "[SEGMENT]", NULL, kctl_binding_list, NULL, "", RO},
+    {NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, RO},
+};

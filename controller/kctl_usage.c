@@ -1,0 +1,115 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* kakehashi-ctl: the help text. */
+
+#include <config.h>
+
+#include "controller/kctl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "openvswitch/vlog.h"
+#include "stream.h"
+#include "table.h"
+#include "util.h"
+
+static void
+verb_usage(void)
+{
+    printf("\
+%s: Kakehashi configuration utility\n\
+usage: %s [OPTIONS] COMMAND [ARG...] [-- COMMAND [ARG...]]...\n\
+\n\
+General commands:\n\
+  init                        initialize the database, if it is not yet\n\
+  show                        print the configuration and its state\n\
+  sync                        wait even if nothing changed (see --wait)\n\
+\n\
+Edge commands:\n\
+  edge-add NAME DATAPATH-ID TUNNEL-IP [tunnel_port=PORT] [peer_port=PORT]\n\
+                              let the controller program a bridge\n\
+  edge-del EDGE               forget EDGE\n\
+  edge-list                   print the edges\n\
+\n\
+Cluster commands:\n\
+  cluster-add NAME EDGE... [failover=preemptive|nonpreemptive]\n\
+                              join edges, the most preferred one first\n\
+  cluster-del CLUSTER         delete CLUSTER\n\
+  cluster-list                print the clusters\n\
+\n\
+Segment commands:\n\
+  segment-add NAME VNI [mac_limit=N] [mac_aging=SECS]\n\
+                              create a broadcast domain\n\
+  segment-del SEGMENT         delete SEGMENT\n\
+  segment-list                print the segments\n\
+  bind SEGMENT CLUSTER|EDGE PORT VLAN\n\
+                              join a VLAN (0: untagged) of a trunk\n\
+  unbind SEGMENT CLUSTER|EDGE PORT VLAN\n\
+                              undo \"bind\"\n\
+  binding-list [SEGMENT]      print the bindings\n\
+\n\
+Commands for what else is in a segment:\n\
+  vtep-add SEGMENT IP         join a VTEP that is not an edge\n\
+  vtep-del SEGMENT IP         undo \"vtep-add\"\n\
+  vtep-list [SEGMENT]         print the VTEPs\n\
+  host-port-add SEGMENT EDGE PORT\n\
+                              join an access port\n\
+  host-port-del SEGMENT EDGE PORT\n\
+                              undo \"host-port-add\"\n\
+  host-port-list [SEGMENT]    print the access ports\n\
+  mac-add SEGMENT MAC LOCATION\n\
+                              say where a MAC is: CLUSTER/PORT/VLAN,\n\
+                              EDGE/PORT or the IP of a VTEP\n\
+  mac-del SEGMENT MAC         undo \"mac-add\"\n\
+  mac-list [SEGMENT]          print the static MACs\n\
+\n\
+Options of these commands:\n\
+  --may-exist                 (-add, bind) no error if just this exists\n\
+  --if-exists                 (-del, unbind) no error if it does not exist\n\
+  --cascade                   (-del, unbind) also remove what needs it\n\
+\n",
+           program_name, program_name);
+}
+
+static void
+option_usage(const char *default_db)
+{
+    printf("\
+\n\
+Options:\n\
+  --db=DATABASE               connect to DATABASE, or $KAKEHASHI_DB\n\
+                              (default: %s)\n\
+  --wait=none                 do not wait for the controller (default)\n\
+  --wait=ctl                  wait until the controller has read the change\n\
+  --wait=edges                wait until every connected edge confirms it\n\
+  --no-wait                   same as --wait=none\n\
+  --retry                     keep trying to connect to the server\n\
+  --no-leader-only            accept any server of a cluster of servers\n\
+  -t, --timeout=SECS          give up after SECS seconds\n\
+  --dry-run                   do not commit changes to the database\n\
+  --oneline                   print exactly one line of output per command\n",
+           default_db);
+}
+
+void
+kctl_usage(const char *default_db)
+{
+    verb_usage();
+    printf("%s%s", ctl_get_db_cmd_usage(), ctl_list_db_tables_usage());
+    option_usage(default_db);
+    table_usage();
+    vlog_usage();
+    printf("\
+  --no-syslog                 log only warnings and errors to syslog\n");
+    stream_usage("database", true, false, true);
+    printf("\
+\n\
+Other options:\n\
+  -h, --help                  display this help message\n\
+  -V, --version               display version information\n\
+\n\
+%s", kctl_serving_advice());
+    exit(EXIT_SUCCESS);
+}

@@ -1,0 +1,31 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CONTROLLER_LOOP_H
+#define CONTROLLER_LOOP_H 1
+
+/* One thread, two event loops in one.
+ *
+ * Connections, timers and signals belong to libuv.  libopenvswitch (the OVSDB
+ * IDL, unixctl) waits in poll_block().  libuv's loop is embedded in OVS's: its
+ * backend is one file descriptor, which becomes readable when libuv has
+ * something to do.  No thread, no patch, no busy loop.
+ *
+ * The main loop is
+ *
+ *     loop_run();             libuv's callbacks
+ *     ...                     what else there is to do
+ *     x_wait();               of everybody
+ *     loop_wait();            last of all
+ *     poll_block();
+ *
+ * where loop_wait() runs libuv once more, because what was done in between
+ * may have started something that libuv has yet to tell the kernel about. */
+
+#include <uv.h>
+
+uv_loop_t *loop_uv(void);
+void loop_run(void);
+void loop_wait(void);
+
+#endif /* controller/loop.h */

@@ -1,0 +1,233 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include "command-line.h"
+#include "controller/admin.h"
+#include "controller/agent.h"
+#include "controller/loop.h"
+#include "daemon.h"
+#include "dirs.h"
+#include "fatal-signal.h"
+#include "memory.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "ovs-thread.h"
+#include "simap.h"
+#include "stream-ssl.h"
+#include "stream.h"
+#include "svec.h"
+#include "timeval.h"
+#include "unixctl.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(main);
+
+struct main_options {
+    char *db;
+    char *unixctl_path;
+    struct svec listen;
+};
+
+static void parse_options(int argc, char *argv[], struct main_options *);
+OVS_NO_RETURN static void usage(void);
+
+static void
+main_exit(struct unixctl_conn *conn, int argc OVS_UNUSED,
+          const char *argv[] OVS_UNUSED, void *exiting)
+{
+    *(bool *) exiting = true;
+    unixctl_command_reply(conn, NULL);
+}
+
+/* Listens on all targets, or says in one line what is wrong and exits. */
+static void
+main_listen(struct agent *agent, const struct svec *targets)
+{
+    const char *target;
+    size_t i;
+
+    SVEC_FOR_EACH (i, target, targets) {
+        char *error = agent_listen(agent, target);
+
+        if (error) {
+            ovs_fatal(0, "%s", error);
+        }
+    }
+}
+
+static void
+main_loop(struct agent *agent, struct unixctl_server *unixctl,
+          const bool *exiting)
+{
+    while (!*exiting) {
+        loop_run();
+        unixctl_server_run(unixctl);
+        agent_run(agent);
+        memory_run();
+
+        memory_wait();
+        unixctl_server_wait(unixctl);
+        agent_wait(agent);
+        if (*exiting) {
+            poll_immediate_wake();
+        }
+        loop_wait();
+        poll_block();
+        if (should_service_stop()) {
+            break;
+        }
+    }
+}
+
+int
+main(int argc, char *argv[])
+{
+    struct main_options options = { .listen = SVEC_EMPTY_INITIALIZER };
+    struct unixctl_server *unixctl;
+    bool exiting = false;
+    int error;
+
+    ovs_cmdl_proctitle_init(argc, argv);
+    ovs_set_program_name(argv[0], KAKEHASHI_VERSION);
+    service_start(&argc, &argv);
+    parse_options(argc, argv, &options);
+    fatal_ignore_sigpipe();
+
+    daemonize_start(false);
+    error = unixctl_server_create(options.unixctl_path, &unixctl);
+    if (error) {
+        ovs_fatal(error, "cannot create the control socket");
+    }
+    unixctl_command_register("exit", "", 0, 0, main_exit, &exiting);
+
+    struct agent *agent = agent_create(options.db);
+    admin_init(agent);
+    main_listen(agent, &options.listen);
+    daemonize_complete();
+    VLOG_INFO("%s %s", program_name, KAKEHASHI_VERSION);
+
+    main_loop(agent, unixctl, &exiting);
+
+    agent_destroy(agent);
+    loop_run();
+    unixctl_server_destroy(unixctl);
+    svec_destroy(&options.listen);
+    free(options.db);
+    free(options.unixctl_path);
+    service_stop();
+    return 0;
+}
+
+static void
+parse_options(int argc, char *argv[], struct main_options *options)
+{
+    enum {
+        OPT_DB = UCHAR_MAX + 1,
+        OPT_LISTEN,
+        OPT_UNIXCTL,
+        OPT_PEER_CA_CERT,
+        OPT_BOOTSTRAP_CA_CERT,
+        DAEMON_OPTION_ENUMS,
+        VLOG_OPTION_ENUMS,
+        SSL_OPTION_ENUMS,
+    };
+    static const struct option long_options[] = {
+        {"db", required_argument, NULL, OPT_DB},
+        {"listen", required_argument, NULL, OPT_LISTEN},
+        {"unixctl", required_argument, NULL, OPT_UNIXCTL},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        DAEMON_LONG_OPTIONS,
+        VLOG_LONG_OPTIONS,
+        STREAM_SSL_LONG_OPTIONS,
+        {"bootstrap-ca-cert", required_argument, NULL,
+         OPT_BOOTSTRAP_CA_CERT},
+        {NULL, 0, NULL, 0},
+    };
+    char *short_options = ovs_cmdl_long_options_to_short_options(long_options);
+    int c;
+
+    while ((c = getopt_long(argc, argv, short_options, long_options, NULL))
+           != -1) {
+        switch (c) {
+        case OPT_DB:
+            free(options->db);
+            options->db = xstrdup(optarg);
+            break;
+
+        case OPT_LISTEN:
+            svec_add(&options->listen, optarg);
+            break;
+
+        case OPT_UNIXCTL:
+            free(options->unixctl_path);
+            options->unixctl_path = xstrdup(optarg);
+            break;
+
+        case 'h':
+            usage();
+
+        case 'V':
+            ovs_print_version(OFP13_VERSION, OFP15_VERSION);
+            exit(EXIT_SUCCESS);
+
+        DAEMON_OPTION_HANDLERS
+        VLOG_OPTION_HANDLERS
+        STREAM_SSL_OPTION_HANDLERS
+
+        case OPT_BOOTSTRAP_CA_CERT:
+            stream_ssl_set_ca_cert_file(optarg, true);
+            break;
+
+        case '?':
+            exit(EXIT_FAILURE);
+
+        default:
+            OVS_NOT_REACHED();
+        }
+    }
+    free(short_options);
+
+    if (optind < argc) {
+        ovs_fatal(0, "\"%s\": there are only options; see --help",
+                  argv[optind]);
+    }
+    if (!options->db) {
+        options->db = xasprintf("unix:%s/db.sock", ovs_rundir());
+    }
+    if (stream_verify_name(options->db)
+        && !strchr(options->db, ',')) {
+        ovs_fatal(0, "--db=%s: not unix:FILE, tcp:IP:PORT or ssl:IP:PORT",
+                  options->db);
+    }
+    if (!options->listen.n) {
+        svec_add(&options->listen, "ptcp:6653");
+    }
+}
+
+static void
+usage(void)
+{
+    printf("%s: OpenFlow controller that joins GENEVE segments and VLANs\n"
+           "usage: %s [OPTIONS]\n"
+           "\nOptions:\n"
+           "  --db=DATABASE           where the configuration is\n"
+           "                          (default: unix:%s/db.sock)\n"
+           "  --listen=METHOD         where switches connect:\n"
+           "                          ptcp:[PORT][:IP] or punix:FILE;\n"
+           "                          repeat for more (default: ptcp:6653)\n",
+           program_name, program_name, ovs_rundir());
+    daemon_usage();
+    vlog_usage();
+    printf("\nOther options:\n"
+           "  --unixctl=SOCKET        override default control socket name\n"
+           "  -h, --help              display this help message\n"
+           "  -V, --version           display version information\n");
+    stream_usage("database", true, false, true);
+    exit(EXIT_SUCCESS);
+}

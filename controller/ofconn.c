@@ -1,0 +1,558 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "controller/ofconn.h"
+
+#include <errno.h>
+#include <unistd.h>
+#include "controller/loop.h"
+#include "coverage.h"
+#include "fatal-signal.h"
+#include "openvswitch/list.h"
+#include "openvswitch/ofp-errors.h"
+#include "openvswitch/ofp-msgs.h"
+#include "openvswitch/ofp-util.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "socket-util.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(ofconn);
+
+COVERAGE_DEFINE(ofconn_read);
+COVERAGE_DEFINE(ofconn_write);
+COVERAGE_DEFINE(ofconn_received);
+COVERAGE_DEFINE(ofconn_sent);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+#define OFCONN_VERSIONS ((1u << OFP13_VERSION) | (1u << OFP14_VERSION) \
+                         | (1u << OFP15_VERSION))
+
+/* Bytes that may wait to be written.  The flows of 10,000 segments with
+ * 100,000 MACs are a third of this; a peer that does not read ends here. */
+#define OFCONN_MAX_QUEUE (256 * 1024 * 1024)
+
+/* All connections share one read buffer, since one is read at a time. */
+#define OFCONN_READ_SIZE (256 * 1024)
+
+union ofconn_handle {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+};
+
+struct ofconn_listener {
+    union ofconn_handle h;
+    char *target;
+    bool is_pipe;
+    const struct ofconn_user *user;
+};
+
+struct ofconn {
+    union ofconn_handle h;
+    struct ovs_list node;       /* In 'conns'. */
+    struct ovs_list tx_node;    /* In 'dirty', or empty. */
+    const struct ofconn_user *user;
+    void *aux;
+    char *name;
+    bool is_pipe;
+    bool closing;
+    bool opened;                /* The user knows of it. */
+    int version;                /* 0 until it is negotiated. */
+
+    struct ofpbuf rx;           /* The beginning of a message. */
+    struct ofpbuf tx;           /* Queued. */
+    struct ofpbuf in_flight;    /* Being written by libuv. */
+    uv_write_t write;
+
+    long long created;
+    long long last_rx;
+    bool probed;                /* An echo request is out since last_rx. */
+};
+
+static struct ovs_list conns = OVS_LIST_INITIALIZER(&conns);
+static struct ovs_list dirty = OVS_LIST_INITIALIZER(&dirty);
+static uv_timer_t probe_timer;
+static bool probe_timer_started;
+
+/* Returns the length of the OpenFlow message at the beginning of the 'size'
+ * bytes at 'data', 0 if that needs more bytes to say, or -1 if there can be
+ * none. */
+int
+ofconn_frame(const void *data, size_t size)
+{
+    const uint8_t *p = data;
+    int length;
+
+    if (size < 4) {
+        return 0;
+    }
+    length = p[2] << 8 | p[3];
+    return length >= sizeof(struct ofp_header) ? length : -1;
+}
+
+void
+ofconn_set_aux(struct ofconn *conn, void *aux)
+{
+    conn->aux = aux;
+}
+
+void *
+ofconn_aux(const struct ofconn *conn)
+{
+    return conn->aux;
+}
+
+const char *
+ofconn_name(const struct ofconn *conn)
+{
+    return conn->name;
+}
+
+enum ofp_version
+ofconn_version(const struct ofconn *conn)
+{
+    return conn->version;
+}
+
+enum ofputil_protocol
+ofconn_protocol(const struct ofconn *conn)
+{
+    return ofputil_protocol_from_ofp_version(conn->version);
+}
+
+/* Closing. */
+
+static void
+ofconn_closed_cb(uv_handle_t *handle)
+{
+    struct ofconn *conn = handle->data;
+
+    ofpbuf_uninit(&conn->rx);
+    ofpbuf_uninit(&conn->tx);
+    ofpbuf_uninit(&conn->in_flight);
+    free(conn->name);
+    free(conn);
+}
+
+/* Ends 'conn', which the user will not hear of again.  'reason' is logged. */
+void
+ofconn_close(struct ofconn *conn, const char *reason)
+{
+    if (conn->closing) {
+        return;
+    }
+    conn->closing = true;
+    if (conn->opened) {
+        VLOG_INFO("%s: disconnected (%s)", conn->name, reason);
+    } else {
+        VLOG_INFO_RL(&rl, "%s: disconnected before a version was agreed on "
+                     "(%s)", conn->name, reason);
+    }
+    ovs_list_remove(&conn->node);
+    ovs_list_remove(&conn->tx_node);
+    ovs_list_init(&conn->tx_node);
+    uv_close(&conn->h.handle, ofconn_closed_cb);
+}
+
+/* Ends 'conn' and tells the user. */
+static void
+ofconn_fail(struct ofconn *conn, const char *reason)
+{
+    if (!conn->closing) {
+        bool opened = conn->opened;
+
+        ofconn_close(conn, reason);
+        if (opened) {
+            conn->user->closed(conn, conn->user->aux);
+        }
+    }
+}
+
+/* Writing. */
+
+/* Queues 'msg', which 'conn' comes to own. */
+void
+ofconn_send(struct ofconn *conn, struct ofpbuf *msg)
+{
+    if (!conn->closing) {
+        ofpmsg_update_length(msg);
+        ofpbuf_put(&conn->tx, msg->data, msg->size);
+        if (ovs_list_is_empty(&conn->tx_node)) {
+            ovs_list_push_back(&dirty, &conn->tx_node);
+        }
+        COVERAGE_INC(ofconn_sent);
+    }
+    ofpbuf_delete(msg);
+}
+
+static void
+ofconn_written_cb(uv_write_t *req, int status)
+{
+    struct ofconn *conn = req->data;
+
+    ofpbuf_clear(&conn->in_flight);
+    if (status < 0) {
+        if (status != UV_ECANCELED) {
+            ofconn_fail(conn, uv_strerror(status));
+        }
+    } else if (conn->tx.size && ovs_list_is_empty(&conn->tx_node)) {
+        ovs_list_push_back(&dirty, &conn->tx_node);
+    }
+}
+
+static void
+ofconn_write(struct ofconn *conn)
+{
+    if (conn->in_flight.size) {
+        if (conn->tx.size > OFCONN_MAX_QUEUE) {
+            ofconn_fail(conn, "does not read what it is sent");
+        }
+        return;
+    }
+
+    uv_buf_t buf = uv_buf_init(conn->tx.data, conn->tx.size);
+    int n = uv_try_write(&conn->h.stream, &buf, 1);
+
+    COVERAGE_INC(ofconn_write);
+    if (n >= 0) {
+        ofpbuf_pull(&conn->tx, n);
+    } else if (n != UV_EAGAIN) {
+        ofconn_fail(conn, uv_strerror(n));
+        return;
+    }
+    if (!conn->tx.size) {
+        ofpbuf_clear(&conn->tx);
+        return;
+    }
+
+    /* The rest goes when the peer has read. */
+    struct ofpbuf rest = conn->tx;
+    conn->tx = conn->in_flight;
+    conn->in_flight = rest;
+    buf = uv_buf_init(conn->in_flight.data, conn->in_flight.size);
+    conn->write.data = conn;
+    n = uv_write(&conn->write, &conn->h.stream, &buf, 1, ofconn_written_cb);
+    if (n < 0) {
+        ofconn_fail(conn, uv_strerror(n));
+    }
+}
+
+/* Writes what has been queued on all connections. */
+void
+ofconn_flush(void)
+{
+    struct ovs_list todo = OVS_LIST_INITIALIZER(&todo);
+
+    ovs_list_push_back_all(&todo, &dirty);
+    while (!ovs_list_is_empty(&todo)) {
+        struct ofconn *conn = CONTAINER_OF(ovs_list_pop_front(&todo),
+                                           struct ofconn, tx_node);
+
+        ovs_list_init(&conn->tx_node);
+        ofconn_write(conn);
+    }
+}
+
+/* Reading. */
+
+/* Agrees on a version by the peer's first message. */
+static void
+ofconn_handle_hello(struct ofconn *conn, const struct ofp_header *oh)
+{
+    uint32_t versions;
+
+    if (oh->type != 0) {
+        ofconn_fail(conn, "first message is no OFPT_HELLO");
+        return;
+    }
+    /* The return value says only whether there was more to the message than
+     * we understand. */
+    ofputil_decode_hello(oh, &versions);
+    versions &= OFCONN_VERSIONS;
+    if (!versions) {
+        char *text = xasprintf("we speak OpenFlow 1.3, 1.4 and 1.5");
+
+        ofconn_send(conn, ofperr_encode_hello(OFPERR_OFPHFC_INCOMPATIBLE,
+                                              oh->version, text));
+        free(text);
+        ofconn_write(conn);
+        ofconn_fail(conn, "no common OpenFlow version");
+        return;
+    }
+    conn->version = 31 - clz32(versions);
+    conn->opened = true;
+    conn->user->opened(conn, conn->user->aux);
+}
+
+static void
+ofconn_handle_message(struct ofconn *conn, const struct ofp_header *oh)
+{
+    enum ofptype type;
+
+    COVERAGE_INC(ofconn_received);
+    if (!conn->version) {
+        ofconn_handle_hello(conn, oh);
+        return;
+    }
+    if (oh->version != conn->version) {
+        ofconn_fail(conn, "message of another OpenFlow version");
+        return;
+    }
+    if (oh->type == 2 || oh->type == 3) {
+        if (!ofptype_decode(&type, oh) && type == OFPTYPE_ECHO_REQUEST) {
+            ofconn_send(conn, ofputil_encode_echo_reply(oh));
+        }
+        return;
+    }
+    conn->user->message(conn, oh, conn->user->aux);
+}
+
+/* Handles the messages in the 'size' bytes at 'data' and returns how many
+ * bytes they took. */
+static size_t
+ofconn_handle_bytes(struct ofconn *conn, const uint8_t *data, size_t size)
+{
+    static uint64_t aligned[UINT16_MAX / 8 + 1];
+    size_t used = 0;
+
+    while (!conn->closing) {
+        const uint8_t *p = data + used;
+        int length = ofconn_frame(p, size - used);
+
+        if (length < 0) {
+            ofconn_fail(conn, "message with impossible length");
+        } else if (!length || length > size - used) {
+            break;
+        } else {
+            if ((uintptr_t) p % sizeof *aligned) {
+                memcpy(aligned, p, length);
+                p = (const uint8_t *) aligned;
+            }
+            ofconn_handle_message(conn, ALIGNED_CAST(const struct ofp_header *,
+                                                     p));
+            used += length;
+        }
+    }
+    return used;
+}
+
+static void
+ofconn_alloc_cb(uv_handle_t *handle OVS_UNUSED, size_t suggested OVS_UNUSED,
+                uv_buf_t *buf)
+{
+    static uint64_t bytes[OFCONN_READ_SIZE / 8];
+
+    *buf = uv_buf_init((char *) bytes, sizeof bytes);
+}
+
+static void
+ofconn_read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct ofconn *conn = stream->data;
+
+    if (n < 0) {
+        ofconn_fail(conn, n == UV_EOF ? "connection closed by peer"
+                    : uv_strerror(n));
+        return;
+    } else if (n == 0) {
+        return;
+    }
+    COVERAGE_INC(ofconn_read);
+    conn->last_rx = time_msec();
+    conn->probed = false;
+
+    const uint8_t *data = (const uint8_t *) buf->base;
+    size_t size = n;
+    if (conn->rx.size) {
+        ofpbuf_put(&conn->rx, data, size);
+        ofpbuf_pull(&conn->rx, ofconn_handle_bytes(conn, conn->rx.data,
+                                                   conn->rx.size));
+        if (!conn->rx.size) {
+            ofpbuf_clear(&conn->rx);
+        }
+    } else {
+        size_t used = ofconn_handle_bytes(conn, data, size);
+
+        ofpbuf_put(&conn->rx, data + used, size - used);
+    }
+}
+
+/* Probing. */
+
+static void
+ofconn_probe(struct ofconn *conn, long long now)
+{
+    long long idle = now - conn->last_rx;
+
+    if (!conn->version) {
+        if (now - conn->created >= 2 * OFCONN_PROBE) {
+            ofconn_fail(conn, "no OFPT_HELLO in time");
+        }
+    } else if (idle >= 2 * OFCONN_PROBE) {
+        ofconn_fail(conn, "no response to inactivity probe");
+    } else if (idle >= OFCONN_PROBE && !conn->probed) {
+        conn->probed = true;
+        ofconn_send(conn, ofputil_encode_echo_request(conn->version));
+    }
+}
+
+static void
+ofconn_probe_cb(uv_timer_t *timer OVS_UNUSED)
+{
+    long long now = time_msec();
+    struct ofconn *conn;
+
+    LIST_FOR_EACH_SAFE (conn, node, &conns) {
+        ofconn_probe(conn, now);
+    }
+}
+
+/* Listening. */
+
+static int
+ofconn_init_handle(union ofconn_handle *h, bool is_pipe, void *data)
+{
+    int error = (is_pipe ? uv_pipe_init(loop_uv(), &h->pipe, 0)
+                 : uv_tcp_init(loop_uv(), &h->tcp));
+    h->handle.data = data;
+    return error;
+}
+
+static char *
+ofconn_peer_name(struct ofconn *conn)
+{
+    static unsigned int counter;
+
+    if (conn->is_pipe) {
+        return xasprintf("unix#%u", ++counter);
+    }
+
+    struct sockaddr_storage ss;
+    int len = sizeof ss;
+    if (uv_tcp_getpeername(&conn->h.tcp, (struct sockaddr *) &ss, &len)) {
+        return xasprintf("tcp#%u", ++counter);
+    }
+    struct ds s = DS_EMPTY_INITIALIZER;
+    ds_put_cstr(&s, "tcp:");
+    ss_format_address(&ss, &s);
+    ds_put_format(&s, ":%"PRIu16, ss_get_port(&ss));
+    return ds_steal_cstr(&s);
+}
+
+static void
+ofconn_accept_cb(uv_stream_t *stream, int status)
+{
+    struct ofconn_listener *listener = stream->data;
+
+    if (status < 0) {
+        VLOG_WARN_RL(&rl, "%s: accept failed (%s)", listener->target,
+                     uv_strerror(status));
+        return;
+    }
+
+    struct ofconn *conn = xzalloc(sizeof *conn);
+    conn->user = listener->user;
+    conn->is_pipe = listener->is_pipe;
+    ofpbuf_init(&conn->rx, 0);
+    ofpbuf_init(&conn->tx, 0);
+    ofpbuf_init(&conn->in_flight, 0);
+    ovs_list_push_back(&conns, &conn->node);
+    ovs_list_init(&conn->tx_node);
+    conn->created = conn->last_rx = time_msec();
+
+    int error = ofconn_init_handle(&conn->h, conn->is_pipe, conn);
+    ovs_assert(!error);
+    error = uv_accept(stream, &conn->h.stream);
+    conn->name = ofconn_peer_name(conn);
+    if (!error) {
+        error = uv_read_start(&conn->h.stream, ofconn_alloc_cb,
+                              ofconn_read_cb);
+    }
+    if (error) {
+        ofconn_fail(conn, uv_strerror(error));
+        return;
+    }
+    if (!conn->is_pipe) {
+        uv_tcp_nodelay(&conn->h.tcp, 1);
+    }
+    ofconn_send(conn, ofputil_encode_hello(OFCONN_VERSIONS));
+}
+
+static void
+ofconn_listener_closed_cb(uv_handle_t *handle)
+{
+    struct ofconn_listener *listener = handle->data;
+
+    free(listener->target);
+    free(listener);
+}
+
+void
+ofconn_listener_close(struct ofconn_listener *listener)
+{
+    uv_close(&listener->h.handle, ofconn_listener_closed_cb);
+}
+
+static int
+ofconn_bind(struct ofconn_listener *listener, const char *address)
+{
+    if (listener->is_pipe) {
+        /* What a predecessor that was killed left behind. */
+        unlink(address);
+        int error = uv_pipe_bind(&listener->h.pipe, address);
+        if (!error) {
+            fatal_signal_add_file_to_unlink(address);
+        }
+        return error;
+    }
+
+    struct sockaddr_storage ss;
+    if (!inet_parse_passive(address, OFP_PORT, &ss, true, NULL)) {
+        return UV_EINVAL;
+    }
+    return uv_tcp_bind(&listener->h.tcp, (struct sockaddr *) &ss, 0);
+}
+
+/* Starts to listen on 'target' ("ptcp:[PORT][:IP]" or "punix:PATH") on behalf
+ * of 'user'.  Returns NULL, storing the listener into '*listenerp', or an
+ * error that the caller frees. */
+char *
+ofconn_listen(const char *target, const struct ofconn_user *user,
+              struct ofconn_listener **listenerp)
+{
+    bool is_pipe = !strncmp(target, "punix:", 6);
+
+    if (!is_pipe && strncmp(target, "ptcp:", 5)) {
+        return xasprintf("%s: not ptcp:[PORT][:IP] or punix:PATH", target);
+    }
+
+    struct ofconn_listener *listener = xzalloc(sizeof *listener);
+    listener->target = xstrdup(target);
+    listener->is_pipe = is_pipe;
+    listener->user = user;
+    int error = ofconn_init_handle(&listener->h, is_pipe, listener);
+    if (!error) {
+        error = ofconn_bind(listener, strchr(target, ':') + 1);
+    }
+    if (!error) {
+        error = uv_listen(&listener->h.stream, 1024, ofconn_accept_cb);
+    }
+    if (error) {
+        ofconn_listener_close(listener);
+        return xasprintf("%s: cannot listen (%s)", target,
+                         uv_strerror(error));
+    }
+    if (!probe_timer_started) {
+        uv_timer_init(loop_uv(), &probe_timer);
+        uv_timer_start(&probe_timer, ofconn_probe_cb, 1000, 1000);
+        probe_timer_started = true;
+    }
+    *listenerp = listener;
+    VLOG_INFO("%s: listening for OpenFlow connections", target);
+    return NULL;
+}

@@ -1,0 +1,604 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "flows/fdb.h"
+
+#include "flows/flowset.h"
+#include "hash.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofpbuf.h"
+#include "util.h"
+
+/* Operations. */
+
+void
+fdb_ops_uninit(struct fdb_ops *ops)
+{
+    free(ops->ops);
+}
+
+static void
+fdb_push(struct fdb_ops *ops, const struct fdb_mac *e, struct topo_node *node,
+         bool source, bool add, uint32_t slot)
+{
+    if (ops->n == ops->allocated) {
+        ops->ops = x2nrealloc(ops->ops, &ops->allocated, sizeof *ops->ops);
+    }
+    ops->ops[ops->n++] = (struct fdb_op) {
+        .node = node, .source = source, .add = add, .slot = slot,
+        .m = { e->segment, e->mac, e->place, e->is_static },
+    };
+}
+
+/* A node whose port has gone has no SOURCE flow for it. */
+static void
+fdb_push_source(struct fdb_ops *ops, const struct fdb_mac *e,
+                struct topo_node *node, uint32_t slot, bool add)
+{
+    if (slot || e->place->type == TOPO_PLACE_VTEP) {
+        fdb_push(ops, e, node, true, add, slot);
+    }
+}
+
+/* SOURCE, on all nodes that should have it. */
+static void
+fdb_push_sources(struct fdb_ops *ops, const struct fdb_mac *e, bool add)
+{
+    for (size_t i = 0; i < e->n_seen; i++) {
+        fdb_push_source(ops, e, e->seen[i].node, e->seen[i].slot, add);
+    }
+    for (size_t i = 0; e->is_static && i < e->segment->n_sites; i++) {
+        struct topo_node *node = e->segment->sites[i].node;
+
+        fdb_push_source(ops, e, node, pipeline_place_slot(node, e->place),
+                        add);
+    }
+}
+
+/* DEST, on all nodes of the segment but 'except'.  A node that cannot reach
+ * the place must not keep the way to an earlier one. */
+static void
+fdb_push_dest(struct fdb_ops *ops, const struct fdb_mac *e, bool add,
+              const struct topo_node *except)
+{
+    for (size_t i = 0; i < e->segment->n_sites; i++) {
+        struct topo_node *node = e->segment->sites[i].node;
+
+        if (node != except) {
+            fdb_push(ops, e, node, false,
+                     add && !pipeline_place_missing(node, e->place), 0);
+        }
+    }
+}
+
+/* Fills in the flow that 'op' is about; see pipeline_source().  Returns false
+ * if there is none to add. */
+bool
+fdb_op_flow(const struct fdb_op *op, struct flowset_spec *spec,
+            struct match *match, struct ofpbuf *acts)
+{
+    if (op->source) {
+        pipeline_source(&op->m, op->slot, spec, match, acts);
+        return true;
+    } else if (!op->add) {
+        pipeline_dest_key(&op->m, spec, match, acts);
+        return true;
+    } else {
+        return pipeline_dest(op->node, &op->m, spec, match, acts);
+    }
+}
+
+/* Entries. */
+
+void
+fdb_init(struct fdb *fdb)
+{
+    memset(fdb, 0, sizeof *fdb);
+    hmap_init(&fdb->macs);
+    ovs_list_init(&fdb->probation);
+}
+
+static uint32_t
+fdb_hash(const struct topo_segment *segment, struct eth_addr mac)
+{
+    return hash_mac(mac, 0, segment->vni);
+}
+
+struct fdb_mac *
+fdb_find(const struct fdb *fdb, const struct topo_segment *segment,
+         struct eth_addr mac)
+{
+    struct fdb_mac *e;
+
+    HMAP_FOR_EACH_WITH_HASH (e, node, fdb_hash(segment, mac), &fdb->macs) {
+        if (e->segment == segment && eth_addr_equals(e->mac, mac)) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+static void
+fdb_place_in(struct fdb_mac *e, struct topo_place *place)
+{
+    e->place = place;
+    ovs_list_push_back(&place->macs, &e->place_node);
+    place->n_macs++;
+    place->n_learned += !e->is_static;
+}
+
+static void
+fdb_place_out(struct fdb_mac *e)
+{
+    ovs_list_remove(&e->place_node);
+    e->place->n_macs--;
+    e->place->n_learned -= !e->is_static;
+}
+
+static struct fdb_mac *
+fdb_create(struct fdb *fdb, struct topo_place *place, struct eth_addr mac,
+           bool is_static, long long now)
+{
+    struct topo_segment *segment = place->segment;
+    struct fdb_mac *e = xzalloc(sizeof *e);
+
+    e->segment = segment;
+    e->mac = mac;
+    e->is_static = is_static;
+    e->learned_at = now;
+    ovs_list_init(&e->probation_node);
+    hmap_insert(&fdb->macs, &e->node, fdb_hash(segment, mac));
+    ovs_list_push_back(&segment->macs, &e->segment_node);
+    segment->n_macs++;
+    segment->n_learned += !is_static;
+    fdb_place_in(e, place);
+    return e;
+}
+
+/* Forgets 'e', without a word to the switches. */
+static void
+fdb_drop(struct fdb *fdb, struct fdb_mac *e)
+{
+    fdb_place_out(e);
+    ovs_list_remove(&e->segment_node);
+    ovs_list_remove(&e->probation_node);
+    e->segment->n_macs--;
+    e->segment->n_learned -= !e->is_static;
+    hmap_remove(&fdb->macs, &e->node);
+    free(e->seen);
+    free(e);
+}
+
+/* Forgets 'e' and lets the switches forget it. */
+static void
+fdb_remove(struct fdb *fdb, struct fdb_mac *e, struct fdb_ops *ops)
+{
+    fdb_push_sources(ops, e, false);
+    fdb_push_dest(ops, e, false, NULL);
+    fdb_drop(fdb, e);
+}
+
+void
+fdb_destroy(struct fdb *fdb)
+{
+    struct fdb_mac *e;
+
+    HMAP_FOR_EACH_SAFE (e, node, &fdb->macs) {
+        fdb_drop(fdb, e);
+    }
+    hmap_destroy(&fdb->macs);
+}
+
+/* Who saw it. */
+
+static struct fdb_seen *
+fdb_seen(const struct fdb_mac *e, const struct topo_node *node)
+{
+    for (size_t i = 0; i < e->n_seen; i++) {
+        if (e->seen[i].node == node) {
+            return &e->seen[i];
+        }
+    }
+    return NULL;
+}
+
+static struct fdb_seen *
+fdb_seen_add(struct fdb_mac *e, struct topo_node *node, uint32_t slot)
+{
+    struct fdb_seen *seen = fdb_seen(e, node);
+
+    if (!seen) {
+        if (e->n_seen == e->allocated_seen) {
+            e->seen = x2nrealloc(e->seen, &e->allocated_seen,
+                                 sizeof *e->seen);
+        }
+        seen = &e->seen[e->n_seen++];
+        *seen = (struct fdb_seen) { .node = node };
+    }
+    seen->slot = slot;
+    ovs_list_remove(&e->probation_node);
+    ovs_list_init(&e->probation_node);
+    return seen;
+}
+
+static void
+fdb_seen_del(struct fdb_mac *e, struct fdb_seen *seen)
+{
+    *seen = e->seen[--e->n_seen];
+}
+
+/* Learning. */
+
+/* Returns the place of 'segment' that holds most learned MACs: 'own' if none
+ * holds more. */
+static struct topo_place *
+fdb_heaviest(const struct topo_segment *segment, struct topo_place *own)
+{
+    struct topo_place *heaviest = own;
+    struct topo_attach *attach;
+    struct topo_vtep *vtep;
+
+    LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
+        if (attach->place.n_learned > heaviest->n_learned) {
+            heaviest = &attach->place;
+        }
+    }
+    LIST_FOR_EACH (vtep, segment_node, &segment->vteps) {
+        if (vtep->place.n_learned > heaviest->n_learned) {
+            heaviest = &vtep->place;
+        }
+    }
+    return heaviest;
+}
+
+/* Makes room in the segment for one more MAC at 'place'. */
+static void
+fdb_make_room(struct fdb *fdb, struct topo_place *place, struct fdb_ops *ops)
+{
+    struct topo_segment *segment = place->segment;
+
+    while (segment->n_learned >= segment->mac_limit) {
+        struct topo_place *victim = fdb_heaviest(segment, place);
+        struct fdb_mac *e;
+
+        if (!victim->n_learned) {
+            return;
+        }
+        LIST_FOR_EACH (e, place_node, &victim->macs) {
+            if (!e->is_static) {
+                break;
+            }
+        }
+        fdb_remove(fdb, e, ops);
+        fdb->n_evicted++;
+    }
+}
+
+/* The node 'node' saw a frame from 'mac' come in by 'place', which is in
+ * force. */
+enum fdb_verdict
+fdb_sight(struct fdb *fdb, struct topo_node *node, struct topo_place *place,
+          struct eth_addr mac, long long now, struct fdb_ops *ops)
+{
+    struct fdb_mac *e = fdb_find(fdb, place->segment, mac);
+    uint32_t slot = pipeline_place_slot(node, place);
+    enum fdb_verdict verdict;
+
+    if (e && e->place == place) {
+        verdict = FDB_CONFIRMED;
+    } else if (e && e->is_static) {
+        return FDB_REFUSED;
+    } else if (e) {
+        fdb_push_sources(ops, e, false);
+        e->n_seen = 0;
+        fdb_place_out(e);
+        fdb_place_in(e, place);
+        e->n_moves++;
+        fdb->n_moved++;
+        fdb_push_dest(ops, e, true, NULL);
+        verdict = FDB_MOVED;
+    } else {
+        fdb_make_room(fdb, place, ops);
+        e = fdb_create(fdb, place, mac, false, now);
+        fdb->n_learned++;
+        fdb_push_dest(ops, e, true, NULL);
+        verdict = FDB_LEARNED;
+    }
+    if (!e->is_static) {
+        fdb_seen_add(e, node, slot);
+    }
+    fdb_push_source(ops, e, node, slot, true);
+    return verdict;
+}
+
+/* The SOURCE flow of 'mac' at 'place' has gone from 'node' for idleness.
+ * Returns true if with it the MAC is forgotten. */
+bool
+fdb_idle(struct fdb *fdb, const struct topo_node *node,
+         struct topo_place *place, uint32_t slot, struct eth_addr mac,
+         struct fdb_ops *ops)
+{
+    struct fdb_mac *e = fdb_find(fdb, place->segment, mac);
+    struct fdb_seen *seen = e && e->place == place ? fdb_seen(e, node) : NULL;
+
+    if (!seen || seen->slot != slot) {
+        return false;
+    }
+    fdb_seen_del(e, seen);
+    if (e->n_seen) {
+        return false;
+    }
+    fdb_remove(fdb, e, ops);
+    fdb->n_aged++;
+    return true;
+}
+
+static void
+fdb_put_on_probation(struct fdb *fdb, struct fdb_mac *e, long long now)
+{
+    e->learned_at = now;
+    ovs_list_remove(&e->probation_node);
+    ovs_list_push_back(&fdb->probation, &e->probation_node);
+}
+
+/* Lets go the MACs that have been on probation for their ageing time. */
+void
+fdb_run(struct fdb *fdb, long long now, struct fdb_ops *ops)
+{
+    struct fdb_mac *e;
+
+    LIST_FOR_EACH_SAFE (e, probation_node, &fdb->probation) {
+        if (now - e->learned_at >= e->segment->mac_aging * 1000LL) {
+            fdb_remove(fdb, e, ops);
+            fdb->n_aged++;
+        }
+    }
+}
+
+/* Forgetting. */
+
+/* Forgets the learned MACs of 'segment', or of all segments if it is NULL,
+ * and only 'mac' unless it is NULL.  Returns how many. */
+size_t
+fdb_flush(struct fdb *fdb, struct topo_segment *segment,
+          const struct eth_addr *mac, struct fdb_ops *ops)
+{
+    struct fdb_mac *e;
+    size_t n = 0;
+
+    HMAP_FOR_EACH_SAFE (e, node, &fdb->macs) {
+        if (!e->is_static && (!segment || e->segment == segment)
+            && (!mac || eth_addr_equals(e->mac, *mac))) {
+            fdb_remove(fdb, e, ops);
+            n++;
+        }
+    }
+    return n;
+}
+
+/* A node that has ceased to have the place of 'e' does not know it any more;
+ * if no other does, it is forgotten. */
+static void
+fdb_trim(struct fdb *fdb, struct fdb_mac *e, struct fdb_ops *ops)
+{
+    const struct topo_attach *attach;
+    size_t n = e->n_seen;
+
+    if (e->place->type != TOPO_PLACE_ATTACH) {
+        return;
+    }
+    attach = CONTAINER_OF(e->place, struct topo_attach, place);
+    for (size_t i = e->n_seen; i-- > 0; ) {
+        if (!topo_attach_claim(attach, e->seen[i].node)) {
+            fdb_push_source(ops, e, e->seen[i].node, e->seen[i].slot, false);
+            fdb_seen_del(e, &e->seen[i]);
+        }
+    }
+    if (n && !e->n_seen) {
+        fdb_remove(fdb, e, ops);
+    }
+}
+
+/* Forgets the MACs, static ones too, at places that have gone. */
+void
+fdb_flush_withdrawn(struct fdb *fdb, struct topo *topo, struct fdb_ops *ops)
+{
+    struct topo_place *place;
+
+    LIST_FOR_EACH_POP (place, withdrawn_node, &topo->withdrawn) {
+        struct fdb_mac *e;
+
+        ovs_list_init(&place->withdrawn_node);
+        LIST_FOR_EACH_SAFE (e, place_node, &place->macs) {
+            if (place->segment != e->segment) {
+                fdb_remove(fdb, e, ops);
+            } else {
+                fdb_trim(fdb, e, ops);
+            }
+        }
+    }
+}
+
+static void
+fdb_sync_static(struct fdb *fdb, struct topo_static_mac *sm, long long now,
+                struct fdb_ops *ops)
+{
+    struct fdb_mac *e = fdb_find(fdb, sm->place->segment, sm->mac);
+
+    if (e && (!e->is_static || e->place != sm->place)) {
+        fdb_remove(fdb, e, ops);
+        e = NULL;
+    }
+    if (!e) {
+        e = fdb_create(fdb, sm->place, sm->mac, true, now);
+        fdb_push_dest(ops, e, true, NULL);
+        fdb_push_sources(ops, e, true);
+    }
+    e->synced = true;
+}
+
+/* Makes the static MACs those that 'topo' has. */
+void
+fdb_sync_statics(struct fdb *fdb, const struct topo *topo, long long now,
+                 struct fdb_ops *ops)
+{
+    struct topo_static_mac *sm;
+    struct fdb_mac *e;
+
+    HMAP_FOR_EACH (sm, row.node, &topo->rows[TOPO_STATIC_MAC]) {
+        if (sm->place) {
+            fdb_sync_static(fdb, sm, now, ops);
+        }
+    }
+    HMAP_FOR_EACH_SAFE (e, node, &fdb->macs) {
+        if (e->is_static && !e->synced) {
+            fdb_remove(fdb, e, ops);
+        } else {
+            e->synced = false;
+        }
+    }
+}
+
+/* 'node' is going to be freed. */
+void
+fdb_forget_node(struct fdb *fdb, const struct topo_node *node,
+                struct fdb_ops *ops)
+{
+    struct fdb_mac *e;
+
+    HMAP_FOR_EACH_SAFE (e, node, &fdb->macs) {
+        struct fdb_seen *seen = fdb_seen(e, node);
+
+        if (seen) {
+            fdb_seen_del(e, seen);
+            if (!e->n_seen) {
+                fdb_remove(fdb, e, ops);
+            }
+        }
+    }
+}
+
+/* What should be there. */
+
+/* Returns whether 'node' should have a SOURCE flow of 'e', with '*slot': as far
+ * as it has seen a learned MAC, and wherever a static one may come in. */
+bool
+fdb_source_slot(const struct fdb_mac *e, const struct topo_node *node,
+                uint32_t *slot)
+{
+    const struct fdb_seen *seen = fdb_seen(e, node);
+
+    *slot = (e->is_static ? pipeline_place_slot(node, e->place)
+             : seen ? seen->slot : 0);
+    return *slot || (e->place->type == TOPO_PLACE_VTEP
+                     && (e->is_static || seen));
+}
+
+static void
+fdb_mac_flows(const struct fdb_mac *e, const struct topo_node *node,
+              struct flowset *set, struct ofpbuf *acts)
+{
+    const struct pipeline_mac m = { e->segment, e->mac, e->place,
+                                    e->is_static };
+    struct flowset_spec spec;
+    struct match match;
+    uint32_t slot;
+
+    if (fdb_source_slot(e, node, &slot)) {
+        pipeline_source(&m, slot, &spec, &match, acts);
+        flowset_add(set, &spec);
+    }
+    if (pipeline_dest(node, &m, &spec, &match, acts)) {
+        flowset_add(set, &spec);
+    }
+}
+
+/* Appends to 'set' the flows that 'node' should have for the MACs of
+ * 'segment', or of all its segments if 'segment' is NULL. */
+void
+fdb_node_flows(const struct fdb *fdb, const struct topo_node *node,
+               const struct topo_segment *segment, struct flowset *set)
+{
+    uint64_t stub[128 / 8];
+    struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
+    const struct fdb_mac *e;
+
+    if (!segment) {
+        HMAP_FOR_EACH (e, node, &fdb->macs) {
+            if (topo_segment_has_node(e->segment, node)) {
+                fdb_mac_flows(e, node, set, &acts);
+            }
+        }
+    } else if (topo_segment_has_node(segment, node)) {
+        LIST_FOR_EACH (e, segment_node, &segment->macs) {
+            fdb_mac_flows(e, node, set, &acts);
+        }
+    }
+    ofpbuf_uninit(&acts);
+}
+
+/* Brings up to date by which slots 'node' knows the MACs of 'segment', whose
+ * ports may have got other numbers. */
+void
+fdb_refresh_slots(struct fdb *fdb OVS_UNUSED, const struct topo_node *node,
+                  struct topo_segment *segment)
+{
+    struct fdb_mac *e;
+
+    LIST_FOR_EACH (e, segment_node, &segment->macs) {
+        struct fdb_seen *seen = fdb_seen(e, node);
+
+        if (seen) {
+            seen->slot = pipeline_place_slot(node, e->place);
+        }
+    }
+}
+
+/* Adoption. */
+
+/* 'node' has the SOURCE flow of 'mac' at 'place', in its 'epoch'th session. */
+void
+fdb_adopt_source(struct fdb *fdb, struct topo_node *node,
+                 struct topo_place *place, uint32_t slot, struct eth_addr mac,
+                 uint32_t epoch, long long now, struct fdb_ops *ops)
+{
+    struct fdb_mac *e = fdb_find(fdb, place->segment, mac);
+
+    if (!e) {
+        e = fdb_create(fdb, place, mac, false, now);
+        fdb_push_dest(ops, e, true, node);
+    }
+    if (e->place == place && !e->is_static) {
+        fdb_seen_add(e, node, slot)->epoch = epoch;
+    }
+}
+
+/* 'node' has the DEST flow of 'mac', leading to 'place'.  To be called after
+ * fdb_adopt_source() for all flows of 'node'. */
+void
+fdb_adopt_dest(struct fdb *fdb, struct topo_node *node,
+               struct topo_place *place, struct eth_addr mac, uint32_t epoch,
+               long long now, struct fdb_ops *ops)
+{
+    struct fdb_mac *e = fdb_find(fdb, place->segment, mac);
+    struct fdb_seen *seen;
+
+    if (!e) {
+        e = fdb_create(fdb, place, mac, false, now);
+        fdb_push_dest(ops, e, true, node);
+        fdb_put_on_probation(fdb, e, now);
+        return;
+    }
+
+    /* That the node lost one flow of the two means that the MAC aged while
+     * nobody listened.  (A node that lost all its flows has lost both.) */
+    seen = fdb_seen(e, node);
+    if (seen && seen->epoch != epoch) {
+        fdb_seen_del(e, seen);
+        if (!e->n_seen) {
+            fdb_remove(fdb, e, ops);
+            fdb->n_aged++;
+        }
+    }
+}

@@ -1,0 +1,132 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef FLOWS_FDB_H
+#define FLOWS_FDB_H 1
+
+/* The forwarding database: which MAC is at which place of which segment.
+ *
+ * The switches hold this state (see flows/pipeline.h for the two flows of a
+ * MAC); the fdb is the controller's copy, from which it decides.  Every
+ * change of the fdb comes with the flow changes that keep the switches in
+ * step, as data (struct fdb_op) for others to encode and send.  An operation
+ * for a node that is not in sync may be dropped: that node is compared with
+ * fdb_node_flows() before it is in sync again.
+ *
+ * Learning follows sightings (flows/sighting.h).  Ageing follows the
+ * switches: a learned MAC lives as long as one node keeps its SOURCE flow.
+ * One that was adopted from a DEST flow alone, because the node that saw it
+ * is not there (yet), is on probation and goes after the ageing time.
+ *
+ * Each segment has a limit.  When it is reached, the place that holds most
+ * loses its oldest MAC, so that a port that floods the table with addresses
+ * pushes out its own and not its neighbours' (the same defence as in OVS's
+ * lib/mac-learning.h).
+ *
+ * Invariants:
+ *
+ *   - At most one entry for a (segment, MAC).
+ *   - An entry's place is in the entry's segment while in force; between a
+ *     change of the topology and fdb_flush_withdrawn() it may not be.
+ *   - A static MAC never ages, never moves and does not count for the limit.
+ *
+ * The fdb owns its entries; segments, places and nodes belong to the topology
+ * and keep lists and counts for the fdb. */
+
+#include "flows/pipeline.h"
+#include "flows/topo.h"
+
+struct flowset;
+
+struct fdb {
+    struct hmap macs;           /* Of struct fdb_mac, by segment and MAC. */
+    struct ovs_list probation;  /* Of struct fdb_mac, oldest first. */
+    unsigned long long n_learned, n_moved, n_aged, n_evicted;
+};
+
+/* A node that has the MAC's SOURCE flow, and the slot in its match. */
+struct fdb_seen {
+    struct topo_node *node;
+    uint32_t slot;
+    uint32_t epoch;             /* fdb_adopt_source(). */
+};
+
+struct fdb_mac {
+    struct hmap_node node;
+    struct ovs_list segment_node;
+    struct ovs_list place_node;
+    struct ovs_list probation_node; /* Empty unless on probation. */
+    struct topo_segment *segment;
+    struct topo_place *place;
+    struct eth_addr mac;
+    bool is_static;
+    bool synced;                /* For fdb_sync_statics(). */
+    uint32_t n_moves;
+    long long learned_at;       /* Monotonic, milliseconds. */
+    struct fdb_seen *seen;      /* Empty for a static MAC. */
+    size_t n_seen, allocated_seen;
+};
+
+/* One flow of one node is to be added (or replaced), or deleted.  Refers to
+ * the topology, so it must be carried out before topo_reap(). */
+struct fdb_op {
+    struct topo_node *node;
+    bool source;                /* SOURCE flow, otherwise DEST flow. */
+    bool add;
+    uint32_t slot;              /* Of a SOURCE flow. */
+    struct pipeline_mac m;
+};
+
+struct fdb_ops {
+    struct fdb_op *ops;
+    size_t n, allocated;
+};
+
+void fdb_ops_uninit(struct fdb_ops *);
+bool fdb_op_flow(const struct fdb_op *, struct flowset_spec *,
+                 struct match *, struct ofpbuf *acts);
+
+void fdb_init(struct fdb *);
+void fdb_destroy(struct fdb *);
+
+struct fdb_mac *fdb_find(const struct fdb *, const struct topo_segment *,
+                         struct eth_addr);
+
+enum fdb_verdict {
+    FDB_LEARNED,                /* New. */
+    FDB_CONFIRMED,              /* Known at this place, not by this node. */
+    FDB_MOVED,
+    FDB_REFUSED,                /* Static elsewhere. */
+};
+enum fdb_verdict fdb_sight(struct fdb *, struct topo_node *,
+                           struct topo_place *, struct eth_addr,
+                           long long now, struct fdb_ops *);
+bool fdb_idle(struct fdb *, const struct topo_node *, struct topo_place *,
+              uint32_t slot, struct eth_addr, struct fdb_ops *);
+void fdb_run(struct fdb *, long long now, struct fdb_ops *);
+
+size_t fdb_flush(struct fdb *, struct topo_segment *, const struct eth_addr *,
+                 struct fdb_ops *);
+void fdb_flush_withdrawn(struct fdb *, struct topo *, struct fdb_ops *);
+void fdb_sync_statics(struct fdb *, const struct topo *, long long now,
+                      struct fdb_ops *);
+void fdb_forget_node(struct fdb *, const struct topo_node *,
+                     struct fdb_ops *);
+
+/* What a node should have (all segments if 'segment' is NULL). */
+void fdb_node_flows(const struct fdb *, const struct topo_node *,
+                    const struct topo_segment *, struct flowset *);
+bool fdb_source_slot(const struct fdb_mac *, const struct topo_node *,
+                     uint32_t *slot);
+void fdb_refresh_slots(struct fdb *, const struct topo_node *,
+                       struct topo_segment *);
+
+/* Taking MACs back from the flows of a node. */
+void fdb_adopt_source(struct fdb *, struct topo_node *, struct topo_place *,
+                      uint32_t slot, struct eth_addr, uint32_t epoch,
+                      long long now, struct fdb_ops *);
+void fdb_adopt_dest(struct fdb *, struct topo_node *, struct topo_place *,
+                    struct eth_addr, uint32_t epoch, long long now,
+                    struct fdb_ops *);
+
+#endif /* flows/fdb.h */

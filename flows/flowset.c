@@ -1,0 +1,271 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "flows/flowset.h"
+
+#include "hash.h"
+#include "byte-order.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-flow.h"
+#include "openvswitch/ofpbuf.h"
+#include "util.h"
+
+void
+flowset_init(struct flowset *set)
+{
+    hmap_init(&set->flows);
+    hmap_init(&set->owners);
+}
+
+void
+flowset_clear(struct flowset *set)
+{
+    struct flowset_flow *flow;
+
+    HMAP_FOR_EACH_SAFE (flow, node, &set->flows) {
+        flowset_remove(set, flow);
+    }
+}
+
+void
+flowset_destroy(struct flowset *set)
+{
+    flowset_clear(set);
+    hmap_destroy(&set->flows);
+    hmap_destroy(&set->owners);
+}
+
+void
+flowset_swap(struct flowset *a, struct flowset *b)
+{
+    hmap_swap(&a->flows, &b->flows);
+    hmap_swap(&a->owners, &b->owners);
+}
+
+const struct flowset_owner *
+flowset_owner(const struct flowset *set, uint64_t cookie)
+{
+    const struct flowset_owner *owner;
+
+    HMAP_FOR_EACH_WITH_HASH (owner, node, hash_uint64(cookie),
+                             &set->owners) {
+        if (owner->cookie == cookie) {
+            return owner;
+        }
+    }
+    return NULL;
+}
+
+static struct flowset_owner *
+flowset_owner_make(struct flowset *set, uint64_t cookie)
+{
+    struct flowset_owner *owner
+        = CONST_CAST(struct flowset_owner *, flowset_owner(set, cookie));
+
+    if (!owner) {
+        owner = xmalloc(sizeof *owner);
+        owner->cookie = cookie;
+        ovs_list_init(&owner->flows);
+        hmap_insert(&set->owners, &owner->node, hash_uint64(cookie));
+    }
+    return owner;
+}
+
+struct flowset_flow *
+flowset_find(const struct flowset *set, const struct flowset_flow *like)
+{
+    struct flowset_flow *flow;
+
+    HMAP_FOR_EACH_WITH_HASH (flow, node, like->hash, &set->flows) {
+        if (flow->table == like->table && flow->priority == like->priority
+            && minimatch_equal(&flow->match, &like->match)) {
+            return flow;
+        }
+    }
+    return NULL;
+}
+
+static void
+flowset_flow_destroy(struct flowset_flow *flow)
+{
+    minimatch_destroy(&flow->match);
+    free(flow->ofpacts);
+    free(flow);
+}
+
+/* Takes 'flow' out of 'set', without destroying it. */
+static void
+flowset_unlink(struct flowset *set, struct flowset_flow *flow)
+{
+    struct flowset_owner *owner = flowset_owner_make(set, flow->cookie);
+
+    hmap_remove(&set->flows, &flow->node);
+    ovs_list_remove(&flow->owner_node);
+    if (ovs_list_is_empty(&owner->flows)) {
+        hmap_remove(&set->owners, &owner->node);
+        free(owner);
+    }
+}
+
+/* Takes 'flow' out of 'set' and destroys it. */
+void
+flowset_remove(struct flowset *set, struct flowset_flow *flow)
+{
+    flowset_unlink(set, flow);
+    flowset_flow_destroy(flow);
+}
+
+/* Puts 'flow', which 'set' comes to own, in the place of its like. */
+static void
+flowset_insert(struct flowset *set, struct flowset_flow *flow)
+{
+    struct flowset_flow *old = flowset_find(set, flow);
+
+    if (old) {
+        flowset_remove(set, old);
+    }
+    hmap_insert(&set->flows, &flow->node, flow->hash);
+    ovs_list_push_back(&flowset_owner_make(set, flow->cookie)->flows,
+                       &flow->owner_node);
+}
+
+/* Moves 'flow' from one set to another, replacing its like there. */
+void
+flowset_move(struct flowset *to, struct flowset *from,
+             struct flowset_flow *flow)
+{
+    flowset_unlink(from, flow);
+    flowset_insert(to, flow);
+}
+
+/* Adds to 'set' the flow that 'spec' describes, replacing its like. */
+void
+flowset_add(struct flowset *set, const struct flowset_spec *spec)
+{
+    struct flowset_flow *flow = xzalloc(sizeof *flow);
+
+    flow->table = spec->table;
+    flow->priority = spec->priority;
+    flow->cookie = spec->cookie;
+    flow->idle_timeout = spec->idle_timeout;
+    flow->hard_timeout = spec->hard_timeout;
+    flow->flags = spec->flags;
+    minimatch_init(&flow->match, spec->match);
+    flow->hash = hash_2words(minimatch_hash(&flow->match, 0),
+                             flow->table << 16 | flow->priority);
+    if (spec->ofpacts && spec->ofpacts->size) {
+        flow->ofpacts = xmemdup(spec->ofpacts->data, spec->ofpacts->size);
+        flow->ofpacts_len = spec->ofpacts->size;
+    }
+    flowset_insert(set, flow);
+}
+
+/* Adds to 'set' the flow that 'text' describes in the syntax of ovs-ofctl(8),
+ * with 'cookie'.  Returns NULL, or an error that the caller frees. */
+char *
+flowset_add_str(struct flowset *set, uint64_t cookie, const char *text)
+{
+    enum ofputil_protocol usable;
+    struct ofputil_flow_mod fm;
+    char *error = parse_ofp_flow_mod_str(&fm, text, NULL, NULL, OFPFC_ADD,
+                                         &usable);
+    if (error) {
+        return error;
+    }
+
+    struct match match;
+    struct ofpbuf acts = ofpbuf_const_initializer(fm.ofpacts, fm.ofpacts_len);
+
+    minimatch_expand(&fm.match, &match);
+    flowset_add(set, &(struct flowset_spec) {
+        .table = fm.table_id, .priority = fm.priority, .cookie = cookie,
+        .idle_timeout = fm.idle_timeout, .hard_timeout = fm.hard_timeout,
+        .flags = fm.flags & OFPUTIL_FF_STATE, .match = &match,
+        .ofpacts = &acts,
+    });
+    minimatch_destroy(&fm.match);
+    free(CONST_CAST(struct ofpact *, fm.ofpacts));
+    return NULL;
+}
+
+/* Adds to 'set' a flow that a switch reported. */
+void
+flowset_add_stats(struct flowset *set, const struct ofputil_flow_stats *fs)
+{
+    struct ofpbuf acts = ofpbuf_const_initializer(fs->ofpacts,
+                                                  fs->ofpacts_len);
+
+    flowset_add(set, &(struct flowset_spec) {
+        .table = fs->table_id, .priority = fs->priority,
+        .cookie = ntohll(fs->cookie), .idle_timeout = fs->idle_timeout,
+        .hard_timeout = fs->hard_timeout,
+        .flags = fs->flags & OFPUTIL_FF_STATE, .match = &fs->match,
+        .ofpacts = &acts,
+    });
+}
+
+/* Whether two series of actions are the same byte by byte, but for how each
+ * action was encoded on the wire, which we do not care about. */
+static bool
+flowset_ofpacts_same(const struct ofpact *a, size_t a_len,
+                     const struct ofpact *b, size_t b_len)
+{
+    const struct ofpact *a_end = ofpact_end(a, a_len);
+
+    if (a_len != b_len) {
+        return false;
+    }
+    for (; a < a_end; a = ofpact_next(a), b = ofpact_next(b)) {
+        if (a->type != b->type || a->len != b->len
+            || memcmp(a + 1, b + 1, a->len - sizeof *a)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+flowset_flow_same_actions(const struct flowset_flow *a,
+                          const struct flowset_flow *b)
+{
+    /* A few actions have more than one form in memory, too. */
+    return (flowset_ofpacts_same(a->ofpacts, a->ofpacts_len,
+                                 b->ofpacts, b->ofpacts_len)
+            || ofpacts_equal_stringwise(a->ofpacts, a->ofpacts_len,
+                                        b->ofpacts, b->ofpacts_len));
+}
+
+/* Whether two flows of one identity are the same in all else too. */
+bool
+flowset_flow_same(const struct flowset_flow *a, const struct flowset_flow *b)
+{
+    return (a->cookie == b->cookie
+            && a->idle_timeout == b->idle_timeout
+            && a->hard_timeout == b->hard_timeout
+            && a->flags == b->flags
+            && flowset_flow_same_actions(a, b));
+}
+
+/* Appends to 's' the flow in the syntax of ovs-ofctl(8). */
+void
+flowset_flow_format(const struct flowset_flow *flow, struct ds *s)
+{
+    const struct ofpact_format_params fp = { .s = s };
+
+    ds_put_format(s, "cookie=%#"PRIx64", table=%"PRIu8", ",
+                  flow->cookie, flow->table);
+    if (flow->idle_timeout) {
+        ds_put_format(s, "idle_timeout=%"PRIu16", ", flow->idle_timeout);
+    }
+    if (flow->hard_timeout) {
+        ds_put_format(s, "hard_timeout=%"PRIu16", ", flow->hard_timeout);
+    }
+    if (flow->flags & OFPUTIL_FF_SEND_FLOW_REM) {
+        ds_put_cstr(s, "send_flow_rem ");
+    }
+    minimatch_format(&flow->match, NULL, NULL, s, flow->priority);
+    ds_put_cstr(s, " actions=");
+    ofpacts_format(flow->ofpacts, flow->ofpacts_len, &fp);
+}

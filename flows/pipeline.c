@@ -1,0 +1,269 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "flows/pipeline.h"
+
+#include "flows/acts.h"
+#include "flows/flowset.h"
+#include "flows/layout.h"
+#include "flows/topo.h"
+#include "hash.h"
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofpbuf.h"
+#include "util.h"
+
+/* Adds a flow in the syntax of ovs-ofctl(8).  The text is ours: that it can be
+ * parsed is an invariant. */
+static void OVS_PRINTF_FORMAT(3, 4)
+pipeline_add_str(struct flowset *set, uint64_t cookie, const char *format,
+                 ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    char *text = xvasprintf(format, args);
+    va_end(args);
+
+    char *error = flowset_add_str(set, cookie, text);
+    ovs_assert(!error);
+    free(text);
+}
+
+/* LEARN's way to tell the controller.  While the controller makes up its mind
+ * (or is away) a one-second entry in SOURCE stands in, so that a storm of
+ * frames from one MAC is one packet-in a second.  'place' is the field by
+ * which SOURCE tells where the frame came from. */
+#define PIPELINE_LEARN                                                  \
+    "learn(table=%d,priority=%d,hard_timeout=1,cookie=%#"PRIx64","      \
+    "OXM_OF_METADATA[],NXM_OF_ETH_SRC[],%s,"                            \
+    "load:1->NXM_NX_REG3[0]),"                                          \
+    "controller(max_len=64,meter_id=%d),goto_table:%d"
+
+static void
+pipeline_learn(struct flowset *set, uint64_t cookie, int priority,
+               const char *match, const char *place)
+{
+    pipeline_add_str(set, cookie,
+                     "table=%d,priority=%d,%s,actions=" PIPELINE_LEARN,
+                     LAYOUT_LEARN, priority, match,
+                     LAYOUT_SOURCE, LAYOUT_PRIO_MAIN,
+                     layout_cookie(LAYOUT_K_PENDING, 0), place,
+                     LAYOUT_METER_LEARN, LAYOUT_POLICY);
+}
+
+/* Appends the flows that are the same whatever is configured. */
+void
+pipeline_node(const struct topo_node *node, struct flowset *set)
+{
+    uint64_t cookie = layout_cookie(LAYOUT_K_NODE, 0);
+    ofp_port_t tunnel = topo_node_tunnel(node);
+
+    /* PASS: inward, refuse what can be no source (IEEE 802.3, section
+     * 3.2.3), ask SOURCE and go on to LEARN.  Outward, send. */
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,reg3=0/%d,"
+                     "dl_src=01:00:00:00:00:00/01:00:00:00:00:00,"
+                     "actions=drop",
+                     LAYOUT_PASS, LAYOUT_PRIO_REFUSE, LAYOUT_F_OUT);
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,reg3=0/%d,"
+                     "dl_src=00:00:00:00:00:00,actions=drop",
+                     LAYOUT_PASS, LAYOUT_PRIO_REFUSE, LAYOUT_F_OUT);
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,reg3=0/%d,"
+                     "actions=resubmit(,%d),resubmit(,%d)",
+                     LAYOUT_PASS, LAYOUT_PRIO_MAIN, LAYOUT_F_OUT,
+                     LAYOUT_SOURCE, LAYOUT_LEARN);
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,reg3=%d/%d,"
+                     "actions=goto_table:%d",
+                     LAYOUT_PASS, LAYOUT_PRIO_MAIN, LAYOUT_F_OUT,
+                     LAYOUT_F_OUT, LAYOUT_EMIT);
+
+    /* LEARN.  "Known" comes first. */
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,reg3=%d/%d,"
+                     "actions=goto_table:%d",
+                     LAYOUT_LEARN, LAYOUT_PRIO_REFUSE, LAYOUT_F_KNOWN,
+                     LAYOUT_F_KNOWN, LAYOUT_POLICY);
+    char *local = xasprintf("reg3=0/%d", LAYOUT_F_TUNNEL);
+    char *ipv4 = xasprintf("reg3=%d/%d", LAYOUT_F_TUNNEL, LAYOUT_F_TUNNEL);
+    char *ipv6 = xasprintf("%s,tun_src=0.0.0.0", ipv4);
+    pipeline_learn(set, cookie, LAYOUT_PRIO_MAIN, local, "NXM_NX_REG0[]");
+    pipeline_learn(set, cookie, LAYOUT_PRIO_MAIN, ipv4,
+                   "NXM_NX_TUN_IPV4_SRC[]");
+    pipeline_learn(set, cookie, LAYOUT_PRIO_EXCEPT, ipv6,
+                   "NXM_NX_TUN_IPV6_SRC[]");
+    free(local);
+    free(ipv4);
+    free(ipv6);
+
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,actions=goto_table:%d",
+                     LAYOUT_POLICY, LAYOUT_PRIO_LAST, LAYOUT_NEIGH);
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,"
+                     "actions=set_field:%d/%d->reg3,goto_table:%d",
+                     LAYOUT_NEIGH, LAYOUT_PRIO_LAST,
+                     LAYOUT_F_OUT, LAYOUT_F_OUT, LAYOUT_DEST);
+
+    /* DEST, where two flows count the two sorts of BUM. */
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,"
+                     "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00,"
+                     "actions=goto_table:%d",
+                     LAYOUT_DEST, LAYOUT_PRIO_ELSE, LAYOUT_FLOOD);
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,actions=goto_table:%d",
+                     LAYOUT_DEST, LAYOUT_PRIO_LAST, LAYOUT_FLOOD);
+
+    /* EMIT.  The ingress port is forgotten because a frame may have to go
+     * back by it, in another VLAN.  A frame that still has a tag must not
+     * leave untagged: its own tag would choose the VLAN. */
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,reg1=0/0xfff,"
+                     "vlan_tci=0/0x1000,actions=load:0xffff->NXM_OF_IN_PORT[],"
+                     "output:NXM_NX_REG1[16..31]",
+                     LAYOUT_EMIT, LAYOUT_PRIO_EXCEPT);
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,reg1=0/0xfff,"
+                     "actions=drop", LAYOUT_EMIT, LAYOUT_PRIO_MAIN);
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,"
+                     "actions=load:0xffff->NXM_OF_IN_PORT[],"
+                     "push_vlan:0x8100,"
+                     "move:NXM_NX_REG1[0..11]->OXM_OF_VLAN_VID[0..11],"
+                     "output:NXM_NX_REG1[16..31],pop_vlan",
+                     LAYOUT_EMIT, LAYOUT_PRIO_ELSE);
+
+    /* TUNNEL.  What came by a tunnel never leaves by one. */
+    if (tunnel != OFPP_NONE) {
+        pipeline_add_str(set, cookie, "table=%d,priority=%d,reg3=0/%d,"
+                         "actions=move:OXM_OF_METADATA[0..23]"
+                         "->NXM_NX_TUN_ID[0..23],output:%"PRIu32,
+                         LAYOUT_TUNNEL, LAYOUT_PRIO_MAIN, LAYOUT_F_TUNNEL,
+                         tunnel);
+    }
+}
+
+static bool
+pipeline_port_is_used(const struct topo_node *node, ofp_port_t ofport)
+{
+    const struct topo_port *port = topo_node_ofport(node, ofport);
+    const struct topo_claim *claim;
+
+    if (!port) {
+        return false;
+    }
+    if (ofport == topo_node_tunnel(node)) {
+        return true;
+    }
+    HMAP_FOR_EACH_WITH_HASH (claim, port_node, hash_string(port->name, 0),
+                             &node->claims) {
+        if (claim->slot >> 16 == ofp_to_u16(ofport)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Appends what goes for every frame that comes in by port 'ofport'. */
+void
+pipeline_port(const struct topo_node *node, ofp_port_t ofport,
+              struct flowset *set)
+{
+    uint64_t cookie = layout_cookie(LAYOUT_K_PORT, ofp_to_u16(ofport));
+
+    if (!pipeline_port_is_used(node, ofport)) {
+        return;
+    }
+
+    /* IEEE 802.1Q, table 8-1: addresses that no bridge forwards. */
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,in_port=%"PRIu32","
+                     "dl_dst=01:80:c2:00:00:00/ff:ff:ff:ff:ff:f0,"
+                     "actions=drop",
+                     LAYOUT_CLASSIFY, LAYOUT_PRIO_REFUSE, ofport);
+
+    /* A VLAN or VNI that is not bound. */
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,in_port=%"PRIu32","
+                     "actions=drop",
+                     LAYOUT_CLASSIFY, LAYOUT_PRIO_LAST, ofport);
+}
+
+/* Appends the gate of 'cluster' if it is active on 'node', and otherwise the
+ * way to the edge that is. */
+void
+pipeline_cluster(const struct topo_node *node,
+                 const struct topo_cluster *cluster, struct flowset *set)
+{
+    uint64_t cookie = layout_cookie(LAYOUT_K_CLUSTER, cluster->id);
+    struct match match = MATCH_CATCHALL_INITIALIZER;
+    struct flowset_spec spec = {
+        .priority = LAYOUT_PRIO_MAIN,
+        .cookie = cookie,
+        .match = &match,
+    };
+    uint64_t stub[128 / 8];
+    struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
+
+    match_set_reg(&match, 2, cluster->id);
+    if (cluster->active == node) {
+        acts_goto(&acts, LAYOUT_PASS);
+        spec.table = LAYOUT_GATE;
+    } else if (cluster->active && topo_cluster_used_by(cluster, node)) {
+        acts_tunnel_dst(&acts, &cluster->active->ip);
+        acts_goto(&acts, LAYOUT_TUNNEL);
+        spec.table = LAYOUT_REMOTE;
+    } else {
+        return;
+    }
+    spec.ofpacts = &acts;
+    flowset_add(set, &spec);
+    ofpbuf_uninit(&acts);
+}
+
+/* Appends the flows of the owner that 'cookie' names. */
+void
+pipeline_owner(const struct topo *topo, const struct topo_node *node,
+               uint64_t cookie, struct flowset *set)
+{
+    uint32_t owner = layout_cookie_owner(cookie);
+    const struct topo_cluster *cluster;
+    const struct topo_segment *segment;
+
+    switch (layout_cookie_kind(cookie)) {
+    case LAYOUT_K_NODE:
+        pipeline_node(node, set);
+        break;
+    case LAYOUT_K_PORT:
+        pipeline_port(node, u16_to_ofp(owner), set);
+        break;
+    case LAYOUT_K_CLUSTER:
+        cluster = topo_cluster_by_id(topo, owner);
+        if (cluster) {
+            pipeline_cluster(node, cluster, set);
+        }
+        break;
+    case LAYOUT_K_SEGMENT:
+        segment = topo_segment_by_vni(topo, owner);
+        if (segment) {
+            pipeline_segment(node, segment, set);
+        }
+        break;
+    case LAYOUT_K_STATIC:
+    case LAYOUT_K_LEARNED:
+    case LAYOUT_K_PENDING:
+    default:
+        OVS_NOT_REACHED();
+    }
+}
+
+/* Appends all flows of 'node' but those of MACs. */
+void
+pipeline_all(const struct topo *topo, const struct topo_node *node,
+             struct flowset *set)
+{
+    const struct topo_cluster *cluster;
+    const struct topo_segment *segment;
+    const struct topo_port *port;
+
+    pipeline_node(node, set);
+    HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
+        pipeline_port(node, port->ofport, set);
+    }
+    HMAP_FOR_EACH (cluster, row.node, &topo->rows[TOPO_CLUSTER]) {
+        pipeline_cluster(node, cluster, set);
+    }
+    HMAP_FOR_EACH (segment, row.node, &topo->rows[TOPO_SEGMENT]) {
+        pipeline_segment(node, segment, set);
+    }
+}

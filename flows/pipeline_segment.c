@@ -1,0 +1,350 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "flows/pipeline.h"
+
+#include "flows/acts.h"
+#include "flows/flowset.h"
+#include "flows/layout.h"
+#include "flows/topo.h"
+#include "openvswitch/ofpbuf.h"
+#include "util.h"
+
+/* Deriving the flows of one segment on one node. */
+struct pipeline_ctx {
+    const struct topo_node *node;
+    const struct topo_segment *segment;
+    struct flowset *set;
+
+    /* The cluster through which alone 'node' is in the segment, or NULL. */
+    const struct topo_cluster *only;
+
+    struct match match;
+    struct ofpbuf acts;
+    struct flowset_spec spec;
+};
+
+/* Begins a flow of 'table'. */
+static void
+pipeline_begin(struct pipeline_ctx *ctx, enum layout_table table,
+               uint16_t priority)
+{
+    match_init_catchall(&ctx->match);
+    ofpbuf_clear(&ctx->acts);
+    ctx->spec = (struct flowset_spec) {
+        .table = table,
+        .priority = priority,
+        .cookie = layout_cookie(LAYOUT_K_SEGMENT, ctx->segment->vni),
+        .match = &ctx->match,
+        .ofpacts = &ctx->acts,
+    };
+}
+
+static void
+pipeline_end(struct pipeline_ctx *ctx)
+{
+    flowset_add(ctx->set, &ctx->spec);
+}
+
+/* Returns the cluster through which alone 'node' is in 'segment', or NULL if
+ * it is there in more than one way. */
+static const struct topo_cluster *
+pipeline_only_cluster(const struct topo_segment *segment,
+                      const struct topo_node *node)
+{
+    const struct topo_cluster *only = NULL;
+    const struct topo_attach *attach;
+
+    LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
+        if (topo_attach_claim(attach, node)) {
+            if (!attach->cluster || (only && attach->cluster != only)) {
+                return NULL;
+            }
+            only = attach->cluster;
+        }
+    }
+    return only;
+}
+
+/* CLASSIFY, local side: what enters by 'claim'. */
+static void
+pipeline_classify_slot(struct pipeline_ctx *ctx,
+                       const struct topo_claim *claim, bool tagged)
+{
+    const struct topo_attach *attach = claim->attach;
+    uint16_t vlan = attach->vlan;
+
+    pipeline_begin(ctx, LAYOUT_CLASSIFY, LAYOUT_PRIO_MAIN);
+    match_set_in_port(&ctx->match, u16_to_ofp(claim->slot >> 16));
+    if (tagged) {
+        match_set_dl_tci_masked(&ctx->match, htons(VLAN_CFI | vlan),
+                                htons(VLAN_CFI | VLAN_VID_MASK));
+        acts_pop_vlan(&ctx->acts);
+    } else {
+        match_set_dl_tci(&ctx->match, htons(0));
+    }
+    acts_set_vni(&ctx->acts, ctx->segment->vni);
+    acts_set_reg(&ctx->acts, 0, claim->slot);
+    if (attach->cluster) {
+        acts_set_reg(&ctx->acts, 2, attach->cluster->id);
+    }
+    acts_goto(&ctx->acts, attach->cluster ? LAYOUT_GATE : LAYOUT_PASS);
+    pipeline_end(ctx);
+}
+
+/* OUTPUT: what leaves by 'claim', unless it came in by it. */
+static void
+pipeline_output(struct pipeline_ctx *ctx, const struct topo_claim *claim)
+{
+    const struct topo_attach *attach = claim->attach;
+
+    pipeline_begin(ctx, LAYOUT_OUTPUT, LAYOUT_PRIO_EXCEPT);
+    match_set_reg(&ctx->match, 0, claim->slot);
+    match_set_reg(&ctx->match, 1, claim->slot);
+    pipeline_end(ctx);
+
+    pipeline_begin(ctx, LAYOUT_OUTPUT, LAYOUT_PRIO_MAIN);
+    match_set_reg(&ctx->match, 1, claim->slot);
+    if (attach->cluster) {
+        acts_set_reg(&ctx->acts, 2, attach->cluster->id);
+        acts_resubmit(&ctx->acts, LAYOUT_GATE);
+    } else {
+        acts_goto(&ctx->acts, LAYOUT_EMIT);
+    }
+    pipeline_end(ctx);
+}
+
+/* CLASSIFY, tunnel side: what enters from the VTEP 'ip'. */
+static void
+pipeline_classify_vtep(struct pipeline_ctx *ctx, const struct in6_addr *ip,
+                       bool managed)
+{
+    uint32_t flags = LAYOUT_F_TUNNEL;
+
+    /* What comes from a node that the controller programs was learned where
+     * it entered the overlay. */
+    if (managed) {
+        flags |= LAYOUT_F_KNOWN;
+    }
+
+    pipeline_begin(ctx, LAYOUT_CLASSIFY, LAYOUT_PRIO_MAIN);
+    match_set_in_port(&ctx->match, topo_node_tunnel(ctx->node));
+    match_set_tun_id(&ctx->match, htonll(ctx->segment->vni));
+    if (IN6_IS_ADDR_V4MAPPED(ip)) {
+        match_set_tun_src(&ctx->match, in6_addr_get_mapped_ipv4(ip));
+    } else {
+        match_set_tun_ipv6_src(&ctx->match, ip);
+    }
+    acts_set_vni(&ctx->acts, ctx->segment->vni);
+    acts_set_reg(&ctx->acts, 3, flags);
+
+    /* Where one cluster is all that a frame can reach, its standby need not
+     * look further. */
+    if (ctx->only) {
+        acts_set_reg(&ctx->acts, 2, ctx->only->id);
+    }
+    acts_goto(&ctx->acts, ctx->only ? LAYOUT_GATE : LAYOUT_PASS);
+    pipeline_end(ctx);
+}
+
+static void
+pipeline_classify_vteps(struct pipeline_ctx *ctx)
+{
+    const struct topo_attach *attach;
+    const struct topo_vtep *vtep;
+
+    if (topo_node_tunnel(ctx->node) == OFPP_NONE) {
+        return;
+    }
+    LIST_FOR_EACH (vtep, segment_node, &ctx->segment->vteps) {
+        pipeline_classify_vtep(ctx, &vtep->ip, false);
+    }
+    LIST_FOR_EACH (attach, segment_node, &ctx->segment->attaches) {
+        /* The edges of one cluster have nothing to say to each other. */
+        if (attach->cluster && attach->cluster == ctx->only) {
+            continue;
+        }
+        for (size_t i = 0; i < attach->n_claims; i++) {
+            const struct topo_node *other = attach->claims[i]->node;
+
+            if (other != ctx->node) {
+                pipeline_classify_vtep(ctx, &other->ip, true);
+            }
+        }
+    }
+}
+
+/* Where BUM goes through the overlay. */
+struct pipeline_targets {
+    struct in6_addr *ips;
+    size_t n, allocated;
+};
+
+static void
+pipeline_target(struct pipeline_targets *targets, const struct in6_addr *ip)
+{
+    if (targets->n == targets->allocated) {
+        targets->ips = x2nrealloc(targets->ips, &targets->allocated,
+                                  sizeof *targets->ips);
+    }
+    targets->ips[targets->n++] = *ip;
+}
+
+static int
+pipeline_compare_ips(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct in6_addr));
+}
+
+/* Whether an edge of 'cluster' is in 'segment' in another way too, so that
+ * one frame could reach it twice. */
+static bool
+pipeline_overlaps(const struct topo_segment *segment,
+                  const struct topo_cluster *cluster)
+{
+    const struct topo_attach *attach;
+
+    LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
+        if (attach->cluster != cluster) {
+            for (size_t i = 0; i < attach->n_claims; i++) {
+                if (topo_cluster_has_node(cluster, attach->claims[i]->node)) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+/* Whether 'attach' is the first in its segment that belongs to its cluster. */
+static bool
+pipeline_is_first_of_cluster(const struct topo_segment *segment,
+                             const struct topo_attach *attach)
+{
+    const struct topo_attach *other;
+
+    LIST_FOR_EACH (other, segment_node, &segment->attaches) {
+        if (other->cluster == attach->cluster) {
+            return other == attach;
+        }
+    }
+    OVS_NOT_REACHED();
+}
+
+/* Appends to 'ctx->acts' the way to the active edge of each cluster, by
+ * REMOTE, so that a failover changes nothing here.  Where that could reach an
+ * edge twice, its address goes to 'targets' instead, in which none stands
+ * twice. */
+static void
+pipeline_flood_clusters(struct pipeline_ctx *ctx,
+                        struct pipeline_targets *targets)
+{
+    const struct topo_attach *attach;
+
+    LIST_FOR_EACH (attach, segment_node, &ctx->segment->attaches) {
+        const struct topo_cluster *cluster = attach->cluster;
+
+        if (!cluster) {
+            if (attach->claims[0]->node != ctx->node) {
+                pipeline_target(targets, &attach->claims[0]->node->ip);
+            }
+        } else if (cluster == ctx->only
+                   || !pipeline_is_first_of_cluster(ctx->segment, attach)) {
+            continue;
+        } else if (!pipeline_overlaps(ctx->segment, cluster)) {
+            acts_set_reg(&ctx->acts, 2, cluster->id);
+            acts_resubmit(&ctx->acts, LAYOUT_REMOTE);
+        } else if (cluster->active && cluster->active != ctx->node) {
+            pipeline_target(targets, &cluster->active->ip);
+        }
+    }
+}
+
+static void
+pipeline_flood_local(struct pipeline_ctx *ctx)
+{
+    const struct topo_attach *attach;
+
+    LIST_FOR_EACH (attach, segment_node, &ctx->segment->attaches) {
+        const struct topo_claim *claim = topo_attach_claim(attach, ctx->node);
+
+        if (claim && claim->slot) {
+            acts_set_reg(&ctx->acts, 1, claim->slot);
+            acts_resubmit(&ctx->acts, LAYOUT_OUTPUT);
+        }
+    }
+}
+
+/* FLOOD: from the tunnel side to local places alone (split horizon), from the
+ * local side to the other VTEPs too (head-end replication). */
+static void
+pipeline_flood(struct pipeline_ctx *ctx)
+{
+    struct pipeline_targets targets = { .n = 0 };
+    const struct topo_vtep *vtep;
+
+    pipeline_begin(ctx, LAYOUT_FLOOD, LAYOUT_PRIO_MAIN);
+    match_set_metadata(&ctx->match, htonll(ctx->segment->vni));
+    match_set_reg_masked(&ctx->match, 3, LAYOUT_F_TUNNEL, LAYOUT_F_TUNNEL);
+    pipeline_flood_local(ctx);
+    pipeline_end(ctx);
+
+    pipeline_begin(ctx, LAYOUT_FLOOD, LAYOUT_PRIO_MAIN);
+    match_set_metadata(&ctx->match, htonll(ctx->segment->vni));
+    match_set_reg_masked(&ctx->match, 3, 0, LAYOUT_F_TUNNEL);
+    pipeline_flood_local(ctx);
+    pipeline_flood_clusters(ctx, &targets);
+    LIST_FOR_EACH (vtep, segment_node, &ctx->segment->vteps) {
+        pipeline_target(&targets, &vtep->ip);
+    }
+    if (targets.n) {
+        qsort(targets.ips, targets.n, sizeof *targets.ips,
+              pipeline_compare_ips);
+    }
+    for (size_t i = 0; i < targets.n; i++) {
+        if (!i || memcmp(&targets.ips[i - 1], &targets.ips[i],
+                         sizeof *targets.ips)) {
+            acts_tunnel_dst(&ctx->acts, &targets.ips[i]);
+            acts_resubmit(&ctx->acts, LAYOUT_TUNNEL);
+        }
+    }
+    pipeline_end(ctx);
+    free(targets.ips);
+}
+
+/* Appends the flows of 'segment' on 'node', but for its MACs. */
+void
+pipeline_segment(const struct topo_node *node,
+                 const struct topo_segment *segment, struct flowset *set)
+{
+    const struct topo_attach *attach;
+
+    if (!topo_segment_has_node(segment, node)) {
+        return;
+    }
+
+    uint64_t stub[1024 / 8];
+    struct pipeline_ctx ctx = {
+        .node = node,
+        .segment = segment,
+        .set = set,
+        .only = pipeline_only_cluster(segment, node),
+    };
+    ofpbuf_use_stub(&ctx.acts, stub, sizeof stub);
+
+    LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
+        const struct topo_claim *claim = topo_attach_claim(attach, node);
+
+        if (claim && claim->slot) {
+            pipeline_classify_slot(&ctx, claim, true);
+            if (!attach->vlan) {
+                pipeline_classify_slot(&ctx, claim, false);
+            }
+            pipeline_output(&ctx, claim);
+        }
+    }
+    pipeline_classify_vteps(&ctx);
+    pipeline_flood(&ctx);
+    ofpbuf_uninit(&ctx.acts);
+}

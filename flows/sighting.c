@@ -1,0 +1,155 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "flows/sighting.h"
+
+#include "flows/flowset.h"
+#include "flows/layout.h"
+#include "flows/pipeline.h"
+#include "flows/topo.h"
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-packet.h"
+#include "util.h"
+
+/* Fills in 's' but for the MAC from the metadata in 'match'. */
+static const char *
+sighting_place(const struct topo *topo, const struct topo_node *node,
+               const struct match *match, struct sighting *s)
+{
+    const struct flow *flow = &match->flow;
+    const struct topo_segment *segment
+        = topo_segment_by_vni(topo, ntohll(flow->metadata));
+
+    if (!segment) {
+        return "unknown segment";
+    }
+    s->slot = flow->regs[0];
+    if (s->slot) {
+        const struct topo_claim *claim = topo_node_claim(node, s->slot);
+
+        if (!claim || claim->attach->place.segment != segment) {
+            return "port and VLAN not in this segment";
+        }
+        s->place = &claim->attach->place;
+    } else {
+        struct in6_addr ip = flow_tnl_src(&flow->tunnel);
+        struct topo_vtep *vtep = topo_vtep_find(topo, segment, &ip);
+
+        if (!vtep) {
+            return "VTEP not in this segment";
+        }
+        s->place = &vtep->place;
+    }
+    return NULL;
+}
+
+/* Reads 's' from a packet-in from 'node'.  Returns NULL, or what is wrong with
+ * it. */
+const char *
+sighting_from_packet_in(const struct topo *topo, const struct topo_node *node,
+                        const struct ofputil_packet_in *pin,
+                        struct sighting *s)
+{
+    const struct eth_header *eth = pin->packet;
+
+    if (pin->packet_len < sizeof *eth) {
+        return "frame too short";
+    }
+    s->mac = eth->eth_src;
+    if (eth_addr_is_multicast(s->mac) || eth_addr_is_zero(s->mac)) {
+        return "source is no station";
+    }
+    if (topo_node_owns_mac(node, s->mac)) {
+        return "source is the switch itself";
+    }
+    return sighting_place(topo, node, &pin->flow_metadata, s);
+}
+
+/* Reads 's' from the match of a SOURCE flow of 'node'.  Returns NULL, or what
+ * is wrong with it. */
+const char *
+sighting_from_source(const struct topo *topo, const struct topo_node *node,
+                     const struct match *match, struct sighting *s)
+{
+    s->mac = match->flow.dl_src;
+    return sighting_place(topo, node, match, s);
+}
+
+/* The values that the actions of a DEST flow set. */
+struct sighting_dest {
+    uint32_t regs[FLOW_N_REGS];
+    struct in6_addr ip;
+    bool has_ip;
+};
+
+static void
+sighting_read_actions(const struct flowset_flow *flow,
+                      struct sighting_dest *d)
+{
+    const struct ofpact *a;
+
+    memset(d, 0, sizeof *d);
+    OFPACT_FOR_EACH (a, flow->ofpacts, flow->ofpacts_len) {
+        if (a->type != OFPACT_SET_FIELD) {
+            continue;
+        }
+
+        const struct ofpact_set_field *sf = ofpact_get_SET_FIELD(a);
+        enum mf_field_id id = sf->field->id;
+        if (id >= MFF_REG0 && id < MFF_REG0 + FLOW_N_REGS) {
+            d->regs[id - MFF_REG0] = ntohl(sf->value->be32);
+        } else if (id == MFF_TUN_DST && sf->value->be32) {
+            in6_addr_set_mapped_ipv4(&d->ip, sf->value->be32);
+            d->has_ip = true;
+        } else if (id == MFF_TUN_IPV6_DST) {
+            d->ip = sf->value->ipv6;
+            d->has_ip = true;
+        }
+    }
+}
+
+/* Reads 's' from 'flow', a DEST flow of 'node'.  Returns NULL, or what is
+ * wrong with it. */
+const char *
+sighting_from_dest(const struct topo *topo, const struct topo_node *node,
+                   const struct flowset_flow *flow, struct sighting *s)
+{
+    struct sighting_dest d;
+    struct match match;
+
+    minimatch_expand(&flow->match, &match);
+    s->mac = match.flow.dl_dst;
+    sighting_read_actions(flow, &d);
+
+    const struct topo_segment *segment
+        = topo_segment_by_vni(topo, ntohll(match.flow.metadata));
+    if (!segment) {
+        return "unknown segment";
+    }
+
+    /* Here, by its slot. */
+    const struct topo_claim *claim = topo_node_claim(node, d.regs[1]);
+    if (claim && !d.has_ip && !d.regs[2]) {
+        s->place = &claim->attach->place;
+        return s->place->segment == segment ? NULL : "not in this segment";
+    }
+
+    /* On another node, by its tag. */
+    struct topo_attach *attach;
+    LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
+        if (d.regs[1] && pipeline_place_tag(&attach->place) == d.regs[1]) {
+            s->place = &attach->place;
+            return NULL;
+        }
+    }
+
+    /* On a VTEP, by its address. */
+    struct topo_vtep *vtep = (d.has_ip ? topo_vtep_find(topo, segment, &d.ip)
+                              : NULL);
+    if (!vtep) {
+        return "place not in this segment";
+    }
+    s->place = &vtep->place;
+    return NULL;
+}

@@ -1,0 +1,333 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef FLOWS_TOPO_H
+#define FLOWS_TOPO_H 1
+
+/* What the configuration and the connected switches say, as one graph.
+ *
+ *     segment ──< attachment >── cluster ──< node (edge)
+ *        │             └──────────────────── node (host)
+ *        └────< VTEP
+ *
+ * An 'attachment' is a place where a segment meets a port: a binding (on each
+ * edge of a cluster, with a VLAN) or a host port (on one node, untagged).  A
+ * 'place' is where a MAC can be: an attachment or a foreign VTEP.
+ *
+ * Rows come in as struct topo_*_row, in any order and as often as they like;
+ * what they refer to, they refer to by UUID.  A row that cannot be brought in
+ * force says why in its 'error' and waits: whatever changes next, it is tried
+ * again.  Where two rows claim one thing (the same port and VLAN of an edge,
+ * through two clusters), the one that is in force stays.
+ *
+ * Invariants:
+ *
+ *   - An attachment in force has one claim on each of its nodes, and no two
+ *     claims of a node have the same (port name, VLAN).
+ *   - A segment's 'sites' are just the nodes with a claim in it.
+ *   - A place that is not in force is in 'waiting'.
+ *   - Whatever changes a flow marks its owner dirty on the node concerned
+ *     (struct topo_dirty).  Marks are made before and after the change, so
+ *     that a node that leaves a segment is marked as well.
+ *
+ * The graph owns all objects in it.  'aux' members and the MAC lists in a
+ * place are for their users: the controller and flows/fdb.h. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "openvswitch/types.h"
+#include "packets.h"
+#include "uuid.h"
+
+#define TOPO_MAX_EDGES 8        /* Edges in a cluster. */
+
+enum topo_table {
+    TOPO_SEGMENT, TOPO_EDGE, TOPO_CLUSTER, TOPO_BINDING, TOPO_HOST_PORT,
+    TOPO_VTEP, TOPO_STATIC_MAC,
+    TOPO_N_TABLES
+};
+
+/* What every object that stands for a database row begins with. */
+struct topo_row {
+    struct hmap_node node;      /* In 'rows[table]' of struct topo. */
+    enum topo_table table;
+    struct uuid uuid;
+    char *error;                /* NULL if all is well. */
+    struct ovs_list error_node; /* In 'errors' of struct topo, or empty. */
+    struct ovs_list dead_node;  /* In 'dead' of struct topo. */
+};
+
+struct topo_segment {
+    struct topo_row row;
+    struct hmap_node vni_node;
+    char *name;
+    uint32_t vni;
+    uint32_t mac_limit;
+    uint16_t mac_aging;         /* Seconds. */
+
+    struct ovs_list attaches;   /* In force, of struct topo_attach. */
+    struct ovs_list vteps;      /* In force, of struct topo_vtep. */
+    struct topo_site *sites;
+    size_t n_sites, allocated_sites;
+    struct ovs_list thinned_node;   /* In 'thinned', or empty. */
+
+    /* For flows/fdb.c. */
+    struct ovs_list macs;       /* Of struct fdb_mac. */
+    size_t n_macs, n_learned;   /* All, and without the static ones. */
+};
+
+/* A node in a segment.  Within a batch of changes 'n_claims' may be 0: a place
+ * that is withdrawn and comes back does not make its node leave. */
+struct topo_site {
+    struct topo_node *node;
+    size_t n_claims;
+};
+
+/* Where a MAC can be. */
+enum topo_place_type { TOPO_PLACE_ATTACH, TOPO_PLACE_VTEP };
+
+struct topo_place {
+    struct topo_row row;
+    enum topo_place_type type;
+    struct topo_segment *segment;   /* Nonnull while in force. */
+    struct ovs_list waiting_node;   /* In 'waiting', while not. */
+    struct ovs_list withdrawn_node; /* In 'withdrawn', or empty. */
+
+    /* For flows/fdb.c. */
+    struct ovs_list macs;           /* Of struct fdb_mac, oldest first. */
+    size_t n_macs, n_learned;       /* All, and without the static ones. */
+};
+
+struct topo_attach {
+    struct topo_place place;
+    struct ovs_list segment_node;   /* In 'attaches' of the segment. */
+    struct ovs_list cluster_node;   /* In 'attaches' of the cluster. */
+    struct uuid segment_uuid;
+    struct uuid owner_uuid;         /* Cluster of a binding, or node. */
+    struct topo_cluster *cluster;   /* While in force; NULL for a host port. */
+    char *port;
+    uint16_t vlan;
+    struct topo_claim *claims[TOPO_MAX_EDGES];  /* While in force. */
+    size_t n_claims;
+};
+
+/* An attachment on one of its nodes. */
+struct topo_claim {
+    struct hmap_node port_node; /* In 'claims' of the node, by port name. */
+    struct hmap_node slot_node; /* In 'slots' of the node, if slot is set. */
+    struct topo_node *node;
+    struct topo_attach *attach;
+    uint32_t slot;              /* flows/layout.h; 0 while port is missing. */
+};
+
+struct topo_vtep {
+    struct topo_place place;
+    struct hmap_node ip_node;       /* In 'vteps' of struct topo. */
+    struct ovs_list segment_node;
+    struct uuid segment_uuid;
+    char *ip_string;
+    struct in6_addr ip;             /* IPv4 as IPv4-mapped. */
+};
+
+struct topo_cluster {
+    struct topo_row row;
+    struct hmap_node id_node;
+    char *name;
+    uint32_t id;                /* Nonzero; follows from the UUID. */
+    struct uuid member_uuids[TOPO_MAX_EDGES];   /* Most preferred first. */
+    size_t n_member_uuids;
+    struct topo_node *members[TOPO_MAX_EDGES];  /* Those that exist. */
+    size_t n_members;
+    struct topo_node *active;   /* NULL if none is. */
+    struct ovs_list attaches;   /* In force. */
+
+    /* For the controller: which edge the database remembers as active (all
+     * zeros if none), and the story of the one that is. */
+    struct uuid remembered;
+    long long first_seen;       /* Monotonic, milliseconds. */
+    long long active_since;     /* Wall clock, milliseconds. */
+    const char *reason;
+};
+
+struct topo_port {
+    struct hmap_node name_node;
+    struct hmap_node ofport_node;
+    char *name;
+    ofp_port_t ofport;
+    struct eth_addr mac;
+    bool live;
+};
+
+struct topo_node {
+    struct topo_row row;
+    struct hmap_node dpid_node;     /* While valid. */
+    struct hmap_node ip_node;       /* While valid. */
+    char *name;
+    char *dpid_string, *ip_string;  /* As in the row. */
+    bool valid;                     /* The next two can be used. */
+    uint64_t dpid;
+    struct in6_addr ip;             /* IPv4 as IPv4-mapped. */
+    char *tunnel_port, *peer_port;  /* Names; peer_port may be NULL. */
+
+    /* Learned from the switch. */
+    struct hmap ports_by_name;      /* Of struct topo_port. */
+    struct hmap ports_by_ofport;
+    bool ports_known;
+
+    struct hmap claims;             /* Of struct topo_claim, by port name. */
+    struct hmap slots;              /* Of struct topo_claim, by slot. */
+    struct hmap dirty;              /* Of struct topo_dirty. */
+    void *aux;
+};
+
+/* Flows of a node that are to be derived anew.  For a cookie of kind
+ * LAYOUT_K_LEARNED these are the flows of all MACs of the segment, learned or
+ * static. */
+struct topo_dirty {
+    struct hmap_node node;
+    uint64_t cookie;            /* Names the owner, see flows/layout.h. */
+};
+
+struct topo_static_mac {
+    struct topo_row row;
+    struct uuid segment_uuid, place_uuid;
+    enum topo_table place_table;
+    size_t n_places;
+    char *mac_string;
+    struct eth_addr mac;
+    struct topo_place *place;   /* Nonnull while in force. */
+};
+
+struct topo {
+    struct hmap rows[TOPO_N_TABLES];    /* Of struct topo_row, by UUID. */
+    struct hmap segments_by_vni;
+    struct hmap clusters_by_id;
+    struct hmap nodes_by_dpid;
+    struct hmap nodes_by_ip;
+    struct hmap vteps;          /* In force, by segment and IP. */
+
+    struct ovs_list waiting;    /* Places out of force. */
+    struct ovs_list withdrawn;  /* Places whose MACs may have to go. */
+    struct ovs_list thinned;    /* Segments that may have left a node. */
+    struct ovs_list errors;     /* Rows whose 'error' has changed. */
+    struct ovs_list dead;       /* Rows to be freed by topo_reap(). */
+    bool nodes_changed, clusters_changed, statics_changed;
+};
+
+void topo_init(struct topo *);
+void topo_destroy(struct topo *);
+
+/* Rows.
+ *
+ * A batch of changes is any number of calls of topo_*_set() and topo_del(),
+ * then topo_settle(), which brings in force what can be and puts errors into
+ * the rows that cannot.  Then it is the turn of those who keep something in a
+ * place to clear the places in 'withdrawn' (fdb_flush_withdrawn()), and then
+ * of topo_reap(), which frees what was deleted. */
+struct topo_segment_row {
+    struct uuid uuid;
+    const char *name;
+    uint32_t vni;
+    uint32_t mac_limit;
+    uint16_t mac_aging;
+};
+void topo_segment_set(struct topo *, const struct topo_segment_row *);
+
+struct topo_node_row {
+    struct uuid uuid;
+    const char *name;
+    const char *dpid;
+    const char *ip;
+    const char *tunnel_port;
+    const char *peer_port;      /* Or NULL. */
+};
+void topo_node_set(struct topo *, const struct topo_node_row *);
+
+struct topo_cluster_row {
+    struct uuid uuid;
+    const char *name;
+    struct uuid members[TOPO_MAX_EDGES];    /* Most preferred first. */
+    size_t n_members;
+    struct uuid remembered;     /* Taken only when the cluster is new. */
+};
+void topo_cluster_set(struct topo *, const struct topo_cluster_row *);
+
+struct topo_attach_row {
+    enum topo_table table;      /* TOPO_BINDING or TOPO_HOST_PORT. */
+    struct uuid uuid;
+    struct uuid segment;
+    struct uuid owner;          /* Cluster, or edge. */
+    const char *port;
+    uint16_t vlan;              /* 0 for a host port. */
+};
+void topo_attach_set(struct topo *, const struct topo_attach_row *);
+
+struct topo_vtep_row {
+    struct uuid uuid;
+    struct uuid segment;
+    const char *ip;
+};
+void topo_vtep_set(struct topo *, const struct topo_vtep_row *);
+
+struct topo_static_row {
+    struct uuid uuid;
+    struct uuid segment;
+    const char *mac;
+    size_t n_places;            /* Should be 1. */
+    enum topo_table place_table;
+    struct uuid place;
+};
+void topo_static_set(struct topo *, const struct topo_static_row *);
+
+void topo_del(struct topo *, enum topo_table, const struct uuid *);
+void topo_settle(struct topo *);
+void topo_reap(struct topo *);
+void topo_set_error(struct topo *, struct topo_row *, char *error);
+
+/* Look-ups. */
+struct topo_row *topo_row(const struct topo *, enum topo_table,
+                          const struct uuid *);
+struct topo_segment *topo_segment_by_vni(const struct topo *, uint32_t vni);
+struct topo_segment *topo_segment_by_name(const struct topo *, const char *);
+struct topo_node *topo_node_by_dpid(const struct topo *, uint64_t dpid);
+struct topo_node *topo_node_by_ip(const struct topo *,
+                                  const struct in6_addr *);
+struct topo_node *topo_node_by_name(const struct topo *, const char *);
+struct topo_cluster *topo_cluster_by_id(const struct topo *, uint32_t id);
+struct topo_vtep *topo_vtep_find(const struct topo *,
+                                 const struct topo_segment *,
+                                 const struct in6_addr *);
+void topo_place_format(const struct topo_place *, struct ds *);
+
+/* Nodes (flows/topo_node.c). */
+void topo_node_set_port(struct topo *, struct topo_node *, const char *name,
+                        ofp_port_t, struct eth_addr, bool live);
+void topo_node_del_port(struct topo *, struct topo_node *, ofp_port_t);
+void topo_node_set_ports_known(struct topo *, struct topo_node *, bool);
+const struct topo_port *topo_node_port(const struct topo_node *,
+                                       const char *name);
+const struct topo_port *topo_node_ofport(const struct topo_node *,
+                                         ofp_port_t);
+bool topo_node_owns_mac(const struct topo_node *, struct eth_addr);
+struct topo_claim *topo_node_claim(const struct topo_node *, uint32_t slot);
+ofp_port_t topo_node_tunnel(const struct topo_node *);
+struct topo_claim *topo_attach_claim(const struct topo_attach *,
+                                     const struct topo_node *);
+
+/* Whom the owner concerns. */
+bool topo_segment_has_node(const struct topo_segment *,
+                           const struct topo_node *);
+bool topo_cluster_has_node(const struct topo_cluster *,
+                           const struct topo_node *);
+bool topo_cluster_used_by(const struct topo_cluster *,
+                          const struct topo_node *);
+void topo_cluster_set_active(struct topo_cluster *, struct topo_node *);
+
+/* Dirt. */
+void topo_node_mark(struct topo_node *, uint64_t cookie);
+void topo_node_clean(struct topo_node *);
+
+#endif /* flows/topo.h */

@@ -1,0 +1,614 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "flows/topo_place.h"
+
+#include "flows/addr.h"
+#include "flows/layout.h"
+#include "hash.h"
+#include "openvswitch/dynamic-string.h"
+#include "util.h"
+
+/* Dirt. */
+
+/* The segment's own flows are to be derived anew on all its nodes. */
+void
+topo_segment_mark(struct topo_segment *segment)
+{
+    for (size_t i = 0; i < segment->n_sites; i++) {
+        topo_node_mark(segment->sites[i].node,
+                       layout_cookie(LAYOUT_K_SEGMENT, segment->vni));
+    }
+}
+
+static void
+topo_segment_mark_macs_on(struct topo_segment *segment,
+                          struct topo_node *node)
+{
+    if (segment->n_macs) {
+        topo_node_mark(node, layout_cookie(LAYOUT_K_LEARNED, segment->vni));
+    }
+}
+
+/* The flows of the segment's MACs are to be derived anew on all its nodes. */
+void
+topo_segment_mark_macs(struct topo_segment *segment)
+{
+    for (size_t i = 0; i < segment->n_sites; i++) {
+        topo_segment_mark_macs_on(segment, segment->sites[i].node);
+    }
+}
+
+/* How 'cluster', to which the segment is bound, is reached has changed. */
+void
+topo_segment_mark_cluster(struct topo_segment *segment,
+                          const struct topo_cluster *cluster)
+{
+    for (size_t i = 0; i < segment->n_sites; i++) {
+        topo_node_mark(segment->sites[i].node,
+                       layout_cookie(LAYOUT_K_CLUSTER, cluster->id));
+    }
+    /* A flood that must not reach a node twice names the active edge itself
+     * (see flows/pipeline_segment.c). */
+    if (segment->attaches.next != segment->attaches.prev) {
+        topo_segment_mark(segment);
+    }
+}
+
+/* Sites. */
+
+static struct topo_site *
+topo_segment_site(const struct topo_segment *segment,
+                  const struct topo_node *node)
+{
+    for (size_t i = 0; i < segment->n_sites; i++) {
+        if (segment->sites[i].node == node) {
+            return &segment->sites[i];
+        }
+    }
+    return NULL;
+}
+
+bool
+topo_segment_has_node(const struct topo_segment *segment,
+                      const struct topo_node *node)
+{
+    return topo_segment_site(segment, node) != NULL;
+}
+
+/* 'node' begins or ceases to reach the clusters that the segment is bound
+ * to. */
+static void
+topo_segment_mark_clusters_on(const struct topo_segment *segment,
+                              struct topo_node *node)
+{
+    const struct topo_attach *attach;
+
+    LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
+        if (attach->cluster) {
+            topo_node_mark(node, layout_cookie(LAYOUT_K_CLUSTER,
+                                               attach->cluster->id));
+        }
+    }
+}
+
+static void
+topo_segment_add_claim(struct topo_segment *segment, struct topo_node *node)
+{
+    struct topo_site *site = topo_segment_site(segment, node);
+
+    if (!site) {
+        if (segment->n_sites == segment->allocated_sites) {
+            segment->sites = x2nrealloc(segment->sites,
+                                        &segment->allocated_sites,
+                                        sizeof *segment->sites);
+        }
+        site = &segment->sites[segment->n_sites++];
+        *site = (struct topo_site) { .node = node };
+        topo_segment_mark_macs_on(segment, node);
+        topo_segment_mark_clusters_on(segment, node);
+    }
+    site->n_claims++;
+}
+
+static void
+topo_segment_del_claim(struct topo *topo, struct topo_segment *segment,
+                       struct topo_node *node)
+{
+    topo_segment_site(segment, node)->n_claims--;
+    if (ovs_list_is_empty(&segment->thinned_node)) {
+        ovs_list_push_back(&topo->thinned, &segment->thinned_node);
+    }
+}
+
+/* Lets the nodes leave that have no place in the segment any more. */
+static void
+topo_segment_thin(struct topo_segment *segment)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < segment->n_sites; i++) {
+        if (segment->sites[i].n_claims) {
+            segment->sites[n++] = segment->sites[i];
+        } else {
+            topo_segment_mark_macs_on(segment, segment->sites[i].node);
+            topo_segment_mark_clusters_on(segment, segment->sites[i].node);
+        }
+    }
+    segment->n_sites = n;
+}
+
+/* Claims. */
+
+struct topo_claim *
+topo_attach_claim(const struct topo_attach *attach,
+                  const struct topo_node *node)
+{
+    for (size_t i = 0; i < attach->n_claims; i++) {
+        if (attach->claims[i]->node == node) {
+            return attach->claims[i];
+        }
+    }
+    return NULL;
+}
+
+/* Finds anew the slot of 'claim', whose port may have come, gone or got
+ * another number. */
+void
+topo_claim_resolve(struct topo_claim *claim)
+{
+    struct topo_node *node = claim->node;
+    struct topo_attach *attach = claim->attach;
+    const struct topo_port *port = topo_node_port(node, attach->port);
+    uint32_t slot = port ? layout_slot(port->ofport, attach->vlan) : 0;
+
+    if (slot == claim->slot) {
+        return;
+    }
+    if (claim->slot) {
+        hmap_remove(&node->slots, &claim->slot_node);
+        topo_node_mark(node, layout_cookie(LAYOUT_K_PORT, claim->slot >> 16));
+    }
+    claim->slot = slot;
+    if (slot) {
+        hmap_insert(&node->slots, &claim->slot_node, hash_int(slot, 0));
+        topo_node_mark(node, layout_cookie(LAYOUT_K_PORT, slot >> 16));
+    }
+    if (attach->place.segment) {
+        topo_node_mark(node, layout_cookie(LAYOUT_K_SEGMENT,
+                                           attach->place.segment->vni));
+        if (attach->place.n_macs) {
+            topo_segment_mark_macs_on(attach->place.segment, node);
+        }
+    }
+}
+
+static void
+topo_claim_add(struct topo_attach *attach, struct topo_node *node)
+{
+    struct topo_claim *claim = xzalloc(sizeof *claim);
+
+    claim->node = node;
+    claim->attach = attach;
+    hmap_insert(&node->claims, &claim->port_node,
+                hash_string(attach->port, 0));
+    attach->claims[attach->n_claims++] = claim;
+    if (attach->place.n_macs) {
+        /* Even if the port is missing: they are not elsewhere any more. */
+        topo_segment_mark_macs_on(attach->place.segment, node);
+    }
+    topo_claim_resolve(claim);
+}
+
+static void
+topo_claim_remove(struct topo_claim *claim)
+{
+    if (claim->slot) {
+        hmap_remove(&claim->node->slots, &claim->slot_node);
+        topo_node_mark(claim->node,
+                       layout_cookie(LAYOUT_K_PORT, claim->slot >> 16));
+    }
+    hmap_remove(&claim->node->claims, &claim->port_node);
+    free(claim);
+}
+
+/* Returns NULL if 'attach' can have its port on 'node', otherwise what is in
+ * its way. */
+static char *
+topo_claim_check(const struct topo_attach *attach,
+                 const struct topo_node *node)
+{
+    const struct topo_claim *claim;
+
+    if (!strcmp(attach->port, node->tunnel_port)
+        || nullable_string_is_equal(attach->port, node->peer_port)) {
+        return xasprintf("port \"%s\" of edge %s is a tunnel port",
+                         attach->port, node->name);
+    }
+    HMAP_FOR_EACH_WITH_HASH (claim, port_node, hash_string(attach->port, 0),
+                             &node->claims) {
+        const struct topo_attach *other = claim->attach;
+
+        if (other->vlan == attach->vlan
+            && !strcmp(other->port, attach->port)) {
+            struct ds s = DS_EMPTY_INITIALIZER;
+
+            ds_put_format(&s, "VLAN %"PRIu16" of port \"%s\" of edge %s "
+                          "belongs to segment %s already, by ",
+                          attach->vlan, attach->port, node->name,
+                          other->place.segment->name);
+            topo_place_format(&other->place, &s);
+            return ds_steal_cstr(&s);
+        }
+    }
+    return NULL;
+}
+
+/* Places. */
+
+static void
+topo_place_init(struct topo *topo, struct topo_place *place,
+                enum topo_table table, const struct uuid *uuid)
+{
+    place->row.table = table;
+    place->row.uuid = *uuid;
+    ovs_list_init(&place->row.error_node);
+    hmap_insert(&topo->rows[table], &place->row.node, uuid_hash(uuid));
+    ovs_list_init(&place->withdrawn_node);
+    ovs_list_init(&place->macs);
+    ovs_list_push_back(&topo->waiting, &place->waiting_node);
+}
+
+static void
+topo_place_instate(struct topo *topo, struct topo_place *place,
+                   struct topo_segment *segment)
+{
+    ovs_list_remove(&place->waiting_node);
+    place->segment = segment;
+    topo->statics_changed |= !hmap_is_empty(&topo->rows[TOPO_STATIC_MAC]);
+}
+
+static void
+topo_place_withdraw(struct topo *topo, struct topo_place *place)
+{
+    /* In front of those that never were in force, so that what worked comes
+     * back first. */
+    ovs_list_push_front(&topo->waiting, &place->waiting_node);
+    if (ovs_list_is_empty(&place->withdrawn_node)) {
+        ovs_list_push_back(&topo->withdrawn, &place->withdrawn_node);
+    }
+    place->segment = NULL;
+    topo->statics_changed |= !hmap_is_empty(&topo->rows[TOPO_STATIC_MAC]);
+}
+
+void
+topo_attach_withdraw(struct topo *topo, struct topo_attach *attach)
+{
+    struct topo_segment *segment = attach->place.segment;
+
+    topo_segment_mark(segment);
+    if (attach->cluster) {
+        topo_segment_mark_cluster(segment, attach->cluster);
+        ovs_list_remove(&attach->cluster_node);
+        attach->cluster = NULL;
+    }
+    for (size_t i = 0; i < attach->n_claims; i++) {
+        topo_segment_del_claim(topo, segment, attach->claims[i]->node);
+        if (attach->place.n_macs) {
+            topo_segment_mark_macs_on(segment, attach->claims[i]->node);
+        }
+        topo_claim_remove(attach->claims[i]);
+    }
+    attach->n_claims = 0;
+    ovs_list_remove(&attach->segment_node);
+    topo_place_withdraw(topo, &attach->place);
+}
+
+void
+topo_vtep_withdraw(struct topo *topo, struct topo_vtep *vtep)
+{
+    topo_segment_mark(vtep->place.segment);
+    ovs_list_remove(&vtep->segment_node);
+    hmap_remove(&topo->vteps, &vtep->ip_node);
+    topo_place_withdraw(topo, &vtep->place);
+}
+
+/* Takes 'place' out of force for good, before its deletion. */
+void
+topo_place_del(struct topo *topo, struct topo_place *place)
+{
+    if (place->segment) {
+        if (place->type == TOPO_PLACE_ATTACH) {
+            topo_attach_withdraw(topo, CONTAINER_OF(place, struct topo_attach,
+                                                    place));
+        } else {
+            topo_vtep_withdraw(topo, CONTAINER_OF(place, struct topo_vtep,
+                                                  place));
+        }
+    }
+    ovs_list_remove(&place->waiting_node);
+    ovs_list_init(&place->waiting_node);
+}
+
+void
+topo_place_free(struct topo_place *place)
+{
+    ovs_assert(!place->n_macs);
+    ovs_list_remove(&place->withdrawn_node);
+    if (place->type == TOPO_PLACE_ATTACH) {
+        struct topo_attach *attach = CONTAINER_OF(place, struct topo_attach,
+                                                  place);
+        free(attach->port);
+        free(attach);
+    } else {
+        struct topo_vtep *vtep = CONTAINER_OF(place, struct topo_vtep, place);
+
+        free(vtep->ip_string);
+        free(vtep);
+    }
+}
+
+void
+topo_attach_set(struct topo *topo, const struct topo_attach_row *row)
+{
+    struct topo_row *old = topo_row(topo, row->table, &row->uuid);
+    struct topo_attach *attach;
+
+    if (old) {
+        attach = CONTAINER_OF(old, struct topo_attach, place.row);
+        if (uuid_equals(&attach->segment_uuid, &row->segment)
+            && uuid_equals(&attach->owner_uuid, &row->owner)
+            && !strcmp(attach->port, row->port)
+            && attach->vlan == row->vlan) {
+            return;
+        }
+        topo_del(topo, row->table, &row->uuid);
+    }
+    attach = xzalloc(sizeof *attach);
+    attach->place.type = TOPO_PLACE_ATTACH;
+    topo_place_init(topo, &attach->place, row->table, &row->uuid);
+    attach->segment_uuid = row->segment;
+    attach->owner_uuid = row->owner;
+    attach->port = xstrdup(row->port);
+    attach->vlan = row->vlan;
+}
+
+void
+topo_vtep_set(struct topo *topo, const struct topo_vtep_row *row)
+{
+    struct topo_row *old = topo_row(topo, TOPO_VTEP, &row->uuid);
+    struct topo_vtep *vtep;
+
+    if (old) {
+        vtep = CONTAINER_OF(old, struct topo_vtep, place.row);
+        if (uuid_equals(&vtep->segment_uuid, &row->segment)
+            && !strcmp(vtep->ip_string, row->ip)) {
+            return;
+        }
+        topo_del(topo, TOPO_VTEP, &row->uuid);
+    }
+    vtep = xzalloc(sizeof *vtep);
+    vtep->place.type = TOPO_PLACE_VTEP;
+    topo_place_init(topo, &vtep->place, TOPO_VTEP, &row->uuid);
+    vtep->segment_uuid = row->segment;
+    vtep->ip_string = xstrdup(row->ip);
+}
+
+/* The attachments of a segment are in the order of their UUIDs.  It is that
+ * of the actions of a flood, which a restart must not change. */
+static void
+topo_segment_insert_attach(struct topo_segment *segment,
+                           struct topo_attach *attach)
+{
+    struct ovs_list *after = &segment->attaches;
+    struct topo_attach *other;
+
+    LIST_FOR_EACH_REVERSE (other, segment_node, &segment->attaches) {
+        if (uuid_compare_3way(&other->place.row.uuid,
+                              &attach->place.row.uuid) < 0) {
+            break;
+        }
+        after = &other->segment_node;
+    }
+    ovs_list_insert(after, &attach->segment_node);
+}
+
+/* Finds the nodes on which 'attach' is to be, storing them into 'nodes', and
+ * their number, which may be 0.  '*cluster' becomes the cluster, if any. */
+static size_t
+topo_attach_nodes(const struct topo *topo, const struct topo_attach *attach,
+                  struct topo_node *nodes[TOPO_MAX_EDGES],
+                  struct topo_cluster **cluster)
+{
+    const struct topo_row *row;
+
+    *cluster = NULL;
+    if (attach->place.row.table == TOPO_BINDING) {
+        row = topo_row(topo, TOPO_CLUSTER, &attach->owner_uuid);
+        if (!row) {
+            return 0;
+        }
+        *cluster = CONTAINER_OF(row, struct topo_cluster, row);
+        memcpy(nodes, (*cluster)->members, sizeof (*cluster)->members);
+        return (*cluster)->n_members;
+    }
+    row = topo_row(topo, TOPO_EDGE, &attach->owner_uuid);
+    nodes[0] = row ? CONTAINER_OF(row, struct topo_node, row) : NULL;
+    return row && nodes[0]->valid;
+}
+
+/* Brings 'attach' in force if it can be, otherwise returns what is in the
+ * way. */
+static char *
+topo_attach_instate(struct topo *topo, struct topo_attach *attach)
+{
+    struct topo_node *nodes[TOPO_MAX_EDGES];
+    struct topo_cluster *cluster;
+    struct topo_row *row = topo_row(topo, TOPO_SEGMENT,
+                                    &attach->segment_uuid);
+    size_t n = topo_attach_nodes(topo, attach, nodes, &cluster);
+    char *error;
+
+    if (!row) {
+        return xstrdup("no such segment");
+    }
+    if (!n) {
+        return xstrdup("no usable edge");
+    }
+    if (!addr_check_port(attach->port, &error)) {
+        return error;
+    }
+    if (attach->vlan > 4094) {
+        return xasprintf("VLAN %"PRIu16" is not from 0 to 4094",
+                         attach->vlan);
+    }
+    for (size_t i = 0; i < n; i++) {
+        error = topo_claim_check(attach, nodes[i]);
+        if (error) {
+            return error;
+        }
+    }
+
+    struct topo_segment *segment = CONTAINER_OF(row, struct topo_segment, row);
+    topo_place_instate(topo, &attach->place, segment);
+    topo_segment_insert_attach(segment, attach);
+    for (size_t i = 0; i < n; i++) {
+        topo_segment_add_claim(segment, nodes[i]);
+        topo_claim_add(attach, nodes[i]);
+    }
+    if (cluster) {
+        attach->cluster = cluster;
+        ovs_list_push_back(&cluster->attaches, &attach->cluster_node);
+        topo_segment_mark_cluster(segment, cluster);
+    }
+    topo_segment_mark(segment);
+    return NULL;
+}
+
+static uint32_t
+topo_vtep_hash(const struct topo_segment *segment, const struct in6_addr *ip)
+{
+    return hash_bytes(ip, sizeof *ip, segment->vni);
+}
+
+struct topo_vtep *
+topo_vtep_find(const struct topo *topo, const struct topo_segment *segment,
+               const struct in6_addr *ip)
+{
+    struct topo_vtep *vtep;
+
+    HMAP_FOR_EACH_WITH_HASH (vtep, ip_node, topo_vtep_hash(segment, ip),
+                             &topo->vteps) {
+        if (vtep->place.segment == segment
+            && ipv6_addr_equals(&vtep->ip, ip)) {
+            return vtep;
+        }
+    }
+    return NULL;
+}
+
+static char *
+topo_vtep_instate(struct topo *topo, struct topo_vtep *vtep)
+{
+    const struct topo_node *node;
+    struct topo_row *row = topo_row(topo, TOPO_SEGMENT, &vtep->segment_uuid);
+    char *error;
+
+    if (!row) {
+        return xstrdup("no such segment");
+    }
+    if (!addr_parse_vtep(vtep->ip_string, &vtep->ip, &error)) {
+        return error;
+    }
+    node = topo_node_by_ip(topo, &vtep->ip);
+    if (node) {
+        return xasprintf("%s is the tunnel IP of edge %s, which the "
+                         "controller programs", vtep->ip_string, node->name);
+    }
+
+    struct topo_segment *segment = CONTAINER_OF(row, struct topo_segment, row);
+    if (topo_vtep_find(topo, segment, &vtep->ip)) {
+        return xasprintf("%s is in segment %s already", vtep->ip_string,
+                         segment->name);
+    }
+    topo_place_instate(topo, &vtep->place, segment);
+    ovs_list_push_back(&segment->vteps, &vtep->segment_node);
+    hmap_insert(&topo->vteps, &vtep->ip_node,
+                topo_vtep_hash(segment, &vtep->ip));
+    topo_segment_mark(segment);
+    return NULL;
+}
+
+/* Puts into the row of 'attach', which is in force, which of its nodes lack
+ * its port. */
+void
+topo_attach_check_ports(struct topo *topo, struct topo_attach *attach)
+{
+    char *error = NULL;
+
+    for (size_t i = 0; i < attach->n_claims && !error; i++) {
+        const struct topo_claim *claim = attach->claims[i];
+
+        if (!claim->slot && claim->node->ports_known) {
+            error = xasprintf("edge %s has no port \"%s\" (yet)",
+                              claim->node->name, attach->port);
+        }
+    }
+    topo_set_error(topo, &attach->place.row, error);
+}
+
+/* Brings in force what can be of the places in waiting. */
+void
+topo_places_settle(struct topo *topo)
+{
+    struct topo_segment *segment;
+    struct topo_place *place;
+
+    LIST_FOR_EACH_SAFE (place, waiting_node, &topo->waiting) {
+        struct topo_attach *attach = NULL;
+        char *error;
+
+        if (place->type == TOPO_PLACE_ATTACH) {
+            attach = CONTAINER_OF(place, struct topo_attach, place);
+            error = topo_attach_instate(topo, attach);
+        } else {
+            error = topo_vtep_instate(topo, CONTAINER_OF(place,
+                                                         struct topo_vtep,
+                                                         place));
+        }
+        if (!error && attach) {
+            topo_attach_check_ports(topo, attach);
+        } else {
+            topo_set_error(topo, &place->row, error);
+        }
+    }
+    LIST_FOR_EACH_POP (segment, thinned_node, &topo->thinned) {
+        ovs_list_init(&segment->thinned_node);
+        topo_segment_thin(segment);
+    }
+}
+
+/* Appends to 's' what people call 'place': CLUSTER/PORT/VLAN, EDGE/PORT, or
+ * an IP address. */
+void
+topo_place_format(const struct topo_place *place, struct ds *s)
+{
+    if (place->type == TOPO_PLACE_VTEP) {
+        addr_format_vtep(&CONTAINER_OF(place, struct topo_vtep, place)->ip,
+                         s);
+        return;
+    }
+
+    const struct topo_attach *attach = CONTAINER_OF(place, struct topo_attach,
+                                                    place);
+    if (attach->cluster) {
+        ds_put_format(s, "%s/%s/%"PRIu16, attach->cluster->name,
+                      attach->port, attach->vlan);
+    } else if (attach->n_claims) {
+        ds_put_format(s, "%s/%s", attach->claims[0]->node->name,
+                      attach->port);
+    } else {
+        ds_put_format(s, "(gone)/%s/%"PRIu16, attach->port, attach->vlan);
+    }
+}

@@ -1,0 +1,35 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef FLOWS_TOPO_PLACE_H
+#define FLOWS_TOPO_PLACE_H 1
+
+/* What the files of flows/topo.h share among themselves.
+ *
+ *   topo.c        rows, segments, clusters, static MACs
+ *   topo_place.c  attachments and VTEPs: in force and out of it
+ *   topo_node.c   nodes, their ports, and the dirt on them
+ *
+ * To change something that a place depends on is to withdraw the place, make
+ * the change, and let topo_places_settle() bring back what it can. */
+
+#include "flows/topo.h"
+
+void topo_attach_withdraw(struct topo *, struct topo_attach *);
+void topo_vtep_withdraw(struct topo *, struct topo_vtep *);
+void topo_place_del(struct topo *, struct topo_place *);
+void topo_place_free(struct topo_place *);
+void topo_places_settle(struct topo *);
+void topo_attach_check_ports(struct topo *, struct topo_attach *);
+
+void topo_segment_mark(struct topo_segment *);
+void topo_segment_mark_macs(struct topo_segment *);
+void topo_segment_mark_cluster(struct topo_segment *,
+                               const struct topo_cluster *);
+
+void topo_claim_resolve(struct topo_claim *);
+void topo_node_settle(struct topo *, struct topo_node *);
+void topo_node_invalidate(struct topo *, struct topo_node *);
+void topo_node_free(struct topo_node *);
+
+#endif /* flows/topo_place.h */

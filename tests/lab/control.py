@@ -1,0 +1,147 @@
+# Copyright (c) 2026 The Kakehashi Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The controller's node: the database's ovsdb-server, and kakehashi itself.
+
+The daemon is not detached: its standard error, where sanitizers report, goes
+to a file, and whoever started it sees how it ended.
+"""
+
+import json
+import os
+import signal
+import subprocess
+
+import netns
+import plan
+from node import Node
+
+SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..",
+                      "controller", "kakehashi.ovsschema")
+REPORTS = ("AddressSanitizer", "LeakSanitizer", "runtime error:",
+           "UndefinedBehaviorSanitizer", "assertion ", "|EMER|")
+
+
+class ControlNode(Node):
+    """Database and controller."""
+
+    def __init__(self, lab):
+        super().__init__(lab, "ctl")
+        self.process = None
+        self.stopped = False            # On purpose.
+
+    @property
+    def database(self):
+        return "unix:" + self.path("db.sock")
+
+    def start(self):
+        self.ip("link set lo up",
+                f"addr add {plan.CONTROLLER_IP}/24 dev mgmt",
+                "link set mgmt up")
+        self.start_database()
+
+    # ---- Database ---------------------------------------------------------
+
+    def start_database(self):
+        database = self.path("kakehashi.db")
+        if not os.path.exists(database):
+            self.run("ovsdb-tool", "create", database, SCHEMA)
+        self.run("ovsdb-server", "--detach", "--no-chdir", "--pidfile",
+                 "--log-file", "-vconsole:off",
+                 f"--remote=punix:{self.path('db.sock')}", database)
+
+    def stop_database(self, number=signal.SIGTERM):
+        with open(self.path("ovsdb-server.pid"), encoding="ascii") as stream:
+            pid = int(stream.read())
+        os.kill(pid, number)
+        netns.wait_until(lambda: pid not in netns.pids([self.namespace]),
+                         what="end of ovsdb-server")
+
+    # ---- Daemon -----------------------------------------------------------
+
+    def start_daemon(self, *options):
+        """Start kakehashi and wait until it answers."""
+        self.stopped = False
+        program = os.path.join(self.lab.build, "kakehashi")
+        if not os.path.exists(program):
+            raise netns.LabError(f"{program} is not built; run 'make'")
+        with open(self.path("stderr"), "ab") as errors:
+            self.process = self.spawn(
+                program, f"--db={self.database}",
+                f"--listen=ptcp:{plan.OPENFLOW_PORT}:{plan.CONTROLLER_IP}",
+                "--pidfile", "--no-chdir", f"--log-file={self.daemon_log}",
+                "-vconsole:off", "-vfile:info", *options,
+                stdout=errors, stderr=errors)
+        netns.wait_until(self._answers, what="an answer from kakehashi; see "
+                         + self.path("stderr"), timeout=20)
+
+    @property
+    def daemon_log(self):
+        return self.path("kakehashi.log")
+
+    def _answers(self):
+        if self.process.poll() is not None:
+            reason = self.log("stderr").strip().splitlines() or ["no reason"]
+            raise netns.LabError("kakehashi ended at once: " + reason[-1])
+        status, _ = self.run("ovs-appctl", "-t", "kakehashi", "version",
+                             check=False)
+        return status == 0
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def stop_daemon(self, number=signal.SIGTERM):
+        """Stop the daemon by a signal; its exit status."""
+        self.stopped = True
+        self.process.send_signal(number)
+        return self._wait()
+
+    def exit_daemon(self):
+        """Ask the daemon to exit; its exit status."""
+        self.appctl("exit")
+        return self._wait()
+
+    def _wait(self):
+        try:
+            return self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            raise netns.LabError("kakehashi does not end") from None
+
+    def complaints(self):
+        """What sanitizers and assertions have printed, if anything."""
+        return [line for name in ("stderr", "kakehashi.log")
+                for line in self.log(name).splitlines()
+                if any(report in line for report in REPORTS)]
+
+    # ---- Questions and orders ---------------------------------------------
+
+    def appctl(self, *args):
+        return self.output("ovs-appctl", "-t", "kakehashi", *args)
+
+    def json(self, command, *args):
+        return json.loads(self.appctl(command, "--format=json", *args))
+
+    def ctl(self, *args, timeout=30):
+        """kakehashi-ctl, which must succeed; its output."""
+        return self.output("kakehashi-ctl", f"--timeout={timeout}", *args,
+                           timeout=timeout + 5)
+
+    def try_ctl(self, *args, timeout=30):
+        """kakehashi-ctl; (status, output)."""
+        return self.run("kakehashi-ctl", f"--timeout={timeout}", *args,
+                        check=False, timeout=timeout + 5)
+
+    def edge(self, name):
+        """What edge/show says of one edge, or None."""
+        return next((e for e in self.json("edge/show")
+                     if e["name"] == name), None)
+
+    def macs(self, segment=None):
+        """{MAC: entry} of a segment, or of all."""
+        entries = self.json("mac/show", *([segment] if segment else []))
+        return {entry["mac"]: entry for entry in entries}
+
+    def in_sync(self, name):
+        """Has the edge confirmed exactly the flows that it should have?"""
+        edge = self.edge(name)
+        return (edge and edge["connected"] and edge["state"] == "synced"
+                and not self.json("flows/diff", name))

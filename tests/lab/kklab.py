@@ -1,0 +1,235 @@
+# Copyright (c) 2026 The Kakehashi Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The lab: a small network on one machine, with a controller.
+
+    lab = Lab("mine")
+    lab.claim()                     # now it is ours
+    lab.up()                        # wires, database, controller, switches
+    for row in lab.demo_rows():     # edges, a segment, a binding, a port
+        lab.control.ctl(*row)
+    lab.station("ph1").ping(lab.station("vm1"))
+    lab.down()
+
+What is in it, and with which addresses, is in plan.py.  Bringing it up is
+mostly waiting for daemons, hence the threads.
+"""
+
+import concurrent.futures
+import os
+
+import netns
+import plan
+import state
+from control import ControlNode
+from netns import LabError
+from node import Node, StationNode
+from vswitch import SwitchNode
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+FABRIC_BRIDGES = {"underlay": plan.UNDERLAY_MTU, "mgmt": 1500}
+
+
+def default_build():
+    return os.path.join(ROOT, os.environ.get("KAKEHASHI_BUILD", "build"))
+
+
+class Lab:
+    """All nodes, and the wires between them."""
+
+    def __init__(self, name="kakehashi", extras=False, ipv6=False,
+                 build=None):
+        self.name = name
+        self.extras = extras
+        self.ipv6 = ipv6
+        self.build = build or default_build()
+        self.directory = state.directory(name)
+        self.fabric = Node(self, "fabric")
+        self.control = ControlNode(self)
+        self.switches = [SwitchNode(self, s) for s in plan.SWITCHES
+                         if extras or not s.extra]
+        self.stations = [StationNode(self, s) for s in plan.STATIONS
+                         if extras or not s.extra]
+
+    @classmethod
+    def attach(cls, name):
+        """The lab 'name' that some other process brought up."""
+        facts = state.load(name)
+        if not facts or "options" not in facts:
+            raise LabError(f"there is no lab '{name}'; "
+                           "'tests/lab/lab up' makes one")
+        return cls(name, **facts["options"])
+
+    # ---- Who is there -----------------------------------------------------
+
+    @property
+    def nodes(self):
+        return [self.fabric, self.control, *self.switches, *self.stations]
+
+    @property
+    def controlled(self):
+        return [s for s in self.switches if s.spec.controlled]
+
+    @property
+    def kakehashi_db(self):
+        return self.control.database
+
+    def node(self, name):
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise LabError(f"there is no node '{name}'; there are "
+                       + ", ".join(node.name for node in self.nodes))
+
+    station = switch = node
+
+    def ports(self, switch):
+        """(bridge, port, settings) of the plain ports of a switch."""
+        found = []
+        if switch.kind == "edge":
+            found += [("br0", trunk, []) for trunk in self._trunks()]
+        if switch.kind == "tor":
+            for trunk, bridge in self._trunks().items():
+                found += [(bridge, tor_port(s.spec, trunk), [])
+                          for s in self.switches if s.spec.kind == "edge"]
+        for station in self.stations:
+            spec = station.spec
+            if spec.switch == switch.name:
+                found.append((spec.bridge, spec.name,
+                              [f"tag={spec.vlan}"] if spec.vlan else []))
+        return found
+
+    def _trunks(self):
+        """Trunk ports of an edge, and the ToR's bridge each leads to."""
+        trunks = {"trunk0": "br0", "trunk1": "br1"}
+        return trunks if self.extras else {"trunk0": "br0"}
+
+    # ---- Up and down ------------------------------------------------------
+
+    def claim(self, kind="lab"):
+        """Make sure that the lab is ours alone; comes before up()."""
+        try:
+            state.claim(self.name, kind=kind,
+                        namespaces=[node.namespace for node in self.nodes],
+                        options={"extras": self.extras, "ipv6": self.ipv6,
+                                 "build": self.build})
+        except FileExistsError:
+            raise LabError(
+                f"lab '{self.name}' is there already, or was left by a "
+                "crash; 'tests/lab/lab down"
+                + (f" --name {self.name}" if self.name != "kakehashi" else "")
+                + "' removes it") from None
+        for node in self.nodes:
+            os.mkdir(node.directory)
+
+    def up(self, daemon=True, report=lambda step, what: None):
+        """Bring everything up.
+
+        'report' is called after each step.  If one fails, what there is
+        stays, with its logs, for down() to remove.  The controller comes
+        before the switches, which would otherwise find nobody and wait for
+        a second before they try again.
+        """
+        self.step("network", self._wires)
+        report("network", f"{len(self.nodes)} namespaces and their wires")
+        self.step("database", self.control.start)
+        if daemon:
+            self.step("controller", self.control.start_daemon)
+            report("controller", "kakehashi, and ovsdb-server for its rows")
+        self.step("switches", self._in_parallel,
+                  [s.configure for s in self.stations]
+                  + [s.start for s in self.switches])
+        report("switches", "Open vSwitch on "
+               + ", ".join(s.name for s in self.switches))
+        self.step("underlay", self._in_parallel,
+                  [s.warm_up for s in self.switches if s.spec.on_underlay])
+        report("underlay", "all tunnel endpoints reach each other")
+
+    def step(self, name, function, *args):
+        """Call 'function'; its failure names the step and the logs."""
+        try:
+            return function(*args)
+        except LabError as error:
+            raise LabError(f"{name}: {error} "
+                           f"(logs: {self.directory})") from None
+
+    def down(self):
+        """Remove everything.  False if there was nothing."""
+        return state.remove(self.name)
+
+    def _wires(self):
+        """Namespaces, the fabric's bridges and all veth pairs."""
+        os.makedirs(netns.NETNS_DIR, exist_ok=True)
+        netns.ip_batch(f"netns add {node.namespace}" for node in self.nodes)
+        self.fabric.sysctl("ipv6.conf.default.disable_ipv6", 1)
+        self.fabric.ip(*(f"link add {name} mtu {mtu} up type bridge"
+                         for name, mtu in FABRIC_BRIDGES.items()))
+        ends = list(self._cables())
+        netns.ip_batch(
+            f"link add name {a} mtu {mtu} netns {node_a.namespace} "
+            f"type veth peer name {b} mtu {mtu} netns {node_b.namespace}"
+            for node_a, a, node_b, b, mtu in ends)
+        up = {}
+        for node_a, a, node_b, b, _ in ends:
+            up.setdefault(node_a, []).append(a)
+            up.setdefault(node_b, []).append(b)
+        for node, names in up.items():
+            lines = [f"link set {name} up" for name in names
+                     if name not in ("eth0", "mgmt")]
+            if node is self.fabric:
+                lines += [f"link set {name} master "
+                          + ("mgmt" if name.startswith("m-") else "underlay")
+                          for name in names]
+            if lines:
+                node.ip(*lines)
+
+    def _cables(self):
+        """(node, interface, node, interface, MTU) of every cable."""
+        for node in [self.control, *self.switches]:
+            yield node, "mgmt", self.fabric, f"m-{node.name}", 1500
+        for switch in self.switches:
+            if switch.spec.on_underlay:
+                yield (switch, "underlay", self.fabric, f"u-{switch.name}",
+                       plan.UNDERLAY_MTU)
+            if switch.spec.kind == "edge":
+                for trunk in self._trunks():
+                    yield (switch, trunk, self.node("tor"),
+                           tor_port(switch.spec, trunk), 1500)
+        for station in self.stations:
+            yield (station, "eth0", self.node(station.spec.switch),
+                   station.name, 1500)
+
+    def wait_for_peers(self):
+        """Until BFD between the edges is up, which takes a second or so."""
+        netns.wait_until(
+            lambda: "Local Session State: up"
+            in self.node("edge1").appctl("bfd/show"), what="BFD")
+
+    @staticmethod
+    def _in_parallel(functions):
+        with concurrent.futures.ThreadPoolExecutor(len(functions)) as pool:
+            for future in [pool.submit(f) for f in functions]:
+                future.result()
+
+    # ---- Configuration ----------------------------------------------------
+
+    def node_rows(self):
+        """The kakehashi-ctl commands that make the nodes known."""
+        yield ("init",)
+        for switch in self.controlled:
+            yield ("edge-add", switch.name, switch.dpid, switch.tunnel_ip,
+                   *(["peer_port=peer0"] if switch.spec.kind == "edge"
+                     else []))
+        yield "cluster-add", "edges", "edge1", "edge2"
+
+    def demo_rows(self):
+        """All the commands of what "lab up" shows."""
+        yield from self.node_rows()
+        yield "segment-add", "blue", 5001
+        yield "bind", "blue", "edges", "trunk0", 100
+        yield "--wait=edges", "host-port-add", "blue", "host1", "vm1"
+
+
+def tor_port(edge, trunk):
+    """The ToR's port at the other end of an edge's trunk."""
+    return edge.name if trunk == "trunk0" else f"{edge.name}-{trunk[-1]}"

@@ -1,0 +1,964 @@
+# Copyright (c) 2026 The Kakehashi Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""kakehashi-ctl against a real ovsdb-server.
+
+No controller runs here and nothing needs root.  Where the tool waits for the
+controller, the test plays the controller with ovsdb-client.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+BUILD = os.environ.get("KAKEHASHI_BUILD", os.path.join(ROOT, "build"))
+CTL = os.path.join(os.path.abspath(BUILD), "kakehashi-ctl")
+SCHEMA = os.path.join(ROOT, "controller", "kakehashi.ovsschema")
+
+# Two edges in a cluster, one edge with trunks of its own, one as a host.
+CONFIG = """
+    edge-add e1 1 10.0.0.1 peer_port=peer0
+    edge-add e2 2 10.0.0.2 peer_port=peer0
+    edge-add e3 3 10.0.0.3
+    edge-add h1 a 2001:db8::1 tunnel_port=gnv1
+    cluster-add west e1 e2
+    segment-add blue 100
+    segment-add red 200
+    bind blue west eth1 10
+    bind red west eth1 11
+    bind red e3 eth1 0
+    vtep-add blue 192.0.2.9
+    host-port-add blue h1 vm1
+    mac-add blue 02:00:00:00:00:01 west/eth1/10
+    mac-add blue 02:00:00:00:00:02 h1/vm1
+    mac-add blue 02:00:00:00:00:03 192.0.2.9
+"""
+
+
+def schema_name():
+    with open(SCHEMA, encoding="utf-8") as f:
+        return json.load(f)["name"]
+
+
+class Database:
+    """An ovsdb-server of its own, in a directory with a short path."""
+
+    def __init__(self, schema=SCHEMA):
+        self.dir = tempfile.mkdtemp(prefix="kkctl", dir="/tmp")
+        self.socket = os.path.join(self.dir, "s")
+        self.remote = "unix:" + self.socket
+        self.db = os.path.join(self.dir, "db")
+        subprocess.run(["ovsdb-tool", "create", self.db, schema], check=True)
+        self.server = None
+        self.start()
+
+    def start(self):
+        env = dict(os.environ, OVS_RUNDIR=self.dir)
+        self.server = subprocess.Popen(
+            ["ovsdb-server", "--remote=p" + self.remote,
+             "--unixctl=" + os.path.join(self.dir, "ctl"), "-vconsole:off",
+             self.db], env=env)
+        deadline = time.monotonic() + 10
+        while not os.path.exists(self.socket):
+            assert self.server.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def stop(self):
+        self.server.terminate()
+        self.server.wait()
+
+    def close(self):
+        self.stop()
+        shutil.rmtree(self.dir)
+
+    def run(self, *args, timeout=30, **env):
+        return subprocess.run(
+            [CTL, "--no-syslog", "--db=" + self.remote, *args], text=True,
+            capture_output=True, timeout=timeout, check=False,
+            env=dict(os.environ, OVS_RUNDIR=self.dir, **env))
+
+    def ok(self, command, *more, **env):
+        """Runs 'command', a string of words, and returns its output."""
+        result = self.run(*command.split(), *more, **env)
+        assert (result.returncode, result.stderr) == (0, ""), command
+        return result.stdout
+
+    def fail(self, command, *more):
+        """Runs 'command', which must fail with one line and change nothing,
+        and returns the line without its beginning."""
+        before = self.dump()
+        result = self.run(*command.split(), *more)
+        assert result.returncode not in (0, None) and result.returncode > 0
+        assert result.stdout == ""
+        assert result.stderr.count("\n") == 1, result.stderr
+        assert result.stderr.startswith("kakehashi-ctl: "), result.stderr
+        assert self.dump() == before
+        return result.stderr[len("kakehashi-ctl: "):].rstrip("\n")
+
+    def apply(self, config):
+        lines = [line.split() for line in config.strip().splitlines()]
+        words = [word for line in lines for word in line + ["--"]]
+        self.ok(" ".join(words[:-1]))
+
+    def transact(self, *operations):
+        out = subprocess.run(
+            ["ovsdb-client", "transact", self.remote,
+             json.dumps([schema_name(), *operations])],
+            text=True, capture_output=True, check=True).stdout
+        results = json.loads(out)
+        assert not any(result.get("error") for result in results), out
+        return results
+
+    def update(self, table, **columns):
+        return self.transact({"op": "update", "table": table, "where": [],
+                              "row": columns})
+
+    def dump(self):
+        return subprocess.run(["ovsdb-client", "dump", self.remote,
+                               schema_name()],
+                              text=True, capture_output=True,
+                              check=True).stdout
+
+    def rows(self, verb, *args):
+        """The table that "VERB-list" prints, as lists without "error"."""
+        table = json.loads(self.ok(f"--format=json {verb}-list", *args))
+        assert table["headings"][-1] == "error"
+        return [row[:-1] for row in table["data"]]
+
+
+@pytest.fixture(name="db")
+def fixture_db():
+    database = Database()
+    yield database
+    database.close()
+
+
+@pytest.fixture(name="configured")
+def fixture_configured(db):
+    db.apply(CONFIG)
+    return db
+
+
+@pytest.fixture(name="steady", scope="module")
+def fixture_steady():
+    """A configured database for tests that must not change it."""
+    database = Database()
+    database.apply(CONFIG)
+    yield database
+    database.close()
+
+
+# ---- What the verbs make ----------------------------------------------------
+
+def test_init_is_idempotent(db):
+    assert db.ok("init") == ""
+    first = db.ok("--bare --columns=_uuid list Kakehashi_Global")
+    db.ok("init")
+    assert db.ok("--bare --columns=_uuid list Kakehashi_Global") == first
+
+
+def test_other_commands_need_no_init(db):
+    assert db.ok("show") == ""
+    assert db.ok("--bare --columns=cfg_seq list Kakehashi_Global") == "0\n"
+
+
+def test_lists(steady):
+    assert steady.rows("edge") == [
+        ["e1", "0000000000000001", "10.0.0.1", "genev0", "peer0", False],
+        ["e2", "0000000000000002", "10.0.0.2", "genev0", "peer0", False],
+        ["e3", "0000000000000003", "10.0.0.3", "genev0", None, False],
+        ["h1", "000000000000000a", "2001:db8::1", "gnv1", None, False]]
+    assert steady.rows("cluster") == [["e3", "e3", None, None],
+                                      ["west", "e1, e2", None, None]]
+    assert steady.rows("segment") == [["blue", 100, None, None],
+                                      ["red", 200, None, None]]
+    assert steady.rows("binding") == [["blue", "west", "eth1", 10],
+                                      ["red", "e3", "eth1", 0],
+                                      ["red", "west", "eth1", 11]]
+    assert steady.rows("vtep") == [["blue", "192.0.2.9"]]
+    assert steady.rows("host-port") == [["blue", "h1", "vm1"]]
+    assert steady.rows("mac") == [
+        ["blue", "02:00:00:00:00:01", "west/eth1/10"],
+        ["blue", "02:00:00:00:00:02", "h1/vm1"],
+        ["blue", "02:00:00:00:00:03", "192.0.2.9"]]
+
+
+def test_lists_of_one_segment(steady):
+    assert steady.rows("binding", "blue") == [["blue", "west", "eth1", 10]]
+    for verb in ["vtep", "host-port", "mac"]:
+        assert steady.rows(verb, "blue")
+        assert not steady.rows(verb, "red")
+        assert '"nosuch"' in steady.fail(verb + "-list nosuch")
+
+
+def test_list_is_an_aligned_table(steady):
+    assert steady.ok("segment-list") == (
+        "name vni mac_limit mac_aging error\n"
+        "---- --- --------- --------- -----\n"
+        "blue 100\n"
+        "red  200\n")
+
+
+def test_lists_are_in_natural_order(db):
+    db.apply("""
+        edge-add e1 1 10.0.0.1
+        segment-add s 1
+        bind s e1 eth1 100
+        bind s e1 eth1 9
+        vtep-add s 10.0.1.100
+        vtep-add s 10.0.1.9
+        vtep-add s 2001:db8::1""")
+    assert [row[3] for row in db.rows("binding")] == [9, 100]
+    assert [row[1] for row in db.rows("vtep")] == [
+        "10.0.1.9", "10.0.1.100", "2001:db8::1"]
+
+
+def test_values_become_canonical(db):
+    db.apply("""
+        edge-add e1 0xABC 2001:DB8:0:0::1
+        edge-add e2 00:00:00:00:00:00:00:Ab ::ffff:10.0.0.2
+        segment-add s 0xFf mac_limit=10 mac_aging=20
+        vtep-add s 2001:0db8::2
+        mac-add s A:0:0:0:0:Bc 2001:db8:0::2""")
+    assert [row[1:3] for row in db.rows("edge")] == [
+        ["0000000000000abc", "2001:db8::1"], ["00000000000000ab", "10.0.0.2"]]
+    assert db.rows("segment") == [["s", 255, 10, 20]]
+    assert db.rows("mac") == [["s", "0a:00:00:00:00:bc", "2001:db8::2"]]
+
+
+def test_show(configured):
+    def set_errors():
+        for table in ["Segment", "Binding", "Host_Port", "Vtep", "Static_Mac",
+                      "Cluster", "Edge"]:
+            configured.update(table, error="bad " + table)
+
+    uuid = configured.ok("--bare --columns=_uuid list Edge e2").strip()
+    configured.transact({"op": "update", "table": "Cluster",
+                         "where": [["name", "==", "west"]],
+                         "row": {"active_edge": ["uuid", uuid],
+                                 "active_since": 1000000000123,
+                                 "reason": "only one"}})
+    configured.transact({"op": "update", "table": "Edge",
+                         "where": [["name", "==", "e2"]],
+                         "row": {"connected": True,
+                                 "status": ["map", [["state", "synced"]]]}})
+    set_errors()
+    assert configured.ok("show") == """\
+cluster e3
+    edges: e3
+    active: none
+    error: bad Cluster
+cluster west
+    edges: e1, e2
+    active: e2
+    since: 2001-09-09 01:46:40 UTC
+    reason: only one
+    error: bad Cluster
+segment blue
+    vni: 100
+    error: bad Segment
+    binding west/eth1/10
+        error: bad Binding
+    host port h1/vm1
+        error: bad Host_Port
+    vtep 192.0.2.9
+        error: bad Vtep
+    mac 02:00:00:00:00:01 at west/eth1/10
+        error: bad Static_Mac
+    mac 02:00:00:00:00:02 at h1/vm1
+        error: bad Static_Mac
+    mac 02:00:00:00:00:03 at 192.0.2.9
+        error: bad Static_Mac
+segment red
+    vni: 200
+    error: bad Segment
+    binding e3/eth1/0
+        error: bad Binding
+    binding west/eth1/11
+        error: bad Binding
+edge e1
+    datapath_id: 0000000000000001
+    tunnel_ip: 10.0.0.1
+    tunnel_port: genev0
+    peer_port: peer0
+    connected: false
+    error: bad Edge
+edge e2
+    datapath_id: 0000000000000002
+    tunnel_ip: 10.0.0.2
+    tunnel_port: genev0
+    peer_port: peer0
+    connected: true
+    status:
+        state: synced
+    error: bad Edge
+edge e3
+    datapath_id: 0000000000000003
+    tunnel_ip: 10.0.0.3
+    tunnel_port: genev0
+    connected: false
+    error: bad Edge
+edge h1
+    datapath_id: 000000000000000a
+    tunnel_ip: 2001:db8::1
+    tunnel_port: gnv1
+    connected: false
+    error: bad Edge
+"""
+
+
+# ---- What is allowed --------------------------------------------------------
+
+@pytest.mark.parametrize("command", [
+    pytest.param("bind red west eth2 10", id="the VLAN on another trunk"),
+    pytest.param("bind red e3 eth1 10", id="the VLAN on another edge"),
+    pytest.param("bind blue west eth1 12", id="two VLANs of a trunk"),
+    pytest.param("bind blue west eth1 4094", id="the last VLAN"),
+    pytest.param("bind blue west eth1 0", id="untagged beside tagged"),
+    pytest.param("bind blue h1 eth1 5", id="trunk on an edge with host port"),
+    pytest.param("vtep-add red 192.0.2.9", id="a VTEP in two segments"),
+    pytest.param("segment-add max 16777215", id="the last VNI"),
+    pytest.param("cluster-add back e2 e1", id="an edge in two clusters"),
+    pytest.param("cluster-add h1 h1", id="a cluster with its edge's name"),
+    pytest.param("mac-add red 02:00:00:00:00:01 west/eth1/11",
+                 id="a MAC in two segments"),
+])
+def test_allowed(steady, command):
+    steady.ok("--dry-run " + command)
+
+
+# ---- What is refused --------------------------------------------------------
+
+REFUSED = [
+    # Numbers and addresses.
+    ("segment-add s 0", 'VNI "0" is not a number from 1 to 16777215'),
+    ("segment-add s 16777216", 'VNI "16777216"'),
+    ("segment-add s 0x1000000", 'VNI "0x1000000"'),
+    ("segment-add s 0x", 'VNI "0x"'),
+    ("segment-add s -1", 'VNI "-1"'),
+    ("segment-add s 99999999999999999999", 'VNI "99999999999999999999"'),
+    ("segment-add s 1x", 'VNI "1x"'),
+    ("segment-add s 010", 'VNI "010"'),
+    ("segment-add s 1 mac_limit=0", 'mac_limit "0"'),
+    ("segment-add s 1 mac_limit=1048577", 'mac_limit "1048577"'),
+    ("segment-add s 1 mac_aging=65536", 'mac_aging "65536"'),
+    ("segment-add s 1 mac_aging=", 'mac_aging ""'),
+    ("bind blue west eth1 4095", 'VLAN "4095" is not a number from 0 to 4094'),
+    ("bind blue west eth1 -1", 'VLAN "-1"'),
+    ("bind blue west eth1 ten", 'VLAN "ten"'),
+    ("unbind blue west eth1 ten", 'VLAN "ten"'),
+    ("edge-add x 0 10.0.0.9", 'datapath ID "0": must not be zero'),
+    ("edge-add x xyz 10.0.0.9", 'datapath ID "xyz"'),
+    ("edge-add x 12345678901234567 10.0.0.9", '"12345678901234567"'),
+    ("edge-add x 9 10.0.0.300", 'IP address "10.0.0.300"'),
+    ("edge-add x 9 0.0.0.0", 'IP address "0.0.0.0"'),
+    ("edge-add x 9 127.0.0.1", 'IP address "127.0.0.1": must not be a loop'),
+    ("edge-add x 9 224.0.0.1", 'IP address "224.0.0.1": must not be a multi'),
+    ("edge-add x 9 255.255.255.255", "must not be the broadcast address"),
+    ("edge-add x 9 ff02::1", 'IP address "ff02::1": must not be a multicast'),
+    ("vtep-add blue ::1", 'IP address "::1": must not be a loopback address'),
+    ("vtep-del blue nonsense", 'IP address "nonsense"'),
+    ("mac-add blue ff:ff:ff:ff:ff:ff west/eth1/10", "must not be a group"),
+    ("mac-add blue 00:00:00:00:00:00 west/eth1/10", "must not be zero"),
+    ("mac-add blue 02:00:00:00:00 west/eth1/10", '"02:00:00:00:00"'),
+    # Names.
+    ("segment-add a/b 1", 'name "a/b": must not contain "/"'),
+    ("segment-add a=b 1", 'name "a=b"'),
+    ("bind blue west 1234567890123456 1", '"1234567890123456": must not be l'),
+    ("host-port-add blue h1 a/b", 'port name "a/b"'),
+    ("edge-add x 9 10.0.0.9 tunnel_port=a/b", 'port name "a/b"'),
+    ("edge-add x 9 10.0.0.9 peer_port=", 'port name "": must not be empty'),
+    # Settings.
+    ("segment-add s 1 mac_limits=1", 'unexpected argument "mac_limits=1"'),
+    ("segment-add s 1 mac_limit=1 mac_limit=2", "mac_limit is given twice"),
+    ("segment-add s 1 x", 'unexpected argument "x"'),
+    ("edge-add x 9 10.0.0.9 peer=p", "(expected tunnel_port=... or peer_por"),
+    ("edge-add x 9 10.0.0.9 peer_port=genev0", "cannot be both the tunnel"),
+    ("cluster-add c e1 failover=maybe", 'failover "maybe"'),
+    ("cluster-add c failover=preemptive", 'cluster "c" needs at least one'),
+    # What is not there.
+    ("bind nosuch west eth1 1", 'no segment named "nosuch"'),
+    ("bind blue nosuch eth1 1", 'no cluster or edge named "nosuch"'),
+    ("cluster-add c e1 nosuch", 'no edge named "nosuch"'),
+    ("vtep-add nosuch 192.0.2.1", 'no segment named "nosuch"'),
+    ("host-port-add nosuch h1 vm2", 'no segment named "nosuch"'),
+    ("host-port-add blue nosuch vm2", 'no edge named "nosuch"'),
+    ("edge-del nosuch", 'no edge named "nosuch"'),
+    ("cluster-del nosuch", 'no cluster named "nosuch"'),
+    ("segment-del nosuch", 'no segment named "nosuch"'),
+    ("unbind blue west eth1 12", '"blue" is not bound to west/eth1/12'),
+    ("unbind nosuch west eth1 10", 'no segment named "nosuch"'),
+    ("unbind blue nosuch eth1 10", 'no cluster or edge named "nosuch"'),
+    ("unbind red west eth1 10", 'bound to segment "blue" and not to "red"'),
+    ("vtep-del blue 192.0.2.8", 'segment "blue" has no VTEP "192.0.2.8"'),
+    ("host-port-del blue h1 vm2", 'port "vm2" of edge "h1" is not an access'),
+    ("host-port-del red h1 vm1", 'is not an access port of segment "red"'),
+    ("mac-del blue 02:00:00:00:00:09", 'no static MAC "02:00:00:00:00:09"'),
+    # What is there already.
+    ("edge-add e1 9 10.0.0.9", 'an edge named "e1" exists already'),
+    ("edge-add x 0x1 10.0.0.9", 'datapath ID "0000000000000001" is that of'),
+    ("edge-add x 9 10.0.0.1", '"10.0.0.1" is the tunnel IP of edge "e1"'),
+    ("edge-add x 9 192.0.2.9", '"192.0.2.9" is a VTEP of segment "blue"'),
+    ("edge-add west 9 10.0.0.9", 'name "west" is that of a cluster'),
+    ("cluster-add west e3", 'a cluster named "west" exists already'),
+    ("cluster-add e1 e2", 'name "e1" is that of an edge'),
+    ("cluster-add c e1 e1", 'edge "e1" is given twice'),
+    ("segment-add blue 1", 'a segment named "blue" exists already'),
+    ("segment-add s 100", 'VNI "100" is that of segment "blue" already'),
+    ("vtep-add blue 192.0.2.9", 'segment "blue" has VTEP "192.0.2.9" already'),
+    ("vtep-add blue 10.0.0.1", 'tunnel IP of edge "e1", which the controller'),
+    ("vtep-add blue 2001:DB8::1", 'tunnel IP of edge "h1"'),
+    ("host-port-add blue h1 vm1", 'access port of segment "blue" already'),
+    ("host-port-add red h1 vm1", 'access port of segment "blue" already'),
+    ("mac-add blue 02:00:00:00:00:01 h1/vm1", "already, at west/eth1/10"),
+    # Two networks that would meet.
+    ("bind blue west eth1 10", "is bound to west/eth1/10 already"),
+    ("bind red west eth1 10",
+     'cannot bind segment "red" to VLAN 10 of port "eth1" through cluster '
+     '"west": edge "e1" has it bound to segment "blue" already, through '
+     'cluster "west"'),
+    ("cluster-add c e3 e2 -- bind red c eth1 10",
+     'through cluster "c": edge "e2" has it bound to segment "blue"'),
+    ("cluster-add c e3 e2 -- bind blue c eth1 10",
+     'edge "e2" has it bound to segment "blue" already, through cluster "wes'),
+    ("bind red e1 eth1 10", 'edge "e1" has it bound to segment "blue" alre'),
+    ("bind blue h1 vm1 0", '"vm1" of edge "h1" is an access port of segment'),
+    ("bind blue h1 vm1 7", '"vm1" of edge "h1" is an access port of segment'),
+    ("host-port-add blue e1 eth1", 'port "eth1" of edge "e1" is a trunk'),
+    ("host-port-add red e3 eth1", 'port "eth1" of edge "e3" is a trunk'),
+    ("bind blue west genev0 1", '"genev0" is the tunnel port of edge "e1"'),
+    ("bind blue west peer0 1", 'port "peer0" is the peer port of edge "e1"'),
+    ("host-port-add blue h1 gnv1", '"gnv1" is the tunnel port of edge "h1"'),
+    ("host-port-add blue e1 peer0", '"peer0" is the peer port of edge "e1"'),
+    # Locations.
+    ("mac-add red 02:00:00:00:00:09 west/eth1/10",
+     '"west/eth1/10" is one of segment "blue" and not of "red"'),
+    ("mac-add red 02:00:00:00:00:09 h1/vm1", 'is one of segment "blue"'),
+    ("mac-add red 02:00:00:00:00:09 192.0.2.9", '"red" has no binding, host'),
+    ("mac-add blue 02:00:00:00:00:09 west/eth1/99", '"west/eth1/99"'),
+    ("mac-add blue 02:00:00:00:00:09 west/eth1/x", 'VLAN "x"'),
+    ("mac-add blue 02:00:00:00:00:09 h1/vm9", 'or VTEP "h1/vm9"'),
+    ("mac-add blue 02:00:00:00:00:09 a/b/c/d", 'location "a/b/c/d" is none'),
+    ("mac-add blue 02:00:00:00:00:09 10.0.0.1", 'or VTEP "10.0.0.1"'),
+    # What is needed by other rows.
+    ("edge-del e1", 'edge "e1" is needed by 1 cluster (west): remove these'),
+    ("edge-del h1", "1 host port (h1/vm1), 1 static MAC (02:00:00:00:00:02)"),
+    ("edge-del e3", "1 cluster (e3), 1 binding (e3/eth1/0)"),
+    ("cluster-del west", "2 bindings (west/eth1/10, west/eth1/11), 1 static "),
+    ("segment-del blue", "1 binding (west/eth1/10), 1 host port (h1/vm1), "
+     "1 VTEP (192.0.2.9), 3 static MACs"),
+    ("unbind blue west eth1 10", "binding west/eth1/10 is needed by 1 static"),
+    ("vtep-del blue 192.0.2.9", "VTEP 192.0.2.9 is needed by 1 static MAC"),
+    ("host-port-del blue h1 vm1", "host port h1/vm1 is needed by 1 static"),
+    ("unbind blue west eth1 10", "use --cascade to remove them too"),
+    # The same with attributes that differ.
+    ("--may-exist edge-add e1 2 10.0.0.1",
+     'edge "e1" exists already, but its datapath ID is "0000000000000001" '
+     'and not "0000000000000002"'),
+    ("--may-exist edge-add e1 1 10.0.0.9", 'its tunnel IP is "10.0.0.1" and'),
+    ("--may-exist edge-add e1 1 10.0.0.1 tunnel_port=g", "its tunnel_port is"),
+    ("--may-exist edge-add e3 3 10.0.0.3 peer_port=p", 'its peer_port is ""'),
+    ("--may-exist cluster-add west e2 e1", 'its list of edges is "e1, e2" a'),
+    ("--may-exist cluster-add west e1 e2 failover=nonpreemptive",
+     'its failover is "preemptive" and not "nonpreemptive"'),
+    ("--may-exist segment-add blue 101", 'its VNI is "100" and not "101"'),
+    ("--may-exist segment-add blue 100 mac_limit=5", 'its mac_limit is "the '),
+    ("--may-exist segment-add blue 100 mac_aging=5", 'its mac_aging is "the '),
+    ("--may-exist bind red west eth1 10", 'bound to segment "blue" already'),
+    ("--may-exist host-port-add red h1 vm1", 'of segment "blue" already'),
+    ("--may-exist mac-add blue 02:00:00:00:00:01 192.0.2.9",
+     "already, at west/eth1/10"),
+    # What the library's parts refuse.
+    ("frobnicate", "unknown command 'frobnicate'"),
+    ("segment-add s", "'segment-add' command requires at least 2 arguments"),
+    ("--wait=later show", "--wait=later: must be none, ctl or edges"),
+    ("--timeout=0 show", "value 0 on -t or --timeout is invalid"),
+    ("--may-exist --may-exist segment-add s 1", "specified multiple times"),
+]
+
+
+@pytest.mark.parametrize("command,message", REFUSED,
+                         ids=[command for command, _ in REFUSED])
+def test_refused(steady, command, message):
+    assert message in steady.fail(command)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a\nb", "\x7f"])
+def test_invisible_names_are_refused(steady, name):
+    assert "must not" in steady.fail("segment-add", name, "1")
+    assert "must not" in steady.fail("bind blue west", name, "1")
+
+
+def test_too_many_edges(db):
+    for i in range(1, 10):
+        db.ok(f"edge-add e{i} {i} 10.0.0.{i}")
+    edges = [f"e{i}" for i in range(1, 10)]
+    assert 'edge "e9" is one too many' in db.fail("cluster-add c", *edges)
+    db.ok("cluster-add c", *edges[:8])
+    assert db.rows("cluster") == [["c", ", ".join(edges[:8]), None, None]]
+
+
+def test_error_in_any_command_changes_nothing(steady):
+    steady.fail("segment-add green 300 -- bind green west eth1 10")
+    steady.fail("bind blue west eth1 4095 -- segment-add green 300")
+
+
+def test_later_commands_see_earlier_ones(db):
+    db.apply("""
+        edge-add e1 1 10.0.0.1
+        segment-add s 1
+        bind s e1 eth1 5
+        --cascade segment-del s
+        segment-add t 1
+        bind t e1 eth1 5
+        mac-add t 02:00:00:00:00:01 e1/eth1/5""")
+    assert db.rows("mac") == [["t", "02:00:00:00:00:01", "e1/eth1/5"]]
+    assert db.rows("segment") == [["t", 1, None, None]]
+
+
+def test_conflicts_with_rows_written_by_hand(configured):
+    """Rows in another spelling are compared by what they mean."""
+    configured.ok('set Edge e1 datapath_id=0xABC tunnel_ip="2001:DB8::0:9"')
+    assert "is that of edge" in configured.fail("edge-add x abc 10.0.0.9")
+    assert "is the tunnel IP" in configured.fail("edge-add x 9 2001:db8::9")
+    assert "which the contr" in configured.fail("vtep-add red 2001:db8::9")
+    configured.ok("--may-exist edge-add e1 abc 2001:db8::9")
+    # A tunnel port that is not given is the default one.
+    configured.ok('set Edge e3 tunnel_port=""')
+    assert "is the tunnel port" in configured.fail("bind blue e3 genev0 9")
+    assert configured.rows("edge")[2][3] == "genev0"
+
+
+# ---- --may-exist, --if-exists, --cascade ------------------------------------
+
+def test_may_exist(steady):
+    before = steady.dump()
+    for line in CONFIG.strip().splitlines():
+        steady.ok("--may-exist " + line.strip())
+    # Settings that are not given are not compared.
+    steady.ok("--may-exist edge-add e1 0x1 10.0.0.1")
+    steady.ok("--may-exist edge-add h1 0xA 2001:db8::0:1")
+    steady.ok("--may-exist cluster-add west e1 e2 failover=preemptive")
+    assert steady.dump().replace("\n", "") == before.replace("\n", "")
+
+
+def test_if_exists(steady):
+    for command in ["edge-del x", "cluster-del x", "segment-del x",
+                    "unbind x west eth1 10", "unbind blue x eth1 10",
+                    "unbind red west eth1 10", "unbind blue west eth1 99",
+                    "vtep-del x 192.0.2.9", "vtep-del blue 192.0.2.8",
+                    "host-port-del blue x vm1", "host-port-del red h1 vm1",
+                    "mac-del x 02:00:00:00:00:01",
+                    "mac-del blue 02:00:00:00:00:09"]:
+        before = steady.dump()
+        steady.ok("--if-exists " + command)
+        assert steady.dump() == before
+
+
+def test_del_in_order(configured):
+    configured.apply("""
+        mac-del blue 02:00:00:00:00:01
+        mac-del blue 2:0:0:0:0:2
+        mac-del blue 02:00:00:00:00:03
+        host-port-del blue h1 vm1
+        vtep-del blue 192.0.2.9
+        unbind red e3 eth1 0
+        unbind red west eth1 11
+        unbind blue west eth1 10
+        segment-del red
+        segment-del blue
+        cluster-del west
+        edge-del h1
+        edge-del e3
+        edge-del e2
+        edge-del e1""")
+    assert configured.ok("show") == ""
+
+
+NOUNS = ["edge", "cluster", "segment", "binding", "vtep", "host-port", "mac"]
+
+
+@pytest.mark.parametrize("command,left", [
+    ("segment-del blue", [4, 2, 1, 2, 0, 0, 0]),
+    ("segment-del red", [4, 1, 1, 1, 1, 1, 3]),
+    ("cluster-del west", [4, 1, 2, 1, 1, 1, 2]),
+    ("edge-del e1", [3, 2, 2, 3, 1, 1, 3]),
+    ("edge-del e1 -- --cascade edge-del e2", [2, 1, 2, 1, 1, 1, 2]),
+    ("edge-del h1", [3, 2, 2, 3, 1, 0, 2]),
+    ("edge-del e3", [3, 1, 2, 2, 1, 1, 3]),
+    ("unbind blue west eth1 10", [4, 2, 2, 2, 1, 1, 2]),
+    ("vtep-del blue 192.0.2.9", [4, 2, 2, 3, 0, 1, 2]),
+    ("host-port-del blue h1 vm1", [4, 2, 2, 3, 1, 0, 2]),
+])
+def test_cascade(configured, command, left):
+    configured.ok("--cascade " + command)
+    assert [len(configured.rows(noun)) for noun in NOUNS] == left
+
+
+def test_cascade_keeps_the_order_of_edges(configured):
+    configured.ok("cluster-add c e3 e1 e2 -- --cascade edge-del e1")
+    assert configured.rows("cluster") == [["c", "e3, e2", None, None],
+                                          ["e3", "e3", None, None],
+                                          ["west", "e2", None, None]]
+
+
+def test_many_dependants_are_counted(db):
+    db.ok("edge-add e1 1 10.0.0.1 -- segment-add s 1")
+    for vlan in range(5):
+        db.ok(f"bind s e1 eth1 {vlan}")
+    assert ("5 bindings (e1/eth1/0, e1/eth1/1, e1/eth1/2, ...)"
+            in db.fail("segment-del s"))
+
+
+# ---- The cluster that "bind" makes ------------------------------------------
+
+def test_bind_to_edge_makes_cluster_and_unbind_removes_it(db):
+    db.ok("edge-add e1 1 10.0.0.1 -- segment-add s 1")
+    db.ok("bind s e1 eth1 5 -- bind s e1 eth1 6")
+    assert db.rows("cluster") == [["e1", "e1", None, None]]
+    db.ok("unbind s e1 eth1 5")
+    assert db.rows("cluster") == [["e1", "e1", None, None]]
+    db.ok("unbind s e1 eth1 6")
+    assert db.rows("cluster") == []
+    db.ok("edge-del e1")
+
+
+def test_cluster_that_was_asked_for_stays(db):
+    db.ok("edge-add e1 1 10.0.0.1 -- segment-add s 1 -- cluster-add e1 e1")
+    db.ok("bind s e1 eth1 5")
+    db.ok("unbind s e1 eth1 5")
+    assert db.rows("cluster") == [["e1", "e1", None, None]]
+
+
+def test_cluster_can_be_asked_for_later(db):
+    db.ok("edge-add e1 1 10.0.0.1 -- segment-add s 1 -- bind s e1 eth1 5")
+    db.ok("--may-exist cluster-add e1 e1")
+    db.ok("unbind s e1 eth1 5")
+    assert db.rows("cluster") == [["e1", "e1", None, None]]
+
+
+# ---- Generic commands -------------------------------------------------------
+
+def test_rows_by_name(steady):
+    for table, record in [("Segment", "blue"), ("Segment", "100"),
+                          ("Edge", "e1"), ("Edge", "0000000000000001"),
+                          ("Cluster", "west"), ("Vtep", "192.0.2.9"),
+                          ("Static_Mac", "02:00:00:00:00:01"),
+                          ("Kakehashi_Global", ".")]:
+        assert len(steady.ok(f"--bare --columns=_uuid list {table} {record}"
+                             ).strip()) == 36
+    assert 'no row "x" in table Segment' in steady.fail("list Segment x")
+
+
+def test_generic_commands(configured):
+    configured.ok("set Segment blue external_ids:owner=me mac_limit=5")
+    assert configured.ok("get Segment blue external_ids:owner") == "me\n"
+    assert configured.ok("--bare --columns=name find Segment mac_limit=5"
+                         ) == "blue\n"
+    configured.ok("remove Segment blue external_ids owner")
+    configured.ok("clear Segment blue mac_limit")
+    configured.ok("wait-until Segment blue mac_limit=[]")
+    found = json.loads(configured.ok(
+        "--format=json --columns=name,vni list Segment blue"))
+    assert found == {"headings": ["name", "vni"], "data": [["blue", 100]]}
+    configured.ok('--id=@c create Connection target="ptcp:6640" -- '
+                  "set Kakehashi_Global . connections=@c")
+    assert configured.ok("--bare --columns=target list Connection ptcp:6640"
+                         ) == "ptcp:6640\n"
+    assert ("6 remaining reference(s)"
+            in configured.fail("destroy Segment blue"))
+    configured.fail("set Segment blue vni=0")
+    configured.fail("set Cluster west edges:9=@x -- --id=@y create Edge name=")
+
+
+def test_oneline(steady):
+    out = steady.ok("--oneline get Segment blue vni name -- segment-add s 1 "
+                    "--", *"--dry-run show".split()[1:], "--", "comment")
+    lines = out.splitlines()
+    assert lines[0] == "100\\nblue"
+    assert lines[1] == ""
+    assert lines[2].startswith("cluster e3\\n    edges: e3\\n")
+    assert lines[3] == ""
+    steady.ok("segment-del s")
+
+
+def test_dry_run(steady):
+    before = steady.dump()
+    assert steady.ok("--dry-run segment-add s 1") == ""
+    # Not even to wait for.
+    assert steady.ok("--dry-run --wait=edges segment-add s 1") == ""
+    assert steady.dump() == before
+    assert steady.fail("--dry-run segment-add blue 1")
+
+
+def test_help_and_version(steady):
+    help_text = steady.ok("--help")
+    for word in ["edge-add", "--cascade", "--wait=edges", "ovsdb-tool create",
+                 "ovsdb-server/add-db", "KAKEHASHI_DB"]:
+        assert word in help_text
+    assert help_text == steady.ok("-h")
+    assert max(map(len, help_text.split("Database commands")[0].splitlines())
+               ) < 80
+    assert steady.ok("-V").startswith("kakehashi-ctl ")
+    assert "DB Schema 1." in steady.ok("--version")
+
+
+# ---- Reaching the database --------------------------------------------------
+
+def check_advice(stderr, problem):
+    lines = stderr.splitlines()
+    assert lines[0].startswith("kakehashi-ctl: ") and problem in lines[0]
+    for word in ["ovsdb-tool create ", "kakehashi.ovsschema",
+                 "ovs-appctl -t ovsdb-server ovsdb-server/add-db ",
+                 "--remote=punix:", "KAKEHASHI_DB=unix:"]:
+        assert word in stderr
+
+
+@pytest.mark.parametrize("command", ["init", "show", "segment-add s 1",
+                                     "list Segment", "--wait=edges sync"])
+def test_no_server(command):
+    result = subprocess.run(
+        [CTL, "--no-syslog", "--db=unix:/nosuch/socket", *command.split()],
+        text=True, capture_output=True, timeout=5, check=False)
+    assert result.returncode == 1
+    check_advice(result.stderr, "unix:/nosuch/socket: database connection "
+                 "failed (No such file or directory)")
+
+
+def test_server_is_down(configured):
+    configured.stop()
+    result = configured.run("init", timeout=5)
+    assert result.returncode == 1
+    check_advice(result.stderr, "database connection failed")
+    configured.start()
+
+
+def test_server_without_the_database():
+    schema = {"name": "Other", "version": "1.0.0", "tables": {
+        "T": {"columns": {"c": {"type": "integer"}}}}}
+    with tempfile.NamedTemporaryFile("w", suffix=".ovsschema") as f:
+        json.dump(schema, f)
+        f.flush()
+        other = Database(f.name)
+    try:
+        for command in ["init", "show", "segment-add s 1"]:
+            result = other.run(*command.split(), timeout=5)
+            assert result.returncode == 1
+            check_advice(result.stderr,
+                         'server does not serve the database "Kakehashi"')
+        # The advice works.
+        db = os.path.join(other.dir, "k")
+        subprocess.run(["ovsdb-tool", "create", db, SCHEMA], check=True)
+        subprocess.run(["ovs-appctl", "-t", os.path.join(other.dir, "ctl"),
+                        "ovsdb-server/add-db", db], check=True)
+        assert other.ok("init") == ""
+    finally:
+        other.close()
+
+
+def test_first_server_that_has_the_database_will_do(steady):
+    result = subprocess.run(
+        [CTL, "--no-syslog", f"--db=unix:/nosuch/socket,{steady.remote}",
+         "segment-list"], text=True, capture_output=True, check=False,
+        timeout=10)
+    assert result.returncode == 0 and "blue" in result.stdout
+
+
+def test_silent_server():
+    """Something listens but does not speak OVSDB."""
+    directory = tempfile.mkdtemp(prefix="kkctl", dir="/tmp")
+    path = os.path.join(directory, "s")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        result = subprocess.run(
+            [CTL, "--no-syslog", "-t", "1", "--db=unix:" + path, "show"],
+            text=True, capture_output=True, timeout=5, check=False)
+    shutil.rmtree(directory)
+    assert result.returncode == 1
+    check_advice(result.stderr, "Connection timed out")
+
+
+def test_retry(db):
+    db.stop()
+    timer = threading.Timer(1.5, db.start)
+    timer.start()
+    assert db.ok("--retry --timeout=20 init") == ""
+    timer.join()
+
+
+def test_retry_gives_up(db):
+    db.stop()
+    result = db.run("--retry", "--timeout=1", "init", timeout=5)
+    assert result.returncode == 1
+    assert result.stderr == ("kakehashi-ctl: timed out waiting for the "
+                             "database server\n")
+    db.start()
+
+
+def test_db_from_environment(steady):
+    for env, code in [({"KAKEHASHI_DB": steady.remote}, 0),
+                      ({"KAKEHASHI_DB": "unix:/nosuch/socket"}, 1),
+                      ({"KAKEHASHI_DB": "", "OVS_RUNDIR": "/nosuch"}, 1)]:
+        result = subprocess.run([CTL, "--no-syslog", "show"], check=False,
+                                env=dict(os.environ, **env), timeout=10,
+                                text=True, capture_output=True)
+        assert result.returncode == code
+    assert "unix:/nosuch/db.sock: " in result.stderr
+
+
+def test_timeout_from_environment(db):
+    result = db.run("--wait=ctl", "segment-add", "s", "1", timeout=5,
+                    OVS_CTL_TIMEOUT="1")
+    assert result.returncode == 1 and "timed out" in result.stderr
+
+
+# ---- Waiting ----------------------------------------------------------------
+
+def seqs(db):
+    out = db.ok("--bare --columns=cfg_seq,ctl_seq,edges_seq "
+                "list Kakehashi_Global")
+    return [int(word) for word in out.split()]
+
+
+class Waiting:
+    """kakehashi-ctl in the background."""
+
+    def __init__(self, db, command):
+        self.process = subprocess.Popen(
+            [CTL, "--no-syslog", "--db=" + db.remote, "--timeout=20",
+             *command.split()], text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
+
+    def is_waiting(self, seconds=0.3):
+        try:
+            self.process.wait(seconds)
+            return False
+        except subprocess.TimeoutExpired:
+            return True
+
+    def finish(self):
+        out, _ = self.process.communicate(timeout=10)
+        assert self.process.returncode == 0, out
+        return out
+
+
+def wait_for_cfg_seq(db, seq):
+    deadline = time.monotonic() + 5
+    while seqs(db)[0] < seq:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_every_change_counts(db):
+    db.ok("init")
+    start = seqs(db)[0]
+    db.ok("segment-add s 1")
+    db.ok("--may-exist segment-add s 1")
+    db.ok("show")
+    assert seqs(db)[0] == start + 1
+    db.ok("set Segment s mac_limit=1")
+    assert seqs(db)[0] == start + 2
+
+
+@pytest.mark.parametrize("wait,column,other", [
+    ("ctl", "ctl_seq", "edges_seq"), ("edges", "edges_seq", "ctl_seq")])
+def test_wait(db, wait, column, other):
+    db.ok("init")
+    seq = seqs(db)[0] + 1
+    tool = Waiting(db, f"--wait={wait} segment-add s 1")
+    wait_for_cfg_seq(db, seq)
+    db.update("Kakehashi_Global", **{other: seq + 5, column: seq - 1})
+    assert tool.is_waiting()
+    db.update("Kakehashi_Global", **{column: seq})
+    assert tool.finish() == ""
+
+
+def test_wait_for_a_change_that_was_made_before(db):
+    """Nothing to change does not mean that the edges have it already."""
+    db.ok("segment-add s 1")
+    seq = seqs(db)[0]
+    tool = Waiting(db, "--wait=edges --may-exist segment-add s 1")
+    assert tool.is_waiting()
+    db.update("Kakehashi_Global", edges_seq=seq)
+    tool.finish()
+    assert seqs(db)[0] == seq
+    db.ok("--wait=edges --timeout=5 --may-exist segment-add s 1")
+
+
+def test_sync(db):
+    """Rows that were written without the tool are waited for too."""
+    db.ok("init")
+    seq = seqs(db)[0]
+    db.update("Kakehashi_Global", ctl_seq=seq, edges_seq=seq)
+    tool = Waiting(db, "--wait=edges sync")
+    wait_for_cfg_seq(db, seq + 1)
+    assert tool.is_waiting(0.1)
+    db.update("Kakehashi_Global", edges_seq=seq + 1)
+    tool.finish()
+    # Without --wait, or with --no-wait, there is nothing to wait for.
+    db.ok("sync")
+    db.ok("--wait=edges --no-wait sync")
+    db.ok("--wait=edges --wait=none sync")
+
+
+def test_wait_outlives_the_server(db):
+    db.ok("init")
+    seq = seqs(db)[0] + 1
+    tool = Waiting(db, "--wait=ctl segment-add s 1")
+    wait_for_cfg_seq(db, seq)
+    db.stop()
+    assert tool.is_waiting()
+    db.start()
+    db.update("Kakehashi_Global", ctl_seq=seq)
+    tool.finish()
+
+
+def test_wait_times_out(db):
+    result = db.run("--wait=edges", "-t", "1", "segment-add", "s", "1",
+                    timeout=5)
+    assert result.returncode == 1
+    assert result.stderr == (
+        "kakehashi-ctl: timed out waiting for the edges to confirm the change "
+        "(is kakehashi running?)\n")
+    # The change itself is made.
+    assert db.rows("segment") == [["s", 1, None, None]]
+
+
+def test_wait_tells_after_a_while(db):
+    tool = Waiting(db, "--wait=ctl segment-add s 1")
+    assert tool.is_waiting(5.3)
+    db.update("Kakehashi_Global", ctl_seq=1)
+    assert tool.finish() == ("kakehashi-ctl: still waiting for kakehashi to "
+                             "read the change (is it running?)\n")
+
+
+def test_wait_until(db):
+    db.ok("segment-add s 1")
+    tool = Waiting(db, "wait-until Segment s mac_limit=7")
+    assert tool.is_waiting()
+    db.ok("set Segment s mac_limit=7")
+    tool.finish()
+
+
+def test_tools_at_once_agree(db):
+    """Of changes that exclude each other and race, exactly one is made."""
+    db.ok("edge-add e1 1 10.0.0.1 -- edge-add e2 2 10.0.0.2 -- "
+          "cluster-add a e1 e2 -- cluster-add b e2 e1")
+    for i in range(1, 9):
+        db.ok(f"segment-add s{i} {i}")
+    tools = [subprocess.Popen(
+        [CTL, "--no-syslog", "--db=" + db.remote, "bind", f"s{i}",
+         "ab"[i % 2], "eth1", "5"], stderr=subprocess.DEVNULL)
+        for i in range(1, 9)]
+    codes = [tool.wait(20) for tool in tools]
+    assert sorted(codes) == [0] + [1] * 7
+    assert len(db.rows("binding")) == 1

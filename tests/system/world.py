@@ -1,0 +1,121 @@
+# Copyright (c) 2026 The Kakehashi Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What several system tests do with a lab."""
+
+import re
+
+import netns
+from netns import wait_until
+
+COOKIE = "cookie=0x4b48000000000000/0xffff000000000000"
+
+
+def join(rows):
+    """Several commands as one, hence in one transaction."""
+    joined = []
+    for row in rows:
+        joined += ["--", *row] if joined else row
+    return joined
+
+
+def configure(lab, *rows):
+    """Run commands of kakehashi-ctl as one, until the edges have it."""
+    lab.control.ctl("--wait=edges", *join(rows))
+
+
+def wait_synced(lab, *names, timeout=15):
+    """Until the switches have confirmed what they should have."""
+    for name in names or [s.name for s in lab.controlled]:
+        wait_until(lambda: lab.control.in_sync(name), timeout,
+                   f"{name} in sync", 0.05)
+
+
+def our_flows(switch, match=""):
+    """Flows of the controller in a switch, as dump-flows prints them."""
+    return switch.flows(COOKIE + ("," + match if match else ""))
+
+
+def flows_of_mac(switch, mac):
+    """Flows of the controller that name a MAC."""
+    return [flow for flow in our_flows(switch) if mac in flow]
+
+
+def dropped(switch, table=0):
+    """Frames that were dropped by our flows of a table."""
+    text = switch.ofctl("dump-flows", "br0", f"{COOKIE},table={table}")
+    return sum(int(re.search(r"n_packets=(\d+)", line)[1])
+               for line in text.splitlines() if line.endswith("actions=drop"))
+
+
+def wait_location(lab, mac, location, segment="blue", timeout=10):
+    """Until the controller knows a MAC at a location."""
+    def there():
+        entry = lab.control.macs(segment).get(mac)
+        return entry and entry["location"] == location
+    wait_until(there, timeout, f"{mac} at {location}")
+
+
+def wait_gone(lab, mac, timeout=15):
+    """Until a MAC is forgotten, and no switch has a flow for it."""
+    wait_until(lambda: mac not in lab.control.macs(), timeout,
+               f"{mac} forgotten")
+    for switch in lab.controlled:
+        wait_until(lambda: not flows_of_mac(switch, mac), timeout,
+                   f"{mac} gone from the flows of {switch.name}")
+
+
+def error_of(lab, table, row):
+    """The error column of a row, empty if there is none."""
+    text = lab.control.ctl("--bare", "get", table, row, "error").strip()
+    return "" if text == "[]" else text
+
+
+def wait_error(lab, table, row, wanted=True, timeout=10):
+    """Until a row has an error, or has none; the error."""
+    wait_until(lambda: bool(error_of(lab, table, row)) == wanted, timeout,
+               f"{'an' if wanted else 'no'} error in {table} {row}", 0.05)
+    return error_of(lab, table, row)
+
+
+def row_id(lab, table, *conditions):
+    """UUID of the one row that meets the conditions."""
+    ids = lab.control.ctl("--bare", "--columns=_uuid", "find", table,
+                          *conditions).split()
+    assert len(ids) == 1, f"{table} {conditions}: {ids}"
+    return ids[0]
+
+
+def active_edge(lab, cluster="edges"):
+    """(active, other) switches of a cluster of two, as the row says."""
+    edges = [s for s in lab.switches if s.spec.kind == "edge"]
+    active = lab.control.ctl("--bare", "get", "cluster", cluster,
+                             "active_edge").strip()
+    if active == "[]":
+        return None, None
+    name = lab.control.ctl("get", "edge", active, "name").strip().strip('"')
+    edges.sort(key=lambda edge: edge.name != name)
+    return edges
+
+
+def both_ways(a, b, count=3):
+    """Every ping arrives, from either side."""
+    assert a.ping(b, count) == (count, count), f"{a.name} to {b.name}"
+    assert b.ping(a, count) == (count, count), f"{b.name} to {a.name}"
+
+
+def program_foreign(far, vni, remotes, port="vm9"):
+    """Make a switch that is not ours a VTEP of a segment, by hand."""
+    dst = "tun_ipv6_dst" if far.lab.ipv6 else "tun_dst"
+    copies = ",".join(f"set_field:{ip}->{dst},output:genev0"
+                      for ip in remotes)
+    far.run("ovs-ofctl", "-O", "OpenFlow15", "add-flows", "br0", "-",
+            stdin=f"in_port={port} actions=set_field:{vni}->tun_id,{copies}\n"
+                  f"in_port=genev0,tun_id={vni} actions=output:{port}\n")
+
+
+def controller_socket(lab, port=6653):
+    """A TCP connection to the controller, from its own node."""
+    sock = netns.open_socket(lab.control.namespace)
+    sock.settimeout(5)
+    sock.connect(("10.0.0.1", port))
+    return sock

@@ -1,0 +1,283 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "tests/unit/net.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "flows/layout.h"
+#include "openvswitch/dynamic-string.h"
+#include "sset.h"
+#include "util.h"
+
+void
+net_init(struct net *net)
+{
+    memset(net, 0, sizeof *net);
+    topo_init(&net->topo);
+    fdb_init(&net->fdb);
+}
+
+void
+net_destroy(struct net *net)
+{
+    struct topo_row *row;
+
+    fdb_destroy(&net->fdb);
+    fdb_ops_uninit(&net->ops);
+    LIST_FOR_EACH_POP (row, error_node, &net->topo.errors) {
+        ovs_list_init(&row->error_node);
+    }
+    topo_destroy(&net->topo);
+}
+
+/* Ends a batch of changes.  'net->ops' is what the fdb makes of them; what is
+ * deleted is not freed before net_clean(), because the operations refer to
+ * it. */
+void
+net_settle(struct net *net)
+{
+    struct topo_row *row;
+
+    topo_settle(&net->topo);
+    fdb_flush_withdrawn(&net->fdb, &net->topo, &net->ops);
+    LIST_FOR_EACH (row, dead_node, &net->topo.dead) {
+        if (row->table == TOPO_EDGE) {
+            fdb_forget_node(&net->fdb,
+                            CONTAINER_OF(row, struct topo_node, row),
+                            &net->ops);
+        }
+    }
+    if (net->topo.statics_changed) {
+        fdb_sync_statics(&net->fdb, &net->topo, net->now, &net->ops);
+        net->topo.statics_changed = false;
+    }
+}
+
+/* Forgets operations, errors and dirt, and frees what was deleted. */
+void
+net_clean(struct net *net)
+{
+    struct topo_node *node;
+    struct topo_row *row;
+
+    net->ops.n = 0;
+    LIST_FOR_EACH_POP (row, error_node, &net->topo.errors) {
+        ovs_list_init(&row->error_node);
+    }
+    HMAP_FOR_EACH (node, row.node, &net->topo.rows[TOPO_EDGE]) {
+        topo_node_clean(node);
+    }
+    topo_reap(&net->topo);
+}
+
+struct uuid
+net_uuid(enum topo_table table, unsigned int n)
+{
+    return (struct uuid) { .parts = { (table + 1) << 16 | n, 0, table, n } };
+}
+
+void
+net_segment(struct net *net, unsigned int n, uint32_t vni)
+{
+    char *name = xasprintf("s%u", n);
+
+    topo_segment_set(&net->topo, &(struct topo_segment_row) {
+        .uuid = net_uuid(TOPO_SEGMENT, n), .name = name, .vni = vni,
+        .mac_limit = 2048, .mac_aging = 300,
+    });
+    free(name);
+}
+
+void
+net_node(struct net *net, unsigned int n, const char *dpid, const char *ip)
+{
+    char *name = xasprintf("e%u", n);
+
+    topo_node_set(&net->topo, &(struct topo_node_row) {
+        .uuid = net_uuid(TOPO_EDGE, n), .name = name, .dpid = dpid, .ip = ip,
+        .tunnel_port = "genev0", .peer_port = "peer0",
+    });
+    free(name);
+}
+
+/* 'members' are the numbers of its edges, one digit each: "21". */
+void
+net_cluster(struct net *net, unsigned int n, const char *members)
+{
+    char *name = xasprintf("c%u", n);
+    struct topo_cluster_row row = {
+        .uuid = net_uuid(TOPO_CLUSTER, n), .name = name,
+    };
+
+    for (; *members; members++) {
+        row.members[row.n_members++] = net_uuid(TOPO_EDGE, *members - '0');
+    }
+    topo_cluster_set(&net->topo, &row);
+    free(name);
+}
+
+void
+net_binding(struct net *net, unsigned int n, unsigned int segment,
+            unsigned int cluster, const char *port, uint16_t vlan)
+{
+    topo_attach_set(&net->topo, &(struct topo_attach_row) {
+        .table = TOPO_BINDING, .uuid = net_uuid(TOPO_BINDING, n),
+        .segment = net_uuid(TOPO_SEGMENT, segment),
+        .owner = net_uuid(TOPO_CLUSTER, cluster),
+        .port = port, .vlan = vlan,
+    });
+}
+
+void
+net_host_port(struct net *net, unsigned int n, unsigned int segment,
+              unsigned int node, const char *port)
+{
+    topo_attach_set(&net->topo, &(struct topo_attach_row) {
+        .table = TOPO_HOST_PORT, .uuid = net_uuid(TOPO_HOST_PORT, n),
+        .segment = net_uuid(TOPO_SEGMENT, segment),
+        .owner = net_uuid(TOPO_EDGE, node),
+        .port = port,
+    });
+}
+
+void
+net_vtep(struct net *net, unsigned int n, unsigned int segment,
+         const char *ip)
+{
+    topo_vtep_set(&net->topo, &(struct topo_vtep_row) {
+        .uuid = net_uuid(TOPO_VTEP, n),
+        .segment = net_uuid(TOPO_SEGMENT, segment), .ip = ip,
+    });
+}
+
+void
+net_static(struct net *net, unsigned int n, unsigned int segment,
+           const char *mac, enum topo_table table, unsigned int place)
+{
+    topo_static_set(&net->topo, &(struct topo_static_row) {
+        .uuid = net_uuid(TOPO_STATIC_MAC, n),
+        .segment = net_uuid(TOPO_SEGMENT, segment), .mac = mac,
+        .n_places = 1, .place_table = table, .place = net_uuid(table, place),
+    });
+}
+
+void
+net_del(struct net *net, enum topo_table table, unsigned int n)
+{
+    struct uuid uuid = net_uuid(table, n);
+
+    topo_del(&net->topo, table, &uuid);
+}
+
+/* Edge 'node' has port 'name' with number 'ofport', and none with this name
+ * if 'ofport' is 0.  Its list of ports is complete. */
+void
+net_port(struct net *net, unsigned int n, const char *name, uint16_t ofport)
+{
+    struct topo_node *node = net_get_node(net, n);
+    const struct topo_port *port = topo_node_port(node, name);
+
+    if (ofport) {
+        struct eth_addr mac = ETH_ADDR_C(02,ff,00,00,00,00);
+
+        mac.ea[4] = n;
+        mac.ea[5] = ofport;
+        topo_node_set_port(&net->topo, node, name, u16_to_ofp(ofport), mac,
+                           true);
+    } else if (port) {
+        topo_node_del_port(&net->topo, node, port->ofport);
+    }
+    topo_node_set_ports_known(&net->topo, node, true);
+}
+
+/* Edge 'node', or none if that is 0, becomes active for 'cluster'. */
+void
+net_active(struct net *net, unsigned int cluster, unsigned int node)
+{
+    topo_cluster_set_active(net_get_cluster(net, cluster),
+                            node ? net_get_node(net, node) : NULL);
+}
+
+static struct topo_row *
+net_row(struct net *net, enum topo_table table, unsigned int n)
+{
+    struct uuid uuid = net_uuid(table, n);
+    struct topo_row *row = topo_row(&net->topo, table, &uuid);
+
+    ovs_assert(row);
+    return row;
+}
+
+struct topo_segment *
+net_get_segment(struct net *net, unsigned int n)
+{
+    return CONTAINER_OF(net_row(net, TOPO_SEGMENT, n), struct topo_segment,
+                        row);
+}
+
+struct topo_node *
+net_get_node(struct net *net, unsigned int n)
+{
+    return CONTAINER_OF(net_row(net, TOPO_EDGE, n), struct topo_node, row);
+}
+
+struct topo_cluster *
+net_get_cluster(struct net *net, unsigned int n)
+{
+    return CONTAINER_OF(net_row(net, TOPO_CLUSTER, n), struct topo_cluster,
+                        row);
+}
+
+struct topo_place *
+net_get_place(struct net *net, enum topo_table table, unsigned int n)
+{
+    return CONTAINER_OF(net_row(net, table, n), struct topo_place, row);
+}
+
+/* The error of the row, or "". */
+const char *
+net_error(struct net *net, enum topo_table table, unsigned int n)
+{
+    const char *error = net_row(net, table, n)->error;
+
+    return error ? error : "";
+}
+
+struct eth_addr
+net_mac(uint8_t n)
+{
+    struct eth_addr mac = ETH_ADDR_C(aa,00,00,00,00,00);
+
+    mac.ea[5] = n;
+    return mac;
+}
+
+char *
+net_dirt(struct net *net, unsigned int n)
+{
+    static const char *const kinds[] = {
+        [LAYOUT_K_NODE] = "node",       [LAYOUT_K_PORT] = "port",
+        [LAYOUT_K_CLUSTER] = "cluster", [LAYOUT_K_SEGMENT] = "segment",
+        [LAYOUT_K_STATIC] = "static",   [LAYOUT_K_LEARNED] = "macs",
+    };
+    struct sset marks = SSET_INITIALIZER(&marks);
+    struct ds s = DS_EMPTY_INITIALIZER;
+    struct topo_dirty *dirty;
+
+    HMAP_FOR_EACH (dirty, node, &net_get_node(net, n)->dirty) {
+        sset_add_and_free(&marks, xasprintf(
+            "%s %"PRIu32, kinds[layout_cookie_kind(dirty->cookie)],
+            layout_cookie_owner(dirty->cookie) & 0xffff));
+    }
+
+    const char **sorted = sset_sort(&marks);
+    for (size_t i = 0; i < sset_count(&marks); i++) {
+        ds_put_format(&s, "%s%s", i ? ", " : "", sorted[i]);
+    }
+    free(sorted);
+    sset_destroy(&marks);
+    return ds_steal_cstr(&s);
+}

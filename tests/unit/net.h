@@ -1,0 +1,69 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef TESTS_UNIT_NET_H
+#define TESTS_UNIT_NET_H 1
+
+/* A small network for tests, in few words.
+ *
+ * Every row is known by its table and a small number: segment 1, edge 2,
+ * binding 3.  The number gives the row its UUID (net_uuid()), and so its tag
+ * and, for a cluster, its ID; and its name: s1, e2, c1.  Hence a test that is
+ * run again meets the same flows, which the golden files rely on.
+ *
+ * Nothing is brought in force before net_settle(), which does what the
+ * controller does after a batch of changes, in the same order. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "flows/fdb.h"
+#include "flows/topo.h"
+
+struct net {
+    struct topo topo;
+    struct fdb fdb;
+    struct fdb_ops ops;         /* Of fdb, since net_settle() or the like. */
+    long long now;
+};
+
+void net_init(struct net *);
+void net_destroy(struct net *);
+void net_settle(struct net *);
+void net_clean(struct net *);
+
+/* Rows.  UUIDs that refer to nothing are allowed. */
+struct uuid net_uuid(enum topo_table, unsigned int n);
+void net_segment(struct net *, unsigned int n, uint32_t vni);
+void net_node(struct net *, unsigned int n, const char *dpid,
+              const char *ip);
+void net_cluster(struct net *, unsigned int n, const char *members);
+void net_binding(struct net *, unsigned int n, unsigned int segment,
+                 unsigned int cluster, const char *port, uint16_t vlan);
+void net_host_port(struct net *, unsigned int n, unsigned int segment,
+                   unsigned int node, const char *port);
+void net_vtep(struct net *, unsigned int n, unsigned int segment,
+              const char *ip);
+void net_static(struct net *, unsigned int n, unsigned int segment,
+                const char *mac, enum topo_table, unsigned int place);
+void net_del(struct net *, enum topo_table, unsigned int n);
+
+/* What the switches say. */
+void net_port(struct net *, unsigned int node, const char *name,
+              uint16_t ofport);
+void net_active(struct net *, unsigned int cluster, unsigned int node);
+
+/* The objects, which must exist. */
+struct topo_segment *net_get_segment(struct net *, unsigned int n);
+struct topo_node *net_get_node(struct net *, unsigned int n);
+struct topo_cluster *net_get_cluster(struct net *, unsigned int n);
+struct topo_place *net_get_place(struct net *, enum topo_table,
+                                 unsigned int n);
+const char *net_error(struct net *, enum topo_table, unsigned int n);
+
+/* "aa:00:00:00:00:NN". */
+struct eth_addr net_mac(uint8_t n);
+
+/* Dirt: the cookies marked on edge 'n', as text, sorted: "segment 5000". */
+char *net_dirt(struct net *, unsigned int n);
+
+#endif /* tests/unit/net.h */

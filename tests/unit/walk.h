@@ -1,0 +1,57 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef TESTS_UNIT_WALK_H
+#define TESTS_UNIT_WALK_H 1
+
+/* A random walk: configuration and learning events, and simulated switches.
+ *
+ * The walk keeps the rows that it has written ('rows'), so that the same
+ * network can be built again from nothing, in another order.  A simulated
+ * switch is two sets of flows: those of the configuration, brought up to date
+ * by the owners that are marked dirty and no others, and those of MACs,
+ * brought up to date by the operations of the fdb.
+ *
+ * The walk draws all its chances from 'seed': the same seed, the same walk. */
+
+#include "flows/flowset.h"
+#include "tests/unit/net.h"
+
+#define WALK_NODES 4
+#define WALK_CLUSTERS 3
+#define WALK_SEGMENTS 5
+#define WALK_PLACES 10          /* Of each table. */
+#define WALK_STATICS 5
+
+/* As last written.  Texts are literals. */
+struct walk_row {
+    bool exists;
+    unsigned int a, b;          /* Segment and owner, or VNI. */
+    const char *s, *s2;         /* Port, MAC or address; datapath ID. */
+    uint16_t vlan;
+    enum topo_table table;      /* Place of a static MAC. */
+};
+
+struct walk_switch {
+    struct flowset config, macs;
+};
+
+struct walk {
+    struct net net;
+    uint32_t seed;
+    struct walk_row rows[TOPO_N_TABLES][WALK_PLACES + 1];
+    unsigned long long n_sightings, n_idles, n_config, n_mac_ops;
+};
+
+void walk_init(struct walk *, uint32_t seed);
+void walk_destroy(struct walk *);
+
+uint32_t walk_random(struct walk *, uint32_t n);
+void walk_step(struct walk *);
+void walk_sync(struct walk *);
+void walk_write(struct walk *, struct net *, enum topo_table, unsigned int n);
+
+/* The simulated switch of a node. */
+struct walk_switch *walk_switch(const struct topo_node *);
+
+#endif /* tests/unit/walk.h */
