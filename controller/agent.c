@@ -11,8 +11,8 @@
 #include "controller/ofconn.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "simap.h"
 #include "timeval.h"
-#include "unixctl.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(agent);
@@ -312,4 +312,23 @@ agent_wait(struct agent *agent)
             poll_timer_wait_until(edge->retry_at);
         }
     }
+}
+
+/* Adds to 'usage' how many there are of what takes memory. */
+void
+agent_memory_usage(const struct agent *agent, struct simap *usage)
+{
+    const struct edge *edge;
+    size_t flows = 0;
+
+    LIST_FOR_EACH (edge, node, &agent->edges) {
+        flows += flowset_count(&edge->installed);
+    }
+    simap_increase(usage, "macs", hmap_count(&agent->fdb.macs));
+    simap_increase(usage, "sessions", ovs_list_size(&agent->edges));
+    simap_increase(usage, "flows", flows);
+    simap_increase(usage, "segments",
+                   hmap_count(&agent->topo.rows[TOPO_SEGMENT]));
+    simap_increase(usage, "bindings",
+                   hmap_count(&agent->topo.rows[TOPO_BINDING]));
 }

@@ -28,6 +28,7 @@ struct edge;
 struct ofconn_listener;
 struct ofputil_flow_removed;
 struct ofputil_packet_in;
+struct simap;
 
 struct agent {
     struct topo topo;
@@ -49,6 +50,7 @@ char *agent_listen(struct agent *, const char *target)
     OVS_WARN_UNUSED_RESULT;
 void agent_run(struct agent *);
 void agent_wait(struct agent *);
+void agent_memory_usage(const struct agent *, struct simap *);
 
 struct edge *agent_session(const struct topo_node *);
 void agent_send_ops(struct agent *);

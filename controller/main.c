@@ -69,6 +69,13 @@ main_loop(struct agent *agent, struct unixctl_server *unixctl,
         unixctl_server_run(unixctl);
         agent_run(agent);
         memory_run();
+        if (memory_should_report()) {
+            struct simap usage = SIMAP_INITIALIZER(&usage);
+
+            agent_memory_usage(agent, &usage);
+            memory_report(&usage);
+            simap_destroy(&usage);
+        }
 
         memory_wait();
         unixctl_server_wait(unixctl);

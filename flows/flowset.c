@@ -206,8 +206,27 @@ flowset_add_stats(struct flowset *set, const struct ofputil_flow_stats *fs)
     });
 }
 
-/* Whether two series of actions are the same byte by byte, but for how each
- * action was encoded on the wire, which we do not care about. */
+/* Whether two actions are the same, but for how they were encoded on the wire,
+ * which we do not care about. */
+static bool
+flowset_ofpact_same(const struct ofpact *a, const struct ofpact *b)
+{
+    if (a->type != b->type || a->len != b->len) {
+        return false;
+    }
+    if (a->type == OFPACT_SET_FIELD) {
+        /* Not byte by byte, for there is padding between value and mask. */
+        const struct ofpact_set_field *sa = ofpact_get_SET_FIELD(a);
+        const struct ofpact_set_field *sb = ofpact_get_SET_FIELD(b);
+
+        return (sa->field == sb->field
+                && !memcmp(sa->value, sb->value, sa->field->n_bytes)
+                && !memcmp(ofpact_set_field_mask(sa),
+                           ofpact_set_field_mask(sb), sa->field->n_bytes));
+    }
+    return !memcmp(a + 1, b + 1, a->len - sizeof *a);
+}
+
 static bool
 flowset_ofpacts_same(const struct ofpact *a, size_t a_len,
                      const struct ofpact *b, size_t b_len)
@@ -218,8 +237,7 @@ flowset_ofpacts_same(const struct ofpact *a, size_t a_len,
         return false;
     }
     for (; a < a_end; a = ofpact_next(a), b = ofpact_next(b)) {
-        if (a->type != b->type || a->len != b->len
-            || memcmp(a + 1, b + 1, a->len - sizeof *a)) {
+        if (!flowset_ofpact_same(a, b)) {
             return false;
         }
     }

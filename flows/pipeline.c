@@ -113,13 +113,13 @@ pipeline_node(const struct topo_node *node, struct flowset *set)
      * back by it, in another VLAN.  A frame that still has a tag must not
      * leave untagged: its own tag would choose the VLAN. */
     pipeline_add_str(set, cookie, "table=%d,priority=%d,reg1=0/0xfff,"
-                     "vlan_tci=0/0x1000,actions=load:0xffff->NXM_OF_IN_PORT[],"
+                     "vlan_tci=0/0x1000,actions=set_field:ANY->in_port,"
                      "output:NXM_NX_REG1[16..31]",
                      LAYOUT_EMIT, LAYOUT_PRIO_EXCEPT);
     pipeline_add_str(set, cookie, "table=%d,priority=%d,reg1=0/0xfff,"
                      "actions=drop", LAYOUT_EMIT, LAYOUT_PRIO_MAIN);
     pipeline_add_str(set, cookie, "table=%d,priority=%d,"
-                     "actions=load:0xffff->NXM_OF_IN_PORT[],"
+                     "actions=set_field:ANY->in_port,"
                      "push_vlan:0x8100,"
                      "move:NXM_NX_REG1[0..11]->OXM_OF_VLAN_VID[0..11],"
                      "output:NXM_NX_REG1[16..31],pop_vlan",

@@ -56,6 +56,7 @@ pipeline_mac_begin(const struct pipeline_mac *m, enum layout_table table,
                    struct ofpbuf *acts)
 {
     match_init_catchall(match);
+    match_set_default_packet_type(match);
     match_set_metadata(match, htonll(m->segment->vni));
     ofpbuf_clear(acts);
     *spec = (struct flowset_spec) {

@@ -77,12 +77,11 @@ pipeline_classify_slot(struct pipeline_ctx *ctx,
 
     pipeline_begin(ctx, LAYOUT_CLASSIFY, LAYOUT_PRIO_MAIN);
     match_set_in_port(&ctx->match, u16_to_ofp(claim->slot >> 16));
+    match_set_default_packet_type(&ctx->match);
+    match_set_dl_tci_masked(&ctx->match, htons(tagged ? VLAN_CFI | vlan : 0),
+                            htons(VLAN_CFI | VLAN_VID_MASK));
     if (tagged) {
-        match_set_dl_tci_masked(&ctx->match, htons(VLAN_CFI | vlan),
-                                htons(VLAN_CFI | VLAN_VID_MASK));
         acts_pop_vlan(&ctx->acts);
-    } else {
-        match_set_dl_tci(&ctx->match, htons(0));
     }
     acts_set_vni(&ctx->acts, ctx->segment->vni);
     acts_set_reg(&ctx->acts, 0, claim->slot);
