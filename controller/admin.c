@@ -18,7 +18,7 @@
 
 /* Arguments. */
 
-/* Takes "--format=json|text" out of the arguments.  Returns false, after an
+/* Moves "--format=json|text" behind the arguments, which become fewer.  Returns false, after an
  * error reply, if it says anything else. */
 bool
 admin_format(struct unixctl_conn *conn, int *argc, const char *argv[],
@@ -39,8 +39,11 @@ admin_format(struct unixctl_conn *conn, int *argc, const char *argv[],
             free(error);
             return false;
         }
-        memmove(&argv[i], &argv[i + 1], (*argc - i - 1) * sizeof *argv);
+        /* The caller owns the strings, so none may get lost. */
+        const char *option = argv[i];
         --*argc;
+        memmove(&argv[i], &argv[i + 1], (*argc - i) * sizeof *argv);
+        argv[*argc] = option;
         i--;
     }
     return true;

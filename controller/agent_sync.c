@@ -113,7 +113,6 @@ agent_sync_macs(struct agent *agent, const struct topo_node *node,
     delta_wipe(&txn->macs, layout_cookie(LAYOUT_K_STATIC, vni));
     if (segment) {
         flowset_init(&want);
-        fdb_refresh_slots(&agent->fdb, node, segment);
         fdb_node_flows(&agent->fdb, node, segment, &want);
         delta_all(&txn->macs, &want);
         flowset_destroy(&want);

@@ -118,7 +118,9 @@ void
 conf_destroy(struct conf *conf)
 {
     if (conf) {
-        ovsdb_idl_txn_destroy(conf->txn);
+        if (conf->txn) {
+            ovsdb_idl_txn_destroy(conf->txn);
+        }
         ovsdb_idl_destroy(conf->idl);
         free(conf->remote);
         free(conf);

@@ -292,8 +292,10 @@ main(int argc, char *argv[])
     fatal_ignore_sigpipe();
     vlog_set_levels(NULL, VLF_CONSOLE, VLL_WARN);
     vlog_set_levels_from_string_assert("reconnect:warn");
-    /* A transaction that fails is told once, and by us. */
+    /* A transaction that fails is told once, and by us.  That thousands of
+     * commands in one transaction take a second is no news. */
     vlog_set_levels_from_string_assert("ovsdb_idl:console:err");
+    vlog_set_levels_from_string_assert("timeval:console:err");
     register_commands();
 
     char *args = process_escape_args(argv);

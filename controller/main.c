@@ -205,7 +205,10 @@ parse_options(int argc, char *argv[], struct main_options *options)
                   argv[optind]);
     }
     if (!options->db) {
-        options->db = xasprintf("unix:%s/db.sock", ovs_rundir());
+        const char *env = getenv("KAKEHASHI_DB");
+
+        options->db = (env ? xstrdup(env)
+                       : xasprintf("unix:%s/db.sock", ovs_rundir()));
     }
     if (stream_verify_name(options->db)
         && !strchr(options->db, ',')) {
@@ -224,7 +227,8 @@ usage(void)
            "usage: %s [OPTIONS]\n"
            "\nOptions:\n"
            "  --db=DATABASE           where the configuration is\n"
-           "                          (default: unix:%s/db.sock)\n"
+           "                          (default: $KAKEHASHI_DB or\n"
+           "                          unix:%s/db.sock)\n"
            "  --listen=METHOD         where switches connect:\n"
            "                          ptcp:[PORT][:IP] or punix:FILE;\n"
            "                          repeat for more (default: ptcp:6653)\n",
