@@ -22,6 +22,9 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 /* How often the log says what was learned, in milliseconds, at most. */
 #define AGENT_TELL_INTERVAL 5000
 
+/* How often MACs on probation are looked at, in milliseconds. */
+#define AGENT_PROBATION_INTERVAL 1000
+
 /* Returns the session with 'node', or NULL. */
 struct edge *
 agent_session(const struct topo_node *node)
@@ -277,8 +280,11 @@ agent_run(struct agent *agent)
     if (now >= agent->elect_at) {
         agent_elect(agent);
     }
-    fdb_run(&agent->fdb, now, &agent->ops);
-    agent_send_ops(agent);
+    if (now >= agent->probation_at) {
+        fdb_run(&agent->fdb, now, &agent->ops);
+        agent_send_ops(agent);
+        agent->probation_at = now + AGENT_PROBATION_INTERVAL;
+    }
     LIST_FOR_EACH (edge, node, &agent->edges) {
         if (edge->state == EDGE_BACKOFF && now >= edge->retry_at) {
             edge_ask_flows(edge);
@@ -305,7 +311,7 @@ agent_wait(struct agent *agent)
         poll_timer_wait_until(agent->elect_at);
     }
     if (!ovs_list_is_empty(&agent->fdb.probation)) {
-        poll_timer_wait(1000);
+        poll_timer_wait_until(agent->probation_at);
     }
     LIST_FOR_EACH (edge, node, &agent->edges) {
         if (edge->state == EDGE_BACKOFF) {

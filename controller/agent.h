@@ -38,6 +38,7 @@ struct agent {
     uint32_t epoch;             /* Of the latest session. */
     struct fdb_ops ops;         /* Reused, empty between walks. */
     long long elect_at;         /* When an election is due, LLONG_MAX: not. */
+    long long probation_at;     /* When probation is looked at again. */
 
     /* For the line in the log that says what was learned. */
     unsigned long long told_learned, told_moved, told_aged, told_evicted;
