@@ -18,8 +18,8 @@
 
 /* Arguments. */
 
-/* Moves "--format=json|text" behind the arguments, which become fewer.  Returns false, after an
- * error reply, if it says anything else. */
+/* Moves "--format=json|text" behind the arguments, which become fewer.
+ * Returns false, after an error reply, if it says anything else. */
 bool
 admin_format(struct unixctl_conn *conn, int *argc, const char *argv[],
              bool *json)

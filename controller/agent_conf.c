@@ -121,7 +121,7 @@ agent_elect_one(struct agent *agent, struct topo_cluster *cluster,
             .ready = ready,
             .gate_open = ready && agent_gate_is_open(edge, cluster),
         };
-        if (cluster->active == node) {
+        if (cluster->active && cluster->active == node) {
             view.active = i;
         }
         if (uuid_equals(&cluster->remembered, &node->row.uuid)) {

@@ -132,8 +132,8 @@ conf_destroy(struct conf *conf)
 static void
 conf_read_segment(struct conf *conf, const struct ovsdb_idl_row *row_)
 {
-    const struct kkrec_segment *r = CONTAINER_OF(row_, struct kkrec_segment,
-                                                header_);
+    const struct kkrec_segment *r
+        = CONTAINER_OF(row_, struct kkrec_segment, header_);
 
     topo_segment_set(conf->topo, &(struct topo_segment_row) {
         .uuid = r->header_.uuid,
@@ -147,8 +147,8 @@ conf_read_segment(struct conf *conf, const struct ovsdb_idl_row *row_)
 static void
 conf_read_edge(struct conf *conf, const struct ovsdb_idl_row *row_)
 {
-    const struct kkrec_edge *r = CONTAINER_OF(row_, struct kkrec_edge,
-                                                header_);
+    const struct kkrec_edge *r
+        = CONTAINER_OF(row_, struct kkrec_edge, header_);
 
     topo_node_set(conf->topo, &(struct topo_node_row) {
         .uuid = r->header_.uuid,
@@ -163,8 +163,8 @@ conf_read_edge(struct conf *conf, const struct ovsdb_idl_row *row_)
 static void
 conf_read_cluster(struct conf *conf, const struct ovsdb_idl_row *row_)
 {
-    const struct kkrec_cluster *r = CONTAINER_OF(row_, struct kkrec_cluster,
-                                                header_);
+    const struct kkrec_cluster *r
+        = CONTAINER_OF(row_, struct kkrec_cluster, header_);
     struct topo_cluster_row row = {
         .uuid = r->header_.uuid,
         .name = r->name,
@@ -183,8 +183,8 @@ conf_read_cluster(struct conf *conf, const struct ovsdb_idl_row *row_)
 static void
 conf_read_binding(struct conf *conf, const struct ovsdb_idl_row *row_)
 {
-    const struct kkrec_binding *r = CONTAINER_OF(row_, struct kkrec_binding,
-                                                header_);
+    const struct kkrec_binding *r
+        = CONTAINER_OF(row_, struct kkrec_binding, header_);
 
     topo_attach_set(conf->topo, &(struct topo_attach_row) {
         .table = TOPO_BINDING,
@@ -199,8 +199,8 @@ conf_read_binding(struct conf *conf, const struct ovsdb_idl_row *row_)
 static void
 conf_read_host_port(struct conf *conf, const struct ovsdb_idl_row *row_)
 {
-    const struct kkrec_host_port *r = CONTAINER_OF(row_, struct kkrec_host_port,
-                                                header_);
+    const struct kkrec_host_port *r
+        = CONTAINER_OF(row_, struct kkrec_host_port, header_);
 
     topo_attach_set(conf->topo, &(struct topo_attach_row) {
         .table = TOPO_HOST_PORT,
@@ -214,8 +214,8 @@ conf_read_host_port(struct conf *conf, const struct ovsdb_idl_row *row_)
 static void
 conf_read_vtep(struct conf *conf, const struct ovsdb_idl_row *row_)
 {
-    const struct kkrec_vtep *r = CONTAINER_OF(row_, struct kkrec_vtep,
-                                                header_);
+    const struct kkrec_vtep *r
+        = CONTAINER_OF(row_, struct kkrec_vtep, header_);
 
     topo_vtep_set(conf->topo, &(struct topo_vtep_row) {
         .uuid = r->header_.uuid,
@@ -227,8 +227,8 @@ conf_read_vtep(struct conf *conf, const struct ovsdb_idl_row *row_)
 static void
 conf_read_static_mac(struct conf *conf, const struct ovsdb_idl_row *row_)
 {
-    const struct kkrec_static_mac *r = CONTAINER_OF(row_, struct kkrec_static_mac,
-                                                header_);
+    const struct kkrec_static_mac *r
+        = CONTAINER_OF(row_, struct kkrec_static_mac, header_);
     struct topo_static_row row = {
         .uuid = r->header_.uuid,
         .segment = r->segment ? r->segment->header_.uuid : UUID_ZERO,

@@ -44,6 +44,25 @@ main_exit(struct unixctl_conn *conn, int argc OVS_UNUSED,
     unixctl_command_reply(conn, NULL);
 }
 
+/* Fills in what was not said, and refuses what makes no sense. */
+static void
+main_complete_options(struct main_options *options)
+{
+    const char *env = getenv("KAKEHASHI_DB");
+
+    if (!options->db) {
+        options->db = (env ? xstrdup(env)
+                       : xasprintf("unix:%s/db.sock", ovs_rundir()));
+    }
+    if (stream_verify_name(options->db) && !strchr(options->db, ',')) {
+        ovs_fatal(0, "--db=%s: not unix:FILE, tcp:IP:PORT or ssl:IP:PORT",
+                  options->db);
+    }
+    if (!options->listen.n) {
+        svec_add(&options->listen, "ptcp:6653");
+    }
+}
+
 /* Listens on all targets, or says in one line what is wrong and exits. */
 static void
 main_listen(struct agent *agent, const struct svec *targets)
@@ -103,6 +122,7 @@ main(int argc, char *argv[])
     ovs_set_program_name(argv[0], KAKEHASHI_VERSION);
     service_start(&argc, &argv);
     parse_options(argc, argv, &options);
+    main_complete_options(&options);
     fatal_ignore_sigpipe();
 
     daemonize_start(false);
@@ -203,20 +223,6 @@ parse_options(int argc, char *argv[], struct main_options *options)
     if (optind < argc) {
         ovs_fatal(0, "\"%s\": there are only options; see --help",
                   argv[optind]);
-    }
-    if (!options->db) {
-        const char *env = getenv("KAKEHASHI_DB");
-
-        options->db = (env ? xstrdup(env)
-                       : xasprintf("unix:%s/db.sock", ovs_rundir()));
-    }
-    if (stream_verify_name(options->db)
-        && !strchr(options->db, ',')) {
-        ovs_fatal(0, "--db=%s: not unix:FILE, tcp:IP:PORT or ssl:IP:PORT",
-                  options->db);
-    }
-    if (!options->listen.n) {
-        svec_add(&options->listen, "ptcp:6653");
     }
 }
 

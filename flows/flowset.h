@@ -72,7 +72,7 @@ void flowset_clear(struct flowset *);
 void flowset_swap(struct flowset *, struct flowset *);
 
 void flowset_add(struct flowset *, const struct flowset_spec *);
-char *flowset_add_str(struct flowset *, uint64_t cookie, const char *flow)
+char *flowset_add_str(struct flowset *, uint64_t cookie, const char *text)
     OVS_WARN_UNUSED_RESULT;
 void flowset_add_stats(struct flowset *, const struct ofputil_flow_stats *);
 void flowset_move(struct flowset *to, struct flowset *from,
