@@ -194,8 +194,8 @@ delta_change_to_flow_mod(const struct delta_change *change,
     }
 }
 
-/* Fills in 'fm' for the deletion of all flows that have 'cookie'.  Its match is
- * to be destroyed. */
+/* Fills in 'fm' for the deletion of all flows that have 'cookie'.  Its match
+ * is to be destroyed. */
 void
 delta_wipe_to_flow_mod(uint64_t cookie, struct ofputil_flow_mod *fm)
 {

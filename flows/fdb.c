@@ -31,28 +31,13 @@ fdb_push(struct fdb_ops *ops, const struct fdb_mac *e, struct topo_node *node,
     };
 }
 
-/* A node whose port has gone has no SOURCE flow for it. */
+/* A node that lacks the port has no SOURCE flow for it. */
 static void
 fdb_push_source(struct fdb_ops *ops, const struct fdb_mac *e,
-                struct topo_node *node, uint32_t slot, bool add)
+                const struct fdb_seen *seen, bool add)
 {
-    if (slot || e->place->type == TOPO_PLACE_VTEP) {
-        fdb_push(ops, e, node, true, add, slot);
-    }
-}
-
-/* SOURCE, on all nodes that should have it. */
-static void
-fdb_push_sources(struct fdb_ops *ops, const struct fdb_mac *e, bool add)
-{
-    for (size_t i = 0; i < e->n_seen; i++) {
-        fdb_push_source(ops, e, e->seen[i].node, e->seen[i].slot, add);
-    }
-    for (size_t i = 0; e->is_static && i < e->segment->n_sites; i++) {
-        struct topo_node *node = e->segment->sites[i].node;
-
-        fdb_push_source(ops, e, node, pipeline_place_slot(node, e->place),
-                        add);
+    if (seen->slot || e->place->type == TOPO_PLACE_VTEP) {
+        fdb_push(ops, e, seen->node, true, add, seen->slot);
     }
 }
 
@@ -80,13 +65,12 @@ fdb_op_flow(const struct fdb_op *op, struct flowset_spec *spec,
 {
     if (op->source) {
         pipeline_source(&op->m, op->slot, spec, match, acts);
-        return true;
     } else if (!op->add) {
         pipeline_dest_key(&op->m, spec, match, acts);
-        return true;
     } else {
         return pipeline_dest(op->node, &op->m, spec, match, acts);
     }
+    return true;
 }
 
 /* Entries. */
@@ -174,7 +158,9 @@ fdb_drop(struct fdb *fdb, struct fdb_mac *e)
 static void
 fdb_remove(struct fdb *fdb, struct fdb_mac *e, struct fdb_ops *ops)
 {
-    fdb_push_sources(ops, e, false);
+    for (size_t i = 0; i < e->n_seen; i++) {
+        fdb_push_source(ops, e, &e->seen[i], false);
+    }
     fdb_push_dest(ops, e, false, NULL);
     fdb_drop(fdb, e);
 }
@@ -290,7 +276,9 @@ fdb_sight(struct fdb *fdb, struct topo_node *node, struct topo_place *place,
     } else if (e && e->is_static) {
         return FDB_REFUSED;
     } else if (e) {
-        fdb_push_sources(ops, e, false);
+        for (size_t i = 0; i < e->n_seen; i++) {
+            fdb_push_source(ops, e, &e->seen[i], false);
+        }
         e->n_seen = 0;
         fdb_place_out(e);
         fdb_place_in(e, place);
@@ -305,10 +293,7 @@ fdb_sight(struct fdb *fdb, struct topo_node *node, struct topo_place *place,
         fdb_push_dest(ops, e, true, NULL);
         verdict = FDB_LEARNED;
     }
-    if (!e->is_static) {
-        fdb_seen_add(e, node, slot);
-    }
-    fdb_push_source(ops, e, node, slot, true);
+    fdb_push_source(ops, e, fdb_seen_add(e, node, slot), true);
     return verdict;
 }
 
@@ -326,7 +311,7 @@ fdb_idle(struct fdb *fdb, const struct topo_node *node,
         return false;
     }
     fdb_seen_del(e, seen);
-    if (e->n_seen) {
+    if (e->n_seen || e->is_static) {
         return false;
     }
     fdb_remove(fdb, e, ops);
@@ -377,10 +362,10 @@ fdb_flush(struct fdb *fdb, struct topo_segment *segment,
     return n;
 }
 
-/* A node that has ceased to have the place of 'e' does not know it any more;
- * if no other does, it is forgotten. */
+/* The place of 'e' is in force again, perhaps on other nodes or by other
+ * slots than before. */
 static void
-fdb_trim(struct fdb *fdb, struct fdb_mac *e, struct fdb_ops *ops)
+fdb_reinstate(struct fdb *fdb, struct fdb_mac *e, struct fdb_ops *ops)
 {
     const struct topo_attach *attach;
     size_t n = e->n_seen;
@@ -389,14 +374,23 @@ fdb_trim(struct fdb *fdb, struct fdb_mac *e, struct fdb_ops *ops)
         return;
     }
     attach = CONTAINER_OF(e->place, struct topo_attach, place);
-    for (size_t i = e->n_seen; i-- > 0; ) {
-        if (!topo_attach_claim(attach, e->seen[i].node)) {
-            fdb_push_source(ops, e, e->seen[i].node, e->seen[i].slot, false);
-            fdb_seen_del(e, &e->seen[i]);
+    for (size_t i = n; i-- > 0; ) {
+        struct fdb_seen *seen = &e->seen[i];
+        uint32_t slot = pipeline_place_slot(seen->node, e->place);
+
+        if (slot != seen->slot) {
+            fdb_push_source(ops, e, seen, false);
+            seen->slot = slot;
+            fdb_push_source(ops, e, seen, true);
+        }
+        if (!e->is_static && !topo_attach_claim(attach, seen->node)) {
+            fdb_seen_del(e, seen);
         }
     }
-    if (n && !e->n_seen) {
+    if (n && !e->n_seen && !e->is_static) {
         fdb_remove(fdb, e, ops);
+    } else {
+        fdb_push_dest(ops, e, true, NULL);
     }
 }
 
@@ -414,7 +408,7 @@ fdb_flush_withdrawn(struct fdb *fdb, struct topo *topo, struct fdb_ops *ops)
             if (place->segment != e->segment) {
                 fdb_remove(fdb, e, ops);
             } else {
-                fdb_trim(fdb, e, ops);
+                fdb_reinstate(fdb, e, ops);
             }
         }
     }
@@ -433,7 +427,15 @@ fdb_sync_static(struct fdb *fdb, struct topo_static_mac *sm, long long now,
     if (!e) {
         e = fdb_create(fdb, sm->place, sm->mac, true, now);
         fdb_push_dest(ops, e, true, NULL);
-        fdb_push_sources(ops, e, true);
+
+        /* Every node knows it, those at which it cannot come in as well: that
+         * may change. */
+        for (size_t i = 0; i < e->segment->n_sites; i++) {
+            struct topo_node *node = e->segment->sites[i].node;
+            uint32_t slot = pipeline_place_slot(node, e->place);
+
+            fdb_push_source(ops, e, fdb_seen_add(e, node, slot), true);
+        }
     }
     e->synced = true;
 }
@@ -472,7 +474,7 @@ fdb_forget_node(struct fdb *fdb, const struct topo_node *node,
 
         if (seen) {
             fdb_seen_del(e, seen);
-            if (!e->n_seen) {
+            if (!e->n_seen && !e->is_static) {
                 fdb_remove(fdb, e, ops);
             }
         }
@@ -481,18 +483,27 @@ fdb_forget_node(struct fdb *fdb, const struct topo_node *node,
 
 /* What should be there. */
 
-/* Returns whether 'node' should have a SOURCE flow of 'e', with '*slot': as far
- * as it has seen a learned MAC, and wherever a static one may come in. */
+/* Returns whether 'node' has a SOURCE flow of 'e'. */
 bool
-fdb_source_slot(const struct fdb_mac *e, const struct topo_node *node,
-                uint32_t *slot)
+fdb_has_source(const struct fdb_mac *e, const struct topo_node *node)
 {
     const struct fdb_seen *seen = fdb_seen(e, node);
 
-    *slot = (e->is_static ? pipeline_place_slot(node, e->place)
-             : seen ? seen->slot : 0);
-    return *slot || (e->place->type == TOPO_PLACE_VTEP
-                     && (e->is_static || seen));
+    return seen && (seen->slot || e->place->type == TOPO_PLACE_VTEP);
+}
+
+/* Brings up to date by which slot 'node' knows 'e'. */
+static void
+fdb_refresh_slot(struct fdb_mac *e, const struct topo_node *node)
+{
+    uint32_t slot = pipeline_place_slot(node, e->place);
+    struct fdb_seen *seen = fdb_seen(e, node);
+
+    if (seen) {
+        seen->slot = slot;
+    } else if (e->is_static) {
+        fdb_seen_add(e, CONST_CAST(struct topo_node *, node), slot);
+    }
 }
 
 static void
@@ -503,10 +514,9 @@ fdb_mac_flows(const struct fdb_mac *e, const struct topo_node *node,
                                     e->is_static };
     struct flowset_spec spec;
     struct match match;
-    uint32_t slot;
 
-    if (fdb_source_slot(e, node, &slot)) {
-        pipeline_source(&m, slot, &spec, &match, acts);
+    if (fdb_has_source(e, node)) {
+        pipeline_source(&m, fdb_seen(e, node)->slot, &spec, &match, acts);
         flowset_add(set, &spec);
     }
     if (pipeline_dest(node, &m, &spec, &match, acts)) {
@@ -515,44 +525,30 @@ fdb_mac_flows(const struct fdb_mac *e, const struct topo_node *node,
 }
 
 /* Appends to 'set' the flows that 'node' should have for the MACs of
- * 'segment', or of all its segments if 'segment' is NULL. */
+ * 'segment', or of all its segments if 'segment' is NULL.  As its ports may
+ * have got other numbers, brings up to date by which slots it knows them. */
 void
 fdb_node_flows(const struct fdb *fdb, const struct topo_node *node,
                const struct topo_segment *segment, struct flowset *set)
 {
     uint64_t stub[128 / 8];
     struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
-    const struct fdb_mac *e;
+    struct fdb_mac *e;
 
     if (!segment) {
         HMAP_FOR_EACH (e, node, &fdb->macs) {
             if (topo_segment_has_node(e->segment, node)) {
+                fdb_refresh_slot(e, node);
                 fdb_mac_flows(e, node, set, &acts);
             }
         }
     } else if (topo_segment_has_node(segment, node)) {
         LIST_FOR_EACH (e, segment_node, &segment->macs) {
+            fdb_refresh_slot(e, node);
             fdb_mac_flows(e, node, set, &acts);
         }
     }
     ofpbuf_uninit(&acts);
-}
-
-/* Brings up to date by which slots 'node' knows the MACs of 'segment', whose
- * ports may have got other numbers. */
-void
-fdb_refresh_slots(struct fdb *fdb OVS_UNUSED, const struct topo_node *node,
-                  struct topo_segment *segment)
-{
-    struct fdb_mac *e;
-
-    LIST_FOR_EACH (e, segment_node, &segment->macs) {
-        struct fdb_seen *seen = fdb_seen(e, node);
-
-        if (seen) {
-            seen->slot = pipeline_place_slot(node, e->place);
-        }
-    }
 }
 
 /* Adoption. */
@@ -569,7 +565,7 @@ fdb_adopt_source(struct fdb *fdb, struct topo_node *node,
         e = fdb_create(fdb, place, mac, false, now);
         fdb_push_dest(ops, e, true, node);
     }
-    if (e->place == place && !e->is_static) {
+    if (e->place == place) {
         fdb_seen_add(e, node, slot)->epoch = epoch;
     }
 }
@@ -594,7 +590,7 @@ fdb_adopt_dest(struct fdb *fdb, struct topo_node *node,
     /* That the node lost one flow of the two means that the MAC aged while
      * nobody listened.  (A node that lost all its flows has lost both.) */
     seen = fdb_seen(e, node);
-    if (seen && seen->epoch != epoch) {
+    if (seen && seen->epoch != epoch && !e->is_static) {
         fdb_seen_del(e, seen);
         if (!e->n_seen) {
             fdb_remove(fdb, e, ops);

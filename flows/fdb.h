@@ -63,7 +63,7 @@ struct fdb_mac {
     bool synced;                /* For fdb_sync_statics(). */
     uint32_t n_moves;
     long long learned_at;       /* Monotonic, milliseconds. */
-    struct fdb_seen *seen;      /* Empty for a static MAC. */
+    struct fdb_seen *seen;      /* All nodes, for a static MAC. */
     size_t n_seen, allocated_seen;
 };
 
@@ -116,10 +116,7 @@ void fdb_forget_node(struct fdb *, const struct topo_node *,
 /* What a node should have (all segments if 'segment' is NULL). */
 void fdb_node_flows(const struct fdb *, const struct topo_node *,
                     const struct topo_segment *, struct flowset *);
-bool fdb_source_slot(const struct fdb_mac *, const struct topo_node *,
-                     uint32_t *slot);
-void fdb_refresh_slots(struct fdb *, const struct topo_node *,
-                       struct topo_segment *);
+bool fdb_has_source(const struct fdb_mac *, const struct topo_node *);
 
 /* Taking MACs back from the flows of a node. */
 void fdb_adopt_source(struct fdb *, struct topo_node *, struct topo_place *,

@@ -52,6 +52,34 @@ pipeline_learn(struct flowset *set, uint64_t cookie, int priority,
                      LAYOUT_METER_LEARN, LAYOUT_POLICY);
 }
 
+/* EMIT.  The ingress port is forgotten because a frame may have to go
+ * back by it, in another VLAN.  A frame that still has a tag must not
+ * leave untagged: its own tag would choose the VLAN.  A switch that parses
+ * one tag alone (vlan-limit=1, the default) shows a second one as the
+ * Ethernet type. */
+static void
+pipeline_emit(struct flowset *set, uint64_t cookie)
+{
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,reg1=0/0xfff,"
+                     "dl_type=0x8100,actions=drop",
+                     LAYOUT_EMIT, LAYOUT_PRIO_REFUSE);
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,reg1=0/0xfff,"
+                     "dl_type=0x88a8,actions=drop",
+                     LAYOUT_EMIT, LAYOUT_PRIO_REFUSE);
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,reg1=0/0xfff,"
+                     "vlan_tci=0/0x1000,actions=set_field:ANY->in_port,"
+                     "output:NXM_NX_REG1[16..31]",
+                     LAYOUT_EMIT, LAYOUT_PRIO_EXCEPT);
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,reg1=0/0xfff,"
+                     "actions=drop", LAYOUT_EMIT, LAYOUT_PRIO_MAIN);
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,"
+                     "actions=set_field:ANY->in_port,"
+                     "push_vlan:0x8100,"
+                     "move:NXM_NX_REG1[0..11]->OXM_OF_VLAN_VID[0..11],"
+                     "output:NXM_NX_REG1[16..31],pop_vlan",
+                     LAYOUT_EMIT, LAYOUT_PRIO_ELSE);
+}
+
 /* Appends the flows that are the same whatever is configured. */
 void
 pipeline_node(const struct topo_node *node, struct flowset *set)
@@ -109,21 +137,7 @@ pipeline_node(const struct topo_node *node, struct flowset *set)
     pipeline_add_str(set, cookie, "table=%d,priority=%d,actions=goto_table:%d",
                      LAYOUT_DEST, LAYOUT_PRIO_LAST, LAYOUT_FLOOD);
 
-    /* EMIT.  The ingress port is forgotten because a frame may have to go
-     * back by it, in another VLAN.  A frame that still has a tag must not
-     * leave untagged: its own tag would choose the VLAN. */
-    pipeline_add_str(set, cookie, "table=%d,priority=%d,reg1=0/0xfff,"
-                     "vlan_tci=0/0x1000,actions=set_field:ANY->in_port,"
-                     "output:NXM_NX_REG1[16..31]",
-                     LAYOUT_EMIT, LAYOUT_PRIO_EXCEPT);
-    pipeline_add_str(set, cookie, "table=%d,priority=%d,reg1=0/0xfff,"
-                     "actions=drop", LAYOUT_EMIT, LAYOUT_PRIO_MAIN);
-    pipeline_add_str(set, cookie, "table=%d,priority=%d,"
-                     "actions=set_field:ANY->in_port,"
-                     "push_vlan:0x8100,"
-                     "move:NXM_NX_REG1[0..11]->OXM_OF_VLAN_VID[0..11],"
-                     "output:NXM_NX_REG1[16..31],pop_vlan",
-                     LAYOUT_EMIT, LAYOUT_PRIO_ELSE);
+    pipeline_emit(set, cookie);
 
     /* TUNNEL.  What came by a tunnel never leaves by one. */
     if (tunnel != OFPP_NONE) {

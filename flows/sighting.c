@@ -12,6 +12,23 @@
 #include "openvswitch/ofp-packet.h"
 #include "util.h"
 
+/* Returns the segment that METADATA = 'metadata' names, or NULL. */
+static struct topo_segment *
+sighting_segment(const struct topo *topo, ovs_be64 metadata)
+{
+    uint64_t vni = ntohll(metadata);
+
+    return vni <= UINT32_MAX ? topo_segment_by_vni(topo, vni) : NULL;
+}
+
+/* Returns why 'mac' is no station's, or NULL. */
+static const char *
+sighting_check_mac(struct eth_addr mac)
+{
+    return (eth_addr_is_multicast(mac) || eth_addr_is_zero(mac)
+            ? "source is no station" : NULL);
+}
+
 /* Fills in 's' but for the MAC from the metadata in 'match'. */
 static const char *
 sighting_place(const struct topo *topo, const struct topo_node *node,
@@ -19,7 +36,7 @@ sighting_place(const struct topo *topo, const struct topo_node *node,
 {
     const struct flow *flow = &match->flow;
     const struct topo_segment *segment
-        = topo_segment_by_vni(topo, ntohll(flow->metadata));
+        = sighting_segment(topo, flow->metadata);
 
     if (!segment) {
         return "unknown segment";
@@ -57,8 +74,10 @@ sighting_from_packet_in(const struct topo *topo, const struct topo_node *node,
         return "frame too short";
     }
     s->mac = eth->eth_src;
-    if (eth_addr_is_multicast(s->mac) || eth_addr_is_zero(s->mac)) {
-        return "source is no station";
+
+    const char *error = sighting_check_mac(s->mac);
+    if (error) {
+        return error;
     }
     if (topo_node_owns_mac(node, s->mac)) {
         return "source is the switch itself";
@@ -73,7 +92,9 @@ sighting_from_source(const struct topo *topo, const struct topo_node *node,
                      const struct match *match, struct sighting *s)
 {
     s->mac = match->flow.dl_src;
-    return sighting_place(topo, node, match, s);
+
+    const char *error = sighting_check_mac(s->mac);
+    return error ? error : sighting_place(topo, node, match, s);
 }
 
 /* The values that the actions of a DEST flow set. */
@@ -120,10 +141,16 @@ sighting_from_dest(const struct topo *topo, const struct topo_node *node,
 
     minimatch_expand(&flow->match, &match);
     s->mac = match.flow.dl_dst;
+    s->slot = 0;
     sighting_read_actions(flow, &d);
 
+    const char *error = sighting_check_mac(s->mac);
+    if (error) {
+        return error;
+    }
+
     const struct topo_segment *segment
-        = topo_segment_by_vni(topo, ntohll(match.flow.metadata));
+        = sighting_segment(topo, match.flow.metadata);
     if (!segment) {
         return "unknown segment";
     }

@@ -29,7 +29,7 @@ struct topo_segment;
 
 struct sighting {
     struct topo_place *place;
-    uint32_t slot;              /* 0 if it came from a VTEP. */
+    uint32_t slot;              /* 0 if from a VTEP or a DEST flow. */
     struct eth_addr mac;
 };
 

@@ -361,6 +361,32 @@ topo_cluster_set_active(struct topo_cluster *cluster,
     }
 }
 
+/* Places. */
+
+/* Appends to 's' what people call 'place': CLUSTER/PORT/VLAN, EDGE/PORT, or
+ * an IP address. */
+void
+topo_place_format(const struct topo_place *place, struct ds *s)
+{
+    if (place->type == TOPO_PLACE_VTEP) {
+        addr_format_vtep(&CONTAINER_OF(place, struct topo_vtep, place)->ip,
+                         s);
+        return;
+    }
+
+    const struct topo_attach *attach = CONTAINER_OF(place, struct topo_attach,
+                                                    place);
+    if (attach->cluster) {
+        ds_put_format(s, "%s/%s/%"PRIu16, attach->cluster->name,
+                      attach->port, attach->vlan);
+    } else if (attach->n_claims) {
+        ds_put_format(s, "%s/%s", attach->claims[0]->node->name,
+                      attach->port);
+    } else {
+        ds_put_format(s, "(gone)/%s/%"PRIu16, attach->port, attach->vlan);
+    }
+}
+
 /* Static MACs. */
 
 void

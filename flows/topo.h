@@ -210,7 +210,8 @@ struct topo {
     struct hmap vteps;          /* In force, by segment and IP. */
 
     struct ovs_list waiting;    /* Places out of force. */
-    struct ovs_list withdrawn;  /* Places whose MACs may have to go. */
+    struct ovs_list withdrawn;  /* Places whose MACs may have to go, or are
+                                 * reached by other ways now. */
     struct ovs_list thinned;    /* Segments that may have left a node. */
     struct ovs_list errors;     /* Rows whose 'error' has changed. */
     struct ovs_list dead;       /* Rows to be freed by topo_reap(). */

@@ -208,7 +208,6 @@ topo_node_validate(struct topo *topo, struct topo_node *node)
 void
 topo_node_settle(struct topo *topo, struct topo_node *node)
 {
-    struct in6_addr old_ip = node->ip;
     struct topo_vtep *vtep;
     char *error;
 
@@ -229,16 +228,6 @@ topo_node_settle(struct topo *topo, struct topo_node *node)
     HMAP_FOR_EACH_SAFE (vtep, ip_node, &topo->vteps) {
         if (ipv6_addr_equals(&vtep->ip, &node->ip)) {
             topo_vtep_withdraw(topo, vtep);
-        }
-    }
-    if (!ipv6_addr_equals(&old_ip, &node->ip)) {
-        struct topo_segment *segment;
-
-        /* MACs on this node are reached by another address now. */
-        HMAP_FOR_EACH (segment, row.node, &topo->rows[TOPO_SEGMENT]) {
-            if (topo_segment_has_node(segment, node)) {
-                topo_segment_mark_macs(segment);
-            }
         }
     }
 }
@@ -366,6 +355,10 @@ topo_node_port_changed(struct topo *topo, struct topo_node *node,
         if (!strcmp(claim->attach->port, name)) {
             topo_claim_resolve(claim);
             topo_attach_check_ports(topo, claim->attach);
+            if (claim->attach->place.n_macs) {
+                topo_node_mark(node, layout_cookie(
+                    LAYOUT_K_LEARNED, claim->attach->place.segment->vni));
+            }
         }
     }
     if (node->tunnel_port && !strcmp(node->tunnel_port, name)) {

@@ -178,9 +178,6 @@ topo_claim_resolve(struct topo_claim *claim)
     if (attach->place.segment) {
         topo_node_mark(node, layout_cookie(LAYOUT_K_SEGMENT,
                                            attach->place.segment->vni));
-        if (attach->place.n_macs) {
-            topo_segment_mark_macs_on(attach->place.segment, node);
-        }
     }
 }
 
@@ -194,10 +191,6 @@ topo_claim_add(struct topo_attach *attach, struct topo_node *node)
     hmap_insert(&node->claims, &claim->port_node,
                 hash_string(attach->port, 0));
     attach->claims[attach->n_claims++] = claim;
-    if (attach->place.n_macs) {
-        /* Even if the port is missing: they are not elsewhere any more. */
-        topo_segment_mark_macs_on(attach->place.segment, node);
-    }
     topo_claim_resolve(claim);
 }
 
@@ -295,9 +288,6 @@ topo_attach_withdraw(struct topo *topo, struct topo_attach *attach)
     }
     for (size_t i = 0; i < attach->n_claims; i++) {
         topo_segment_del_claim(topo, segment, attach->claims[i]->node);
-        if (attach->place.n_macs) {
-            topo_segment_mark_macs_on(segment, attach->claims[i]->node);
-        }
         topo_claim_remove(attach->claims[i]);
     }
     attach->n_claims = 0;
@@ -586,29 +576,5 @@ topo_places_settle(struct topo *topo)
     LIST_FOR_EACH_POP (segment, thinned_node, &topo->thinned) {
         ovs_list_init(&segment->thinned_node);
         topo_segment_thin(segment);
-    }
-}
-
-/* Appends to 's' what people call 'place': CLUSTER/PORT/VLAN, EDGE/PORT, or
- * an IP address. */
-void
-topo_place_format(const struct topo_place *place, struct ds *s)
-{
-    if (place->type == TOPO_PLACE_VTEP) {
-        addr_format_vtep(&CONTAINER_OF(place, struct topo_vtep, place)->ip,
-                         s);
-        return;
-    }
-
-    const struct topo_attach *attach = CONTAINER_OF(place, struct topo_attach,
-                                                    place);
-    if (attach->cluster) {
-        ds_put_format(s, "%s/%s/%"PRIu16, attach->cluster->name,
-                      attach->port, attach->vlan);
-    } else if (attach->n_claims) {
-        ds_put_format(s, "%s/%s", attach->claims[0]->node->name,
-                      attach->port);
-    } else {
-        ds_put_format(s, "(gone)/%s/%"PRIu16, attach->port, attach->vlan);
     }
 }

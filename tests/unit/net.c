@@ -4,6 +4,11 @@
 #include <config.h>
 #include "tests/unit/net.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -280,4 +285,17 @@ net_dirt(struct net *net, unsigned int n)
     free(sorted);
     sset_destroy(&marks);
     return ds_steal_cstr(&s);
+}
+
+void
+net_check_dirt(struct net *net, const char *what, unsigned int n,
+               const char *dirt)
+{
+    char *actual = net_dirt(net, n);
+
+    if (strcmp(actual, dirt)) {
+        fail_msg("%s: on e%u \"%s\" is dirty, not \"%s\"", what, n, actual,
+                 dirt);
+    }
+    free(actual);
 }

@@ -66,4 +66,8 @@ struct eth_addr net_mac(uint8_t n);
 /* Dirt: the cookies marked on edge 'n', as text, sorted: "segment 5000". */
 char *net_dirt(struct net *, unsigned int n);
 
+/* Fails, saying 'what', unless that is 'dirt'. */
+void net_check_dirt(struct net *, const char *what, unsigned int n,
+                    const char *dirt);
+
 #endif /* tests/unit/net.h */

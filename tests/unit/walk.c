@@ -114,7 +114,6 @@ walk_refresh_macs(struct walk *walk, struct topo_node *node, uint32_t vni)
         }
     }
     if (segment) {
-        fdb_refresh_slots(&walk->net.fdb, node, segment);
         fdb_node_flows(&walk->net.fdb, node, segment, &sw->macs);
     }
 }

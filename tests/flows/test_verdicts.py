@@ -1,0 +1,281 @@
+# Copyright (c) 2026 The Kakehashi Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Where frames go: ofproto/trace through the golden flows.
+
+In tests/unit/test_pipeline.c is which MAC is where."""
+
+import os
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ALL = "ff:ff:ff:ff:ff:ff"
+
+
+def mac(number):
+    return f"aa:00:00:00:00:{number:02x}"
+
+
+def local(port, vlan, source, destination):
+    """A frame by p1 or p2, with 'vlan' unless None."""
+    tag = "" if vlan is None else f"dl_vlan={vlan},"
+    number = {"p1": 2, "p2": 3}[port]
+    return f"in_port={number},{tag}{addresses(source, destination)}"
+
+
+def tunnel(ip, source, destination, vni=5000):
+    field = "tun_ipv6_src" if ":" in ip else "tun_src"
+    return f"in_port=1,tun_id={vni},{field}={ip}," + \
+        addresses(source, destination)
+
+
+def addresses(source, destination):
+    source = mac(source) if isinstance(source, int) else source
+    destination = mac(destination) if isinstance(destination, int) \
+        else destination
+    return f"dl_src={source},dl_dst={destination}"
+
+
+E1, E2, E3 = "10.0.0.1 5000", "10.0.0.2 5000", "fd00::3 5000"
+V4, V6 = "192.0.2.1 5000", "2001:db8::1 5000"
+STRANGER = 0x99         # Of whom nobody knows where it is.
+
+ROWS = [
+    # What, golden file, frame, where it goes.
+
+    # The active edge.
+    ("known unicast to the overlay", "pair.e1",
+     local("p1", 10, 1, 3), [E3]),
+    ("unknown unicast to the overlay", "pair.e1",
+     local("p1", 10, 1, STRANGER), [E3]),
+    ("broadcast to the overlay", "pair.e1",
+     local("p1", 10, 1, ALL), [E3]),
+    ("from an unknown station, all the same", "pair.e1",
+     local("p1", 10, STRANGER, 3), [E3]),
+    ("known unicast from the overlay", "pair.e1",
+     tunnel("fd00::3", 3, 1), ["p1/10"]),
+    ("unknown unicast from the overlay", "pair.e1",
+     tunnel("fd00::3", 3, STRANGER), ["p1/10"]),
+    ("broadcast from the overlay", "pair.e1",
+     tunnel("fd00::3", 3, ALL), ["p1/10"]),
+    ("to a static MAC", "pair.e1", tunnel("fd00::3", 3, 5), ["p1/10"]),
+    ("never back out of the same port and VLAN", "pair.e1",
+     local("p1", 10, 1, 5), []),
+    ("a VLAN that is not bound", "pair.e1", local("p1", 11, 1, ALL), []),
+    ("untagged where only a VLAN is bound", "pair.e1",
+     local("p1", None, 1, ALL), []),
+    ("a port that is not bound", "pair.e1", local("p2", 10, 1, ALL), []),
+    ("a VNI that is not bound", "pair.e1",
+     tunnel("fd00::3", 3, 1, vni=5001), []),
+    ("a VTEP that is not in the segment", "pair.e1",
+     tunnel("10.0.0.9", 3, 1), []),
+    ("the other edge of the cluster as VTEP", "pair.e1",
+     tunnel("10.0.0.2", 3, 1), []),
+    ("an address that no bridge forwards", "pair.e1",
+     local("p1", 10, 1, "01:80:c2:00:00:0e"), []),
+    ("the same from the overlay", "pair.e1",
+     tunnel("fd00::3", 3, "01:80:c2:00:00:00"), []),
+    ("the next address, which every bridge forwards", "pair.e1",
+     local("p1", 10, 1, "01:80:c2:00:00:10"), [E3]),
+    ("a group address as source", "pair.e1",
+     local("p1", 10, "03:00:00:00:00:01", 3), []),
+    ("zero as source", "pair.e1",
+     local("p1", 10, "00:00:00:00:00:00", 3), []),
+
+    # The standby: its gate is closed.
+    ("standby, known", "pair.e2", local("p1", 10, 1, 3), []),
+    ("standby, broadcast", "pair.e2", local("p1", 10, 1, ALL), []),
+    ("standby, from the overlay", "pair.e2", tunnel("fd00::3", 3, 1), []),
+    ("standby, broadcast from the overlay", "pair.e2",
+     tunnel("fd00::3", 3, ALL), []),
+
+    # A host.
+    ("host, known unicast", "pair.e3", local("p1", None, 3, 1), [E1]),
+    ("host, unknown: to the active edge alone", "pair.e3",
+     local("p1", None, 3, STRANGER), [E1]),
+    ("host, broadcast: to the active edge alone", "pair.e3",
+     local("p1", None, 3, ALL), [E1]),
+    ("host, from the overlay", "pair.e3", tunnel("10.0.0.1", 1, 3), ["p1"]),
+    ("host, from the edge that was active a moment ago", "pair.e3",
+     tunnel("10.0.0.2", 1, 3), ["p1"]),
+    ("host, broadcast from the overlay", "pair.e3",
+     tunnel("10.0.0.1", 1, ALL), ["p1"]),
+    ("host, tunnel never to tunnel", "pair.e3",
+     tunnel("10.0.0.1", STRANGER, 1), []),
+    ("host, tagged", "pair.e3", local("p1", 10, 3, 1), []),
+    ("host, tagged with priority alone", "pair.e3",
+     local("p1", 0, 3, 1), [E1]),
+
+    # Translation.
+    ("VLAN 10 to VLAN 20, out of the port it came in by", "translation.e1",
+     local("p1", 10, 1, 2), ["p1/20"]),
+    ("VLAN 20 to VLAN 10", "translation.e1",
+     local("p1", 20, 2, 1), ["p1/10"]),
+    ("broadcast in VLAN 10", "translation.e1",
+     local("p1", 10, 1, ALL), ["p1/20"]),
+    ("broadcast in VLAN 20", "translation.e1",
+     local("p1", 20, 2, ALL), ["p1/10"]),
+
+    # Untagged.
+    ("untagged to VLAN 20", "untagged.e1",
+     local("p1", None, 1, 2), ["p2/20"]),
+    ("VLAN 20 to untagged", "untagged.e1", local("p2", 20, 2, 1), ["p1"]),
+    ("broadcast untagged", "untagged.e1",
+     local("p1", None, 1, ALL), ["p2/20"]),
+    ("broadcast in VLAN 20", "untagged.e1", local("p2", 20, 2, ALL), ["p1"]),
+    ("tagged at an untagged binding", "untagged.e1",
+     local("p1", 20, 1, 2), []),
+
+    # All kinds at once: no tag is left from one copy to the next.
+    ("broadcast in VLAN 10 to all kinds", "mixed.e1",
+     local("p1", 10, 1, ALL), ["p1/20", "p2", V4]),
+    ("broadcast untagged to all kinds", "mixed.e1",
+     local("p2", None, STRANGER, ALL), ["p1/10", "p1/20", V4]),
+    ("broadcast from the overlay to all kinds", "mixed.e1",
+     tunnel("192.0.2.1", STRANGER, ALL), ["p1/10", "p1/20", "p2"]),
+
+    # The same VLAN on two trunks.
+    ("not to the same VLAN of another trunk", "reuse.e1",
+     local("p1", 10, 1, ALL), []),
+    ("nor back", "reuse.e1", local("p2", 10, 1, ALL), []),
+
+    # Foreign VTEPs.
+    ("to an IPv4 VTEP", "foreign.e1", local("p1", 10, 1, 4), [V4]),
+    ("to an IPv6 VTEP", "foreign.e1", local("p1", 10, 1, 6), [V6]),
+    ("broadcast to both", "foreign.e1", local("p1", 10, 1, ALL), [V4, V6]),
+    ("from an IPv4 VTEP", "foreign.e1", tunnel("192.0.2.1", 4, 1), ["p1/10"]),
+    ("from an IPv6 VTEP", "foreign.e1",
+     tunnel("2001:db8::1", 6, 1), ["p1/10"]),
+    ("from one VTEP never to the other", "foreign.e1",
+     tunnel("192.0.2.1", 4, 6), []),
+    ("broadcast from a VTEP", "foreign.e1",
+     tunnel("2001:db8::1", 6, ALL), ["p1/10"]),
+
+    # Two clusters of the same edges, each active for one: exactly one copy.
+    ("broadcast at e1", "opposite.e1", local("p1", 10, 1, ALL), [E2, E3]),
+    ("its copy at e2", "opposite.e2", tunnel("10.0.0.1", 1, ALL), ["p2/20"]),
+    ("its copy at e3", "opposite.e3", tunnel("10.0.0.1", 1, ALL), ["p1"]),
+    ("broadcast at e2", "opposite.e2", local("p2", 20, 2, ALL), [E1, E3]),
+    ("its copy at e1", "opposite.e1", tunnel("10.0.0.2", 2, ALL), ["p1/10"]),
+    ("broadcast at e3", "opposite.e3", local("p1", None, 3, ALL), [E1, E2]),
+    ("its copy at e1", "opposite.e1", tunnel("fd00::3", 3, ALL), ["p1/10"]),
+    ("its copy at e2", "opposite.e2", tunnel("fd00::3", 3, ALL), ["p2/20"]),
+    ("the other cluster's trunk at e1", "opposite.e1",
+     local("p2", 20, 2, ALL), []),
+    ("the other cluster's trunk at e2", "opposite.e2",
+     local("p1", 10, 1, ALL), []),
+    ("known, from cluster to cluster", "opposite.e1",
+     local("p1", 10, 1, 2), [E2]),
+    ("its copy at e2", "opposite.e2", tunnel("10.0.0.1", 1, 2), ["p2/20"]),
+    ("known, at e3", "opposite.e3", local("p1", None, 3, 2), [E2]),
+    ("known, and at e1 behind a closed gate", "opposite.e1",
+     tunnel("fd00::3", 3, 2), []),
+
+    # A standby that has a host port in the segment.
+    ("broadcast at e1's host port", "overlap.e1",
+     local("p2", None, 2, ALL), [E2, E3]),
+    ("its copy at e2", "overlap.e2", tunnel("10.0.0.1", 2, ALL), ["p1/10"]),
+    ("its copy at e3", "overlap.e3", tunnel("10.0.0.1", 2, ALL), ["p1"]),
+    ("known, from e1's host port to the trunk", "overlap.e1",
+     local("p2", None, 2, 1), [E2]),
+    ("e1's trunk stands by", "overlap.e1", local("p1", 10, 1, ALL), []),
+    ("broadcast at e2's trunk", "overlap.e2",
+     local("p1", 10, 1, ALL), [E1, E3]),
+    ("its copy at e1", "overlap.e1", tunnel("10.0.0.2", 1, ALL), ["p2"]),
+    ("known, from the trunk to e1's host port", "overlap.e2",
+     local("p1", 10, 1, 2), [E1]),
+    ("broadcast at e3: one for e1, one for e2", "overlap.e3",
+     local("p1", None, 3, ALL), [E1, E2]),
+    ("its copy at e1", "overlap.e1", tunnel("fd00::3", 3, ALL), ["p2"]),
+    ("its copy at e2", "overlap.e2", tunnel("fd00::3", 3, ALL), ["p1/10"]),
+]
+
+
+def load(switch, name):
+    switch.load(f"{HERE}/golden/{name}.flows")
+
+
+@pytest.mark.parametrize("what,golden,frame,expected", ROWS,
+                         ids=[f"{row[1]}: {row[0]}" for row in ROWS])
+def test_verdict(switch, what, golden, frame, expected):
+    if switch.loaded != golden:
+        load(switch, golden)
+        switch.loaded = golden
+    assert switch.outputs(frame) == sorted(expected), what
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_inner_tag_cannot_choose_the_vlan(switch, limit):
+    """A frame with two tags in VLAN 20 of p2 has one left at the untagged p1:
+    sent so, it would be in whatever VLAN it names."""
+    load(switch, "untagged.e1")
+    switch.vsctl("set", "open_vswitch", ".", f"other_config:vlan-limit={limit}")
+    try:
+        frame = switch.frame(mac(2), mac(1), 20, 30)
+        assert switch.outputs("in_port=3", frame.hex(), tags=["20"]) == []
+        frame = switch.frame(mac(2), mac(1), 20)
+        assert switch.outputs("in_port=3", frame.hex(), tags=["20"]) == ["p1"]
+    finally:
+        switch.vsctl("remove", "open_vswitch", ".", "other_config",
+                     "vlan-limit")
+
+
+LEARN_ROWS = [
+    # What, golden file, frame, a frame of the same station elsewhere.
+    ("from a trunk", "mixed.e1", local("p1", 10, STRANGER, ALL),
+     local("p1", 20, STRANGER, ALL)),
+    ("from an untagged port", "mixed.e1", local("p2", None, STRANGER, ALL),
+     tunnel("192.0.2.1", STRANGER, ALL)),
+    ("from an IPv4 VTEP", "foreign.e1", tunnel("192.0.2.1", STRANGER, ALL),
+     tunnel("2001:db8::1", STRANGER, ALL)),
+    ("from an IPv6 VTEP", "foreign.e1", tunnel("2001:db8::1", STRANGER, ALL),
+     tunnel("192.0.2.1", STRANGER, ALL)),
+]
+
+
+@pytest.mark.parametrize("what,golden,frame,elsewhere", LEARN_ROWS,
+                         ids=[row[0] for row in LEARN_ROWS])
+def test_learn_once_a_second(switch, what, golden, frame, elsewhere):
+    """The first frame of a station goes on, tells the controller, and makes
+    the entry by which the second one does not."""
+    load(switch, golden)
+    outputs = switch.outputs(frame)
+    assert outputs
+    assert "controller(reason=" in switch.trace(frame, "-generate"), what
+    pending = [flow for flow in switch.flows(2)
+               if "cookie=0x4b4807" in flow and mac(STRANGER) in flow]
+    assert len(pending) == 1 and "hard_timeout=1" in pending[0]
+    assert "controller(reason=" not in switch.trace(frame, "-generate")
+    assert switch.outputs(frame) == outputs
+
+    # It is about this station, at this place, for one second.
+    other = frame.replace(mac(STRANGER), mac(STRANGER + 1))
+    assert "controller(reason=" in switch.trace(other)
+    assert "controller(reason=" in switch.trace(elsewhere)
+    switch.appctl("time/warp", "2500")
+    switch.wait_until(lambda: not [flow for flow in switch.flows(2)
+                                   if "cookie=0x4b4807" in flow])
+
+
+@pytest.mark.parametrize("golden,frame", [
+    ("pair.e1", local("p1", 10, 1, ALL)),
+    ("pair.e1", local("p1", 10, 5, ALL)),
+    ("pair.e1", tunnel("fd00::3", STRANGER, ALL)),
+    ("foreign.e1", tunnel("192.0.2.1", 4, ALL)),
+    ("foreign.e1", tunnel("2001:db8::1", 6, ALL)),
+], ids=["learned", "static", "from a node of ours", "IPv4 VTEP", "IPv6 VTEP"])
+def test_known_stations_tell_nobody(switch, golden, frame):
+    load(switch, golden)
+    assert "controller(reason=" not in switch.trace(frame)
+
+
+@pytest.mark.parametrize("golden,frame", [
+    ("translation.e1", local("p1", 20, 1, ALL)),
+    ("foreign.e1", local("p1", 10, 4, ALL)),
+    ("foreign.e1", tunnel("192.0.2.1", 6, ALL)),
+    ("foreign.e1", tunnel("2001:db8::1", 1, ALL)),
+], ids=["other VLAN", "VTEP to VLAN", "IPv6 to IPv4 VTEP", "VLAN to VTEP"])
+def test_known_stations_elsewhere_are_told(switch, golden, frame):
+    """A station that has moved is not known where it is now."""
+    load(switch, golden)
+    assert "controller(reason=" in switch.trace(frame)

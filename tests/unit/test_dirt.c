@@ -1,0 +1,178 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Which owners a change marks dirty on which nodes. */
+
+#include <config.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/net.h"
+#include "util.h"
+
+/* Edges e1 and e2 in c1, host e3, segments s1 and s2, ports p1 and p2. */
+static int
+setup(void **state)
+{
+    struct net *net = xmalloc(sizeof *net);
+
+    net_init(net);
+    net_node(net, 1, "1", "10.0.0.1");
+    net_node(net, 2, "2", "10.0.0.2");
+    net_node(net, 3, "3", "10.0.0.3");
+    net_segment(net, 1, 5000);
+    net_segment(net, 2, 5001);
+    net_cluster(net, 1, "12");
+    for (unsigned int n = 1; n <= 3; n++) {
+        net_port(net, n, "genev0", 1);
+        net_port(net, n, "p1", 2);
+        net_port(net, n, "p2", 3);
+    }
+    net_settle(net);
+    net_clean(net);
+    *state = net;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    net_destroy(*state);
+    free(*state);
+    return 0;
+}
+
+static void
+settle(struct net *net)
+{
+    net_settle(net);
+    net_clean(net);
+}
+
+/* A changed row marks its own owners, and no others. */
+static void
+test_dirt(void **state)
+{
+    struct net *net = *state;
+
+    for (unsigned int n = 10; n < 1010; n++) {
+        net_segment(net, n, n * 10);
+        net_binding(net, n, n, 1, "p1", n);
+    }
+    settle(net);
+    net_active(net, 1, 1);
+    net_clean(net);
+
+    net_segment(net, 3, 7000);
+    net_settle(net);
+    net_check_dirt(net, "a segment without places", 1, "");
+    net_clean(net);
+
+    net_binding(net, 1, 3, 1, "p2", 7);
+    net_settle(net);
+    net_check_dirt(net, "one segment more among 1000", 1,
+                   "cluster 1, port 3, segment 7000");
+    net_check_dirt(net, "and on the standby", 2,
+                   "cluster 1, port 3, segment 7000");
+    net_check_dirt(net, "and elsewhere", 3, "");
+    net_clean(net);
+
+    net_host_port(net, 1, 3, 3, "p1");
+    net_settle(net);
+    net_check_dirt(net, "a host joins: its port", 3,
+                   "cluster 1, port 2, segment 7000");
+    net_check_dirt(net, "a host joins: the edge floods to it", 1,
+                   "segment 7000");
+    net_clean(net);
+
+    net_vtep(net, 1, 3, "192.0.2.1");
+    net_settle(net);
+    net_check_dirt(net, "a VTEP", 1, "segment 7000");
+    net_check_dirt(net, "a VTEP", 3, "segment 7000");
+    net_clean(net);
+
+    net_segment(net, 3, 7000);
+    net_binding(net, 1, 3, 1, "p2", 7);
+    net_vtep(net, 1, 3, "192.0.2.1");
+    net_node(net, 1, "1", "10.0.0.1");
+    net_cluster(net, 1, "12");
+    net_settle(net);
+    net_check_dirt(net, "nothing has changed", 1, "");
+    net_check_dirt(net, "nothing has changed", 3, "");
+    net_clean(net);
+
+    net_del(net, TOPO_BINDING, 1);
+    net_settle(net);
+    net_check_dirt(net, "a binding goes", 1,
+                   "cluster 1, port 3, segment 7000");
+    net_check_dirt(net, "a binding goes", 3, "cluster 1, segment 7000");
+}
+
+static void
+test_failover_dirt(void **state)
+{
+    struct net *net = *state;
+
+    for (unsigned int n = 1; n <= 2; n++) {
+        net_binding(net, n, n, 1, "p1", n);
+    }
+    net_host_port(net, 1, 1, 3, "p1");
+    settle(net);
+    net_active(net, 1, 1);
+    net_clean(net);
+
+    net_active(net, 1, 1);
+    net_check_dirt(net, "nothing has changed", 1, "");
+    net_active(net, 1, 2);
+    net_check_dirt(net, "the active edge, by its gate", 2,
+                   "cluster 1, segment 5000");
+    net_check_dirt(net, "the host", 3, "cluster 1, segment 5000");
+}
+
+/* The edge that was active leaves a cluster that has no bindings. */
+static void
+test_active_leaves(void **state)
+{
+    struct net *net = *state;
+
+    net_active(net, 1, 2);
+    net_clean(net);
+    net_cluster(net, 1, "1");
+    net_settle(net);
+    assert_null(net_get_cluster(net, 1)->active);
+    net_check_dirt(net, "its gate has to go", 2, "cluster 1");
+}
+
+static void
+test_tunnel_port_dirt(void **state)
+{
+    struct net *net = *state;
+
+    net_binding(net, 1, 1, 1, "p1", 10);
+    settle(net);
+    net_port(net, 1, "genev0", 7);
+    net_check_dirt(net, "the tunnel port has another number", 1,
+                   "node 0, port 1, port 7, segment 5000");
+    net_check_dirt(net, "of no concern", 2, "");
+}
+
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_dirt),
+        TEST(test_failover_dirt),
+        TEST(test_active_leaves),
+        TEST(test_tunnel_port_dirt),
+    };
+
+    return cmocka_run_group_tests_name("dirt", tests, NULL, NULL);
+}

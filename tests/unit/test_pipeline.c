@@ -1,0 +1,409 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The flows of small networks, compared with tests/flows/golden/, of which
+ * each file holds the flows of one node.  tests/flows/ loads the same files
+ * into a real switch and sends frames through them.
+ *
+ * After a change of the pipeline that is meant:
+ *
+ *     KAKEHASHI_GOLDEN=update build/tests/test_pipeline
+ *
+ * and then read what has changed, flow by flow. */
+
+#include <config.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flows/flowset.h"
+#include "flows/layout.h"
+#include "flows/pipeline.h"
+#include "openvswitch/dynamic-string.h"
+#include "tests/unit/net.h"
+#include "util.h"
+
+/* Nodes whose port genev0 is 1, p1 is 2 and p2 is 3, and a segment. */
+static void
+make_nodes(struct net *net, unsigned int n)
+{
+    static const char *const ips[] = { "10.0.0.1", "10.0.0.2", "fd00::3" };
+
+    for (unsigned int i = 1; i <= n; i++) {
+        char *dpid = xasprintf("%u", i);
+
+        net_node(net, i, dpid, ips[i - 1]);
+        net_port(net, i, "genev0", 1);
+        net_port(net, i, "p1", 2);
+        net_port(net, i, "p2", 3);
+        free(dpid);
+    }
+    net_segment(net, 1, 5000);
+}
+
+/* Edge 'node' sees MAC 'mac' at place 'n' of 'table'. */
+static void
+see(struct net *net, unsigned int node, enum topo_table table,
+    unsigned int n, uint8_t mac)
+{
+    fdb_sight(&net->fdb, net_get_node(net, node),
+              net_get_place(net, table, n), net_mac(mac), 0, &net->ops);
+}
+
+static void
+make_binding(struct net *net)
+{
+    make_nodes(net, 1);
+    net_cluster(net, 1, "1");
+    net_binding(net, 1, 1, 1, "p1", 10);
+    net_settle(net);
+    net_active(net, 1, 1);
+    see(net, 1, TOPO_BINDING, 1, 1);
+}
+
+static void
+make_translation(struct net *net)
+{
+    make_binding(net);
+    net_binding(net, 2, 1, 1, "p1", 20);
+    net_settle(net);
+    see(net, 1, TOPO_BINDING, 2, 2);
+}
+
+static void
+make_untagged(struct net *net)
+{
+    make_nodes(net, 1);
+    net_cluster(net, 1, "1");
+    net_binding(net, 1, 1, 1, "p1", 0);
+    net_binding(net, 2, 1, 1, "p2", 20);
+    net_settle(net);
+    net_active(net, 1, 1);
+    see(net, 1, TOPO_BINDING, 1, 1);
+    see(net, 1, TOPO_BINDING, 2, 2);
+}
+
+/* Tagged, tagged again, untagged, overlay: no tag is left from before. */
+static void
+make_mixed(struct net *net)
+{
+    make_translation(net);
+    net_binding(net, 3, 1, 1, "p2", 0);
+    net_vtep(net, 1, 1, "192.0.2.1");
+    net_settle(net);
+}
+
+/* The same VLAN on two trunks, as two networks. */
+static void
+make_reuse(struct net *net)
+{
+    make_binding(net);
+    net_segment(net, 2, 5001);
+    net_binding(net, 2, 2, 1, "p2", 10);
+    net_settle(net);
+    see(net, 1, TOPO_BINDING, 2, 1);
+}
+
+static void
+make_host(struct net *net)
+{
+    make_nodes(net, 1);
+    net_host_port(net, 1, 1, 1, "p1");
+    net_settle(net);
+    see(net, 1, TOPO_HOST_PORT, 1, 1);
+}
+
+static void
+make_pair(struct net *net)
+{
+    make_nodes(net, 3);
+    net_cluster(net, 1, "12");
+    net_binding(net, 1, 1, 1, "p1", 10);
+    net_host_port(net, 1, 1, 3, "p1");
+    net_settle(net);
+    net_active(net, 1, 1);
+    see(net, 1, TOPO_BINDING, 1, 1);
+    see(net, 3, TOPO_HOST_PORT, 1, 3);
+    net_static(net, 1, 1, "aa:00:00:00:00:05", TOPO_BINDING, 1);
+    net_settle(net);
+}
+
+static void
+make_foreign(struct net *net)
+{
+    make_binding(net);
+    net_vtep(net, 1, 1, "192.0.2.1");
+    net_vtep(net, 2, 1, "2001:db8::1");
+    net_settle(net);
+    see(net, 1, TOPO_VTEP, 1, 4);
+    see(net, 1, TOPO_VTEP, 2, 6);
+}
+
+/* Two clusters of the same edges, in opposite order, in one segment. */
+static void
+make_opposite(struct net *net)
+{
+    make_nodes(net, 3);
+    net_cluster(net, 1, "12");
+    net_cluster(net, 2, "21");
+    net_binding(net, 1, 1, 1, "p1", 10);
+    net_binding(net, 2, 1, 2, "p2", 20);
+    net_host_port(net, 1, 1, 3, "p1");
+    net_settle(net);
+    net_active(net, 1, 1);
+    net_active(net, 2, 2);
+    see(net, 1, TOPO_BINDING, 1, 1);
+    see(net, 2, TOPO_BINDING, 2, 2);
+    see(net, 3, TOPO_HOST_PORT, 1, 3);
+}
+
+/* An edge that has a host port in the segment too; the other is active. */
+static void
+make_overlap(struct net *net)
+{
+    make_nodes(net, 3);
+    net_cluster(net, 1, "12");
+    net_binding(net, 1, 1, 1, "p1", 10);
+    net_host_port(net, 1, 1, 1, "p2");
+    net_host_port(net, 2, 1, 3, "p1");
+    net_settle(net);
+    net_active(net, 1, 2);
+    see(net, 2, TOPO_BINDING, 1, 1);
+    see(net, 1, TOPO_HOST_PORT, 1, 2);
+    see(net, 3, TOPO_HOST_PORT, 2, 3);
+}
+
+static const struct golden {
+    const char *name;
+    const char *what;
+    void (*make)(struct net *);
+    unsigned int n_nodes;
+} goldens[] = {
+    { "binding", "one binding, VLAN 10 of p1", make_binding, 1 },
+    { "translation", "VLANs 10 and 20 of p1 in one segment",
+      make_translation, 1 },
+    { "untagged", "p1 untagged, VLAN 20 of p2", make_untagged, 1 },
+    { "mixed", "VLANs 10 and 20 of p1, p2 untagged, VTEP 192.0.2.1",
+      make_mixed, 1 },
+    { "reuse", "VLAN 10 of p1 and VLAN 10 of p2 in two segments",
+      make_reuse, 1 },
+    { "host", "one host port, p1", make_host, 1 },
+    { "pair", "edges e1 (active) and e2, host e3 with p1", make_pair, 3 },
+    { "foreign", "one binding, VTEPs 192.0.2.1 and 2001:db8::1",
+      make_foreign, 1 },
+    { "opposite", "c1 = e1 (active), e2; c2 = e2 (active), e1; host e3",
+      make_opposite, 3 },
+    { "overlap", "c1 = e1, e2 (active); host ports on e1 and e3",
+      make_overlap, 3 },
+};
+
+static int
+compare_flows(const void *a_, const void *b_)
+{
+    const struct flowset_flow *const *a = a_;
+    const struct flowset_flow *const *b = b_;
+
+    if ((*a)->table != (*b)->table) {
+        return (*a)->table - (*b)->table;
+    } else if ((*a)->priority != (*b)->priority) {
+        return (*b)->priority - (*a)->priority;
+    } else {
+        struct ds as = DS_EMPTY_INITIALIZER;
+        struct ds bs = DS_EMPTY_INITIALIZER;
+
+        flowset_flow_format(*a, &as);
+        flowset_flow_format(*b, &bs);
+        int cmp = strcmp(ds_cstr(&as), ds_cstr(&bs));
+        ds_destroy(&as);
+        ds_destroy(&bs);
+        return cmp;
+    }
+}
+
+static void
+format_flows(const struct flowset *set, struct ds *s)
+{
+    struct flowset_flow **flows = xmalloc(flowset_count(set) * sizeof *flows);
+    struct flowset_flow *flow;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (flow, node, &set->flows) {
+        flows[n++] = flow;
+    }
+    qsort(flows, n, sizeof *flows, compare_flows);
+    for (size_t i = 0; i < n; i++) {
+        flowset_flow_format(flows[i], s);
+        ds_put_char(s, '\n');
+    }
+    free(flows);
+
+    /* What a switch calls it. */
+    while (strstr(ds_cstr(s), "strip_vlan")) {
+        char *strip = strstr(ds_cstr(s), "strip_vlan");
+
+        memmove(strip + 3, strip + 5, strlen(strip + 5) + 1);
+        memcpy(strip, "pop", 3);
+        s->length -= 2;
+    }
+}
+
+/* Returns the content of the file, or an empty string. */
+static char *
+read_file(const char *path)
+{
+    FILE *stream = fopen(path, "r");
+    struct ds s = DS_EMPTY_INITIALIZER;
+    struct ds line = DS_EMPTY_INITIALIZER;
+
+    while (stream && !ds_get_line(&line, stream)) {
+        ds_put_format(&s, "%s\n", ds_cstr(&line));
+    }
+    if (stream) {
+        fclose(stream);
+    }
+    ds_destroy(&line);
+    return ds_steal_cstr(&s);
+}
+
+static void
+check_golden(const char *path, const char *text)
+{
+    const char *mode = getenv("KAKEHASHI_GOLDEN");
+
+    if (mode && !strcmp(mode, "update")) {
+        FILE *stream = fopen(path, "w");
+
+        if (!stream) {
+            fail_msg("%s: %s", path, ovs_strerror(errno));
+        }
+        fputs(text, stream);
+        fclose(stream);
+        return;
+    }
+
+    char *golden = read_file(path);
+    if (strcmp(golden, text)) {
+        print_message("%s", text);
+        fail_msg("%s is not this; see the top of test_pipeline.c", path);
+    }
+    free(golden);
+}
+
+static void
+test_golden(void **state OVS_UNUSED)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(goldens); i++) {
+        const struct golden *g = &goldens[i];
+        struct net net;
+
+        net_init(&net);
+        g->make(&net);
+        for (unsigned int n = 1; n <= g->n_nodes; n++) {
+            struct ds s = DS_EMPTY_INITIALIZER;
+            char *path = xasprintf("tests/flows/golden/%s.e%u.flows",
+                                   g->name, n);
+            struct flowset set;
+
+            flowset_init(&set);
+            pipeline_all(&net.topo, net_get_node(&net, n), &set);
+            fdb_node_flows(&net.fdb, net_get_node(&net, n), NULL, &set);
+            ds_put_format(&s, "# %s: %s.  Here: e%u.\n", g->name, g->what, n);
+            format_flows(&set, &s);
+            check_golden(path, ds_cstr(&s));
+            flowset_destroy(&set);
+            free(path);
+            ds_destroy(&s);
+        }
+        net_destroy(&net);
+    }
+}
+
+/* How many flows one more segment costs. */
+static void
+test_count(void **state OVS_UNUSED)
+{
+    static const struct row {
+        const char *what;
+        unsigned int node;
+        size_t n_flows;
+    } rows[] = {
+        { "the active edge of a pair, a host in the segment", 1, 6 },
+        { "its standby", 2, 6 },
+        { "the host", 3, 8 },
+    };
+    struct net net;
+
+    net_init(&net);
+    make_pair(&net);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct flowset set;
+
+        flowset_init(&set);
+        pipeline_segment(net_get_node(&net, rows[i].node),
+                         net_get_segment(&net, 1), &set);
+        if (flowset_count(&set) != rows[i].n_flows) {
+            fail_msg("%s: %"PRIuSIZE" flows a segment, not %"PRIuSIZE,
+                     rows[i].what, flowset_count(&set), rows[i].n_flows);
+        }
+        assert_true(flowset_count(&set) <= 8);
+        flowset_destroy(&set);
+    }
+    net_destroy(&net);
+}
+
+/* An owner's function appends flows with that owner's cookie alone, and
+ * pipeline_all() is their sum. */
+static void
+test_owners(void **state OVS_UNUSED)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(goldens); i++) {
+        struct net net;
+
+        net_init(&net);
+        goldens[i].make(&net);
+        for (unsigned int n = 1; n <= goldens[i].n_nodes; n++) {
+            struct topo_node *node = net_get_node(&net, n);
+            const struct flowset_owner *owner;
+            struct flowset all;
+            size_t sum = 0;
+
+            flowset_init(&all);
+            pipeline_all(&net.topo, node, &all);
+            HMAP_FOR_EACH (owner, node, &all.owners) {
+                struct flowset set;
+
+                flowset_init(&set);
+                pipeline_owner(&net.topo, node, owner->cookie, &set);
+                if (hmap_count(&set.owners) != 1
+                    || !flowset_owner(&set, owner->cookie)) {
+                    fail_msg("%s, e%u: flows of owner %#"PRIx64" have other "
+                             "cookies", goldens[i].name, n, owner->cookie);
+                }
+                sum += flowset_count(&set);
+                flowset_destroy(&set);
+            }
+            assert_int_equal(sum, flowset_count(&all));
+            flowset_destroy(&all);
+        }
+        net_destroy(&net);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_count),
+        cmocka_unit_test(test_owners),
+    };
+
+    return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);
+}
