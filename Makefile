@@ -18,12 +18,25 @@ VERSION := 0.1.0
 # ---- What there is ---------------------------------------------------------
 
 # The functional core: no I/O, no clock, no log.
-FLOWS_SRC      := $(wildcard flows/*.c)
+FLOWS_SRC      := flows/acts.c flows/addr.c flows/bundlemsg.c flows/delta.c \
+                  flows/failover.c flows/fdb.c flows/fdb_node.c \
+                  flows/flowset.c flows/pipeline.c flows/pipeline_mac.c \
+                  flows/pipeline_segment.c flows/sighting.c flows/topo.c \
+                  flows/topo_node.c flows/topo_place.c
 
 # The tool, and the daemon (without main.c, so that tests can link the rest).
-CTL_SRC        := $(wildcard controller/kctl*.c)
-CONTROLLER_SRC := $(filter-out $(CTL_SRC) controller/main.c,\
-                               $(wildcard controller/*.c))
+CTL_SRC        := controller/kctl.c controller/kctl_args.c \
+                  controller/kctl_conflict.c controller/kctl_depend.c \
+                  controller/kctl_list.c controller/kctl_node.c \
+                  controller/kctl_output.c controller/kctl_probe.c \
+                  controller/kctl_rows.c controller/kctl_segment.c \
+                  controller/kctl_show.c controller/kctl_station.c \
+                  controller/kctl_txn.c controller/kctl_usage.c
+CONTROLLER_SRC := controller/admin.c controller/admin_diff.c \
+                  controller/admin_show.c controller/agent.c \
+                  controller/agent_conf.c controller/agent_learn.c \
+                  controller/agent_sync.c controller/conf.c controller/edge.c \
+                  controller/loop.c controller/ofconn.c
 
 # Tests are found, not listed: tests/run refuses a tier without any.
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)

@@ -116,7 +116,9 @@ admin_mac_to_json(const struct fdb_mac *e)
     struct ds location = DS_EMPTY_INITIALIZER;
 
     for (size_t i = 0; i < e->n_seen; i++) {
-        json_array_add(edges, json_string_create(e->seen[i].node->name));
+        if (fdb_has_source(e, e->seen[i].node)) {
+            json_array_add(edges, json_string_create(e->seen[i].node->name));
+        }
     }
     topo_place_format(e->place, &location);
     json_object_put_string(json, "segment", e->segment->name);
@@ -145,8 +147,11 @@ admin_mac_to_text(const struct fdb_mac *e, struct ds *s)
                   ds_cstr(&location), e->is_static ? "static" : "dynamic",
                   (time_msec() - e->learned_at) / 1000, e->n_moves);
     for (size_t i = 0; i < e->n_seen; i++) {
-        ds_put_format(s, "%s%s", i ? "," : "", e->seen[i].node->name);
+        if (fdb_has_source(e, e->seen[i].node)) {
+            ds_put_format(s, "%s,", e->seen[i].node->name);
+        }
     }
+    ds_chomp(s, ',');
     ds_chomp(s, ' ');
     ds_put_char(s, '\n');
     ds_destroy(&location);

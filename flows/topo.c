@@ -438,14 +438,53 @@ topo_static_settle__(struct topo *topo, struct topo_static_mac *sm)
     return NULL;
 }
 
+/* Resolves 'sm', unless one of 'taken' has its MAC already. */
+static void
+topo_static_settle_one(struct topo *topo, struct topo_static_mac *sm,
+                       struct hmap *taken)
+{
+    char *error = topo_static_settle__(topo, sm);
+
+    if (!error) {
+        uint32_t hash = hash_mac(sm->mac, 0, sm->place->segment->vni);
+        const struct topo_static_mac *other;
+
+        HMAP_FOR_EACH_WITH_HASH (other, mac_node, hash, taken) {
+            if (eth_addr_equals(other->mac, sm->mac)
+                && other->place->segment == sm->place->segment) {
+                error = xasprintf("MAC "ETH_ADDR_FMT" of segment %s has "
+                                  "another row", ETH_ADDR_ARGS(sm->mac),
+                                  sm->place->segment->name);
+                sm->place = NULL;
+                break;
+            }
+        }
+        if (!error) {
+            hmap_insert(taken, &sm->mac_node, hash);
+        }
+    }
+    topo_set_error(topo, &sm->row, error);
+}
+
+/* Finds the places of all static MACs.  Of two rows for one MAC, spelt in two
+ * ways, the one that is in force stays. */
 static void
 topo_static_settle(struct topo *topo)
 {
+    struct hmap taken = HMAP_INITIALIZER(&taken);
     struct topo_static_mac *sm;
 
-    HMAP_FOR_EACH (sm, row.node, &topo->rows[TOPO_STATIC_MAC]) {
-        topo_set_error(topo, &sm->row, topo_static_settle__(topo, sm));
+    for (int in_error = 0; in_error <= 1; in_error++) {
+        HMAP_FOR_EACH (sm, row.node, &topo->rows[TOPO_STATIC_MAC]) {
+            if (sm->was_in_force == !in_error) {
+                topo_static_settle_one(topo, sm, &taken);
+            }
+        }
     }
+    HMAP_FOR_EACH (sm, row.node, &topo->rows[TOPO_STATIC_MAC]) {
+        sm->was_in_force = sm->place != NULL;
+    }
+    hmap_destroy(&taken);
 }
 
 /* All rows. */

@@ -199,6 +199,8 @@ struct topo_static_mac {
     char *mac_string;
     struct eth_addr mac;
     struct topo_place *place;   /* Nonnull while in force. */
+    bool was_in_force;          /* The last time that it was settled. */
+    struct hmap_node mac_node;  /* While settling. */
 };
 
 struct topo {

@@ -1,0 +1,128 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "flows/fdb_private.h"
+
+#include "flows/flowset.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofpbuf.h"
+#include "util.h"
+
+/* What should be there. */
+
+/* Returns whether 'node' has a SOURCE flow of 'e'. */
+bool
+fdb_has_source(const struct fdb_mac *e, const struct topo_node *node)
+{
+    const struct fdb_seen *seen = fdb_seen(e, node);
+
+    return seen && (seen->slot || e->place->type == TOPO_PLACE_VTEP);
+}
+
+/* Brings up to date by which slot 'node' knows 'e'. */
+static void
+fdb_refresh_slot(struct fdb_mac *e, const struct topo_node *node)
+{
+    uint32_t slot = pipeline_place_slot(node, e->place);
+    struct fdb_seen *seen = fdb_seen(e, node);
+
+    if (seen) {
+        seen->slot = slot;
+    } else if (e->is_static) {
+        fdb_seen_add(e, CONST_CAST(struct topo_node *, node), slot);
+    }
+}
+
+static void
+fdb_mac_flows(const struct fdb_mac *e, const struct topo_node *node,
+              struct flowset *set, struct ofpbuf *acts)
+{
+    const struct pipeline_mac m = { e->segment, e->mac, e->place,
+                                    e->is_static };
+    struct flowset_spec spec;
+    struct match match;
+
+    if (fdb_has_source(e, node)) {
+        pipeline_source(&m, fdb_seen(e, node)->slot, &spec, &match, acts);
+        flowset_add(set, &spec);
+    }
+    if (pipeline_dest(node, &m, &spec, &match, acts)) {
+        flowset_add(set, &spec);
+    }
+}
+
+/* Appends to 'set' the flows that 'node' should have for the MACs of
+ * 'segment', or of all its segments if 'segment' is NULL.  As its ports may
+ * have got other numbers, brings up to date by which slots it knows them. */
+void
+fdb_node_flows(const struct fdb *fdb, const struct topo_node *node,
+               const struct topo_segment *segment, struct flowset *set)
+{
+    uint64_t stub[128 / 8];
+    struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
+    struct fdb_mac *e;
+
+    if (!segment) {
+        HMAP_FOR_EACH (e, node, &fdb->macs) {
+            if (topo_segment_has_node(e->segment, node)) {
+                fdb_refresh_slot(e, node);
+                fdb_mac_flows(e, node, set, &acts);
+            }
+        }
+    } else if (topo_segment_has_node(segment, node)) {
+        LIST_FOR_EACH (e, segment_node, &segment->macs) {
+            fdb_refresh_slot(e, node);
+            fdb_mac_flows(e, node, set, &acts);
+        }
+    }
+    ofpbuf_uninit(&acts);
+}
+
+/* Adoption. */
+
+/* 'node' has the SOURCE flow of 'mac' at 'place', in its 'epoch'th session. */
+void
+fdb_adopt_source(struct fdb *fdb, struct topo_node *node,
+                 struct topo_place *place, uint32_t slot, struct eth_addr mac,
+                 uint32_t epoch, long long now, struct fdb_ops *ops)
+{
+    struct fdb_mac *e = fdb_find(fdb, place->segment, mac);
+
+    if (!e) {
+        e = fdb_create(fdb, place, mac, false, now);
+        fdb_push_dest(ops, e, true, node);
+    }
+    if (e->place == place) {
+        fdb_seen_add(e, node, slot)->epoch = epoch;
+    }
+}
+
+/* 'node' has the DEST flow of 'mac', leading to 'place'.  To be called after
+ * fdb_adopt_source() for all flows of 'node'. */
+void
+fdb_adopt_dest(struct fdb *fdb, struct topo_node *node,
+               struct topo_place *place, struct eth_addr mac, uint32_t epoch,
+               long long now, struct fdb_ops *ops)
+{
+    struct fdb_mac *e = fdb_find(fdb, place->segment, mac);
+    struct fdb_seen *seen;
+
+    if (!e) {
+        e = fdb_create(fdb, place, mac, false, now);
+        fdb_push_dest(ops, e, true, node);
+        fdb_put_on_probation(fdb, e, now);
+        return;
+    }
+
+    /* That the node lost one flow of the two means that the MAC aged while
+     * nobody listened.  (A node that lost all its flows has lost both.) */
+    seen = fdb_seen(e, node);
+    if (seen && seen->epoch != epoch && !e->is_static) {
+        fdb_seen_del(e, seen);
+        if (!e->n_seen) {
+            fdb_remove(fdb, e, ops);
+            fdb->n_aged++;
+        }
+    }
+}

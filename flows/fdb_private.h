@@ -1,0 +1,29 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef FLOWS_FDB_PRIVATE_H
+#define FLOWS_FDB_PRIVATE_H 1
+
+/* What the files of flows/fdb.h share among themselves.
+ *
+ *   fdb.c       operations, entries, learning, forgetting
+ *   fdb_node.c  one node's view: the flows that it should have, and taking
+ *               MACs back from those that it has
+ *
+ * fdb_create() and the fdb_seen functions say nothing to the switches: who
+ * calls them pushes the operations. */
+
+#include "flows/fdb.h"
+
+void fdb_push_dest(struct fdb_ops *, const struct fdb_mac *, bool add,
+                   const struct topo_node *except);
+struct fdb_mac *fdb_create(struct fdb *, struct topo_place *, struct eth_addr,
+                           bool is_static, long long now);
+void fdb_remove(struct fdb *, struct fdb_mac *, struct fdb_ops *);
+struct fdb_seen *fdb_seen(const struct fdb_mac *, const struct topo_node *);
+struct fdb_seen *fdb_seen_add(struct fdb_mac *, struct topo_node *,
+                              uint32_t slot);
+void fdb_seen_del(struct fdb_mac *, struct fdb_seen *);
+void fdb_put_on_probation(struct fdb *, struct fdb_mac *, long long now);
+
+#endif /* flows/fdb_private.h */
