@@ -22,7 +22,7 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/bundlemsg.c flows/delta.c \
                   flows/failover.c flows/fdb.c flows/fdb_node.c \
                   flows/flowset.c flows/pipeline.c flows/pipeline_mac.c \
                   flows/pipeline_segment.c flows/sighting.c flows/topo.c \
-                  flows/topo_node.c flows/topo_place.c
+                  flows/topo_node.c flows/topo_place.c flows/topo_static.c
 
 # The tool, and the daemon (without main.c, so that tests can link the rest).
 CTL_SRC        := controller/kctl.c controller/kctl_args.c \

@@ -6,8 +6,9 @@
 
 /* What the files of flows/topo.h share among themselves.
  *
- *   topo.c        rows, segments, clusters, static MACs
+ *   topo.c        rows, segments, clusters
  *   topo_place.c  attachments and VTEPs: in force and out of it
+ *   topo_static.c static MACs
  *   topo_node.c   nodes, their ports, and the dirt on them
  *
  * To change something that a place depends on is to withdraw the place, make
@@ -20,6 +21,9 @@ void topo_vtep_withdraw(struct topo *, struct topo_vtep *);
 void topo_place_del(struct topo *, struct topo_place *);
 void topo_place_free(struct topo_place *);
 void topo_places_settle(struct topo *);
+void *topo_row_add(struct topo *, enum topo_table, const struct uuid *,
+                   struct topo_row *);
+void topo_static_settle(struct topo *);
 void topo_attach_check_ports(struct topo *, struct topo_attach *);
 
 void topo_segment_mark(struct topo_segment *);

@@ -245,13 +245,15 @@ format_flows(const struct flowset *set, struct ds *s)
     free(flows);
 
     /* What a switch calls it. */
-    while (strstr(ds_cstr(s), "strip_vlan")) {
-        char *strip = strstr(ds_cstr(s), "strip_vlan");
-
-        memmove(strip + 3, strip + 5, strlen(strip + 5) + 1);
-        memcpy(strip, "pop", 3);
-        s->length -= 2;
+    char *text = ds_steal_cstr(s);
+    const char *rest = text;
+    for (char *strip; (strip = strstr(rest, "strip_vlan")) != NULL; ) {
+        ds_put_buffer(s, rest, strip - rest);
+        ds_put_cstr(s, "pop_vlan");
+        rest = strip + strlen("strip_vlan");
     }
+    ds_put_cstr(s, rest);
+    free(text);
 }
 
 /* Returns the content of the file, or an empty string. */
@@ -280,11 +282,12 @@ check_golden(const char *path, const char *text)
     if (mode && !strcmp(mode, "update")) {
         FILE *stream = fopen(path, "w");
 
-        if (!stream) {
+        if (stream) {
+            fputs(text, stream);
+            fclose(stream);
+        } else {
             fail_msg("%s: %s", path, ovs_strerror(errno));
         }
-        fputs(text, stream);
-        fclose(stream);
         return;
     }
 

@@ -351,6 +351,20 @@ test_statics(void **state)
     topo_static_set(&net->topo, &none);
     settle(net);
     check_error(net, "no place", TOPO_STATIC_MAC, 1, "0 locations");
+
+    /* Of two rows for one MAC the one in force stays, whatever its UUID. */
+    net_static(net, 5, 1, "aa:00:00:00:00:01", TOPO_BINDING, 1);
+    settle(net);
+    for (unsigned int n = 1; n <= 9; n += 8) {
+        net_static(net, n, 1, "AA:00:00:00:00:01", TOPO_BINDING, 1);
+        settle(net);
+        check_error(net, "the first", TOPO_STATIC_MAC, 5, "");
+        check_error(net, "the second", TOPO_STATIC_MAC, n, "another row");
+    }
+    net_del(net, TOPO_STATIC_MAC, 5);
+    net_del(net, TOPO_STATIC_MAC, 9);
+    settle(net);
+    check_error(net, "the second, alone", TOPO_STATIC_MAC, 1, "");
 }
 
 /* Within a batch a place may be withdrawn and come back. */

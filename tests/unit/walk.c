@@ -429,8 +429,10 @@ walk_step(struct walk *walk)
     } else if (chance < 55) {
         walk_active(walk);
     } else if (chance < 92) {
-        for (int i = 0; i < 20 && !walk_sighting(walk); i++) {
-            continue;
+        int tries = 20;
+
+        while (tries && !walk_sighting(walk)) {
+            tries--;
         }
     } else if (chance < 99) {
         walk_idle(walk);
