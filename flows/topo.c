@@ -72,7 +72,7 @@ topo_row(const struct topo *topo, enum topo_table table,
 }
 
 /* Puts 'row', new and empty, into 'topo'. */
-void *
+void
 topo_row_add(struct topo *topo, enum topo_table table,
              const struct uuid *uuid, struct topo_row *row)
 {
@@ -80,7 +80,6 @@ topo_row_add(struct topo *topo, enum topo_table table,
     row->uuid = *uuid;
     ovs_list_init(&row->error_node);
     hmap_insert(&topo->rows[table], &row->node, uuid_hash(uuid));
-    return row;
 }
 
 /* Makes 'error', malloc()'d or NULL, that of 'row'. */

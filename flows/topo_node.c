@@ -66,10 +66,7 @@ topo_node_create(struct topo *topo, const struct uuid *uuid)
 {
     struct topo_node *node = xzalloc(sizeof *node);
 
-    node->row.table = TOPO_EDGE;
-    node->row.uuid = *uuid;
-    ovs_list_init(&node->row.error_node);
-    hmap_insert(&topo->rows[TOPO_EDGE], &node->row.node, uuid_hash(uuid));
+    topo_row_add(topo, TOPO_EDGE, uuid, &node->row);
     hmap_init(&node->ports_by_name);
     hmap_init(&node->ports_by_ofport);
     hmap_init(&node->claims);

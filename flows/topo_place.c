@@ -244,10 +244,7 @@ static void
 topo_place_init(struct topo *topo, struct topo_place *place,
                 enum topo_table table, const struct uuid *uuid)
 {
-    place->row.table = table;
-    place->row.uuid = *uuid;
-    ovs_list_init(&place->row.error_node);
-    hmap_insert(&topo->rows[table], &place->row.node, uuid_hash(uuid));
+    topo_row_add(topo, table, uuid, &place->row);
     ovs_list_init(&place->withdrawn_node);
     ovs_list_init(&place->macs);
     ovs_list_push_back(&topo->waiting, &place->waiting_node);

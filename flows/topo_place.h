@@ -21,7 +21,7 @@ void topo_vtep_withdraw(struct topo *, struct topo_vtep *);
 void topo_place_del(struct topo *, struct topo_place *);
 void topo_place_free(struct topo_place *);
 void topo_places_settle(struct topo *);
-void *topo_row_add(struct topo *, enum topo_table, const struct uuid *,
+void topo_row_add(struct topo *, enum topo_table, const struct uuid *,
                    struct topo_row *);
 void topo_static_settle(struct topo *);
 void topo_attach_check_ports(struct topo *, struct topo_attach *);

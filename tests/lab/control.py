@@ -115,13 +115,16 @@ class ControlNode(Node):
     # ---- Questions and orders ---------------------------------------------
 
     def appctl(self, *args):
+        __tracebackhide__ = True    # From pytest.
         return self.output("ovs-appctl", "-t", "kakehashi", *args)
 
     def json(self, command, *args):
+        __tracebackhide__ = True    # From pytest.
         return json.loads(self.appctl(command, "--format=json", *args))
 
     def ctl(self, *args, timeout=30):
         """kakehashi-ctl, which must succeed; its output."""
+        __tracebackhide__ = True    # From pytest.
         return self.output("kakehashi-ctl", f"--timeout={timeout}", *args,
                            timeout=timeout + 5)
 

@@ -33,6 +33,7 @@ def run(command, check=True, stdin=None, env=None, timeout=30):
     A failure is reported with the command and the last line that it printed:
     this is nearly always the reason.
     """
+    __tracebackhide__ = True    # From pytest.
     try:
         done = subprocess.run(command, input=stdin, env=env, text=True,
                               stdin=None if stdin else subprocess.DEVNULL,
@@ -155,6 +156,7 @@ def remove(namespaces):
 
 def wait_until(condition, timeout=10.0, what="condition", interval=0.02):
     """Poll 'condition' until it returns something true, and return that."""
+    __tracebackhide__ = True    # From pytest.
     deadline = time.monotonic() + timeout
     while True:
         value = condition()

@@ -39,10 +39,12 @@ class Node:
 
     def run(self, *command, check=True, stdin=None, timeout=30):
         """Run 'command' here to its end; (status, output)."""
+        __tracebackhide__ = True    # From pytest.
         return netns.run(netns.inside(self.namespace, map(str, command)),
                          check, stdin, self.env, timeout)
 
     def output(self, *command, timeout=30):
+        __tracebackhide__ = True    # From pytest.
         return self.run(*command, timeout=timeout)[1]
 
     def spawn(self, *command, **kwargs):

@@ -45,11 +45,21 @@ def no_orphans():
 def pytest_runtest_makereport(item):
     """Put the end of the controller's log into the report of a failure."""
     report = (yield).get_result()
-    lab = getattr(item, "lab", None)
-    if report.failed and lab is not None:
-        for name in "kakehashi.log", "stderr":
-            lines = lab.control.log(name).splitlines()[-60:]
-            report.sections.append((f"ctl/{name}", "\n".join(lines)))
+    if report.failed:
+        lab = getattr(item, "lab", None)
+        logs = item.last_words or (last_words(lab) if lab else [])
+        report.sections.extend(logs)
+
+
+def pytest_runtest_setup(item):
+    item.last_words = []
+
+
+def last_words(lab):
+    """(title, text) of the ends of the controller's logs."""
+    return [(f"ctl/{name}",
+             "\n".join(lab.control.log(name).splitlines()[-60:]))
+            for name in ("kakehashi.log", "stderr")]
 
 
 @pytest.fixture(name="lab")
@@ -72,6 +82,7 @@ def fixture_lab(request):
         yield lab
         check_daemon(lab.control)
     finally:
+        request.node.last_words = last_words(lab)
         lab.down()
 
 

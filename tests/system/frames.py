@@ -21,7 +21,7 @@ import netns
 ETHERTYPE = 0x88b5
 ETH_P_ALL = 0x0003
 BROADCAST = "ff:ff:ff:ff:ff:ff"
-QUIET = 0.25                    # Seconds in which a stray copy would come.
+QUIET = 0.15                    # Seconds in which a stray copy would come.
 
 SOL_PACKET = 263
 PACKET_AUXDATA = 8
@@ -140,15 +140,26 @@ class Wires:
         tagged = {n: w.tags for n, w in self.wires.items() if w.tags}
         assert not tagged, f"tagged frames at access ports: {tagged}"
 
+    def follow(self, sender, dst, expect, timeout=5):
+        """Soon, frames go to 'expect', and then they do so exactly.
 
-def drain(sock, seconds):
-    """Read a stream socket for a while; True if the other side closed it."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if select.select([sock], [], [], 0.1)[0]:
-            try:
-                if not sock.recv(65536):
-                    return True
-            except ConnectionError:
+        A switch, ours or the ToR, goes on for a moment with what its
+        datapath has cached, hence not at once.
+        """
+        def there():
+            token = self.wires[sender].send(dst)
+            time.sleep(0.05)
+            return all(self.wires[name].copies(token) for name in expect)
+        netns.wait_until(there, timeout, f"frames for {dst} at {expect}")
+        self.check(sender, dst, expect)
+
+
+def drain(sock):
+    """Read what a stream socket has; True if the other side closed it."""
+    while select.select([sock], [], [], 0)[0]:
+        try:
+            if not sock.recv(65536):
                 return True
+        except ConnectionError:
+            return True
     return False

@@ -12,25 +12,24 @@ import pytest
 
 from frames import BROADCAST, drain
 from netns import wait_until
-from world import (both_ways, configure, controller_socket, row_id,
-                   wait_error, wait_synced)
+from world import (active_edge, both_ways, configure, controller_socket,
+                   row_id, wait_error, wait_synced)
 
 
-@pytest.mark.parametrize("column, bad, good", [
-    ("datapath_id", "zzz", "000000000000000c"),
-    ("datapath_id", "0", "000000000000000c"),
-    ("tunnel_ip", "10.1.0.999", "10.1.0.12"),
-    ("tunnel_ip", "224.0.0.1", "10.1.0.12"),
-    ("tunnel_port", "nosuch0", "genev0"),
-])
-def test_bad_edge(blue, wires, column, bad, good):
+@pytest.mark.parametrize("column, bad", [
+    ("datapath_id", "zzz"), ("datapath_id", "0"),
+    ("tunnel_ip", "10.1.0.999"), ("tunnel_ip", "224.0.0.1"),
+    ("tunnel_port", "nosuch0")])
+def test_bad_edge(blue, wires, column, bad):
+    """The standby's row is wrong; the active must not suffer."""
     control = blue.control
-    control.ctl("set", "edge", "edge2", f'{column}="{bad}"')
-    error = wait_error(blue, "edge", "edge2")
-    assert bad in error, error
+    _, edge = active_edge(blue)
+    good = control.ctl("get", "edge", edge.name, column).strip().strip('"')
+    control.ctl("set", "edge", edge.name, f'{column}="{bad}"')
+    assert bad in wait_error(blue, "edge", edge.name)
     both_ways(blue.station("ph1"), blue.station("vm1"))
-    control.ctl("set", "edge", "edge2", f'{column}="{good}"')
-    wait_error(blue, "edge", "edge2", wanted=False)
+    control.ctl("set", "edge", edge.name, f'{column}="{good}"')
+    wait_error(blue, "edge", edge.name, wanted=False)
     wait_synced(blue)
     wires.check("vm1", BROADCAST, {"ph1", "vm2"})
 
@@ -149,23 +148,34 @@ GARBAGE = {
 
 
 def test_garbage_on_the_openflow_port(blue):
-    """Closed and logged; who speaks properly does not notice."""
+    """Closed and logged; who speaks properly does not notice.
+
+    What cannot be told from the beginning of a long message is given some
+    seconds to end, hence all at once.
+    """
     control = blue.control
     before = {s.name: control.edge(s.name)["reconciles"]
               for s in blue.controlled}
+    lines = len(control.log("kakehashi.log").splitlines())
+    sockets = {}
     for what, data in GARBAGE.items():
-        lines = len(control.log("kakehashi.log").splitlines())
-        with controller_socket(blue) as sock:
-            try:
-                sock.sendall(data)
-            except ConnectionError:
-                pass
-            closed = drain(sock, 8)
-        assert closed, f"{what}: not closed"
-        # The log is rate-limited: the first ones must be in it.
-        if what == "http":
-            wait_until(lambda: len(control.log("kakehashi.log").splitlines())
-                       > lines, what=f"{what}: a line in the log")
+        sockets[what] = controller_socket(blue)
+        sockets[what].sendall(data)
+    both_ways(blue.station("ph1"), blue.station("vm1"))
+
+    def all_closed():
+        for what in list(sockets):
+            if drain(sockets[what]):
+                sockets.pop(what).close()
+        return not sockets
+    try:
+        wait_until(all_closed, 15, "all closed")
+    finally:
+        still_open = list(sockets)
+        for sock in sockets.values():
+            sock.close()
+        assert not still_open
+    assert len(control.log("kakehashi.log").splitlines()) > lines
     both_ways(blue.station("ph1"), blue.station("vm1"))
     assert before == {s.name: control.edge(s.name)["reconciles"]
                       for s in blue.controlled}
@@ -186,11 +196,11 @@ def test_silent_and_half_connections(blue):
 
 
 def test_log_of_garbage_is_limited(blue):
-    """A hundred bad connections are not a hundred lines and more."""
+    """Hundreds of bad connections are not hundreds of lines."""
     log = blue.control.log
     before = len(log("kakehashi.log").splitlines())
     for _ in range(300):
         with controller_socket(blue) as sock:
-            sock.sendall(b"\xff" * 64)
-            drain(sock, 5)
+            sock.sendall(bytes(64))
+            wait_until(lambda: drain(sock), 5, "closed", 0)
     assert len(log("kakehashi.log").splitlines()) - before < 150

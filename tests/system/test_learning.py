@@ -53,7 +53,7 @@ def test_station_moves_back_and_forth(blue, wires):
         sender, location = places[n % 2]
         wires[sender].send(BROADCAST, src=MAC)
         wait_location(blue, MAC, location, timeout=3)
-        wires.check("vm1", MAC, {sender})
+        wires.follow("vm1", MAC, {sender})
     assert blue.control.macs("blue")[MAC]["moves"] == 5
 
 
@@ -63,7 +63,7 @@ def test_station_moves_between_trunks(blue, wires):
                              ("ph1", TRUNK)]:
         wires[sender].send(BROADCAST, src=MAC)
         wait_location(blue, MAC, location, timeout=3)
-        wires.check("vm1", MAC, {sender})
+        wires.follow("vm1", MAC, {sender})
 
 
 def test_ageing(blue, wires):
@@ -102,7 +102,9 @@ def test_static_neither_ages_nor_moves(blue, wires):
     wait_gone(blue, other)
     entry = blue.control.macs("blue")[MAC]
     assert (entry["type"], entry["location"]) == ("static", TRUNK)
-    wires.check("vm1", MAC, {"ph1"})
+    # The ToR has learned it from vm2, and would not send it back to ph1.
+    blue.switch("tor").appctl("fdb/flush", "br0")
+    wires.follow("vm1", MAC, {"ph1"})
 
     configure(blue, ("mac-del", "blue", MAC))
     wait_gone(blue, MAC)
@@ -114,7 +116,8 @@ def test_static_replaces_learned(blue, wires):
     configure(blue, ("mac-add", "blue", MAC, TRUNK))
     wait_location(blue, MAC, TRUNK)
     assert blue.control.macs("blue")[MAC]["type"] == "static"
-    wires.check("vm1", MAC, {"ph1"})
+    blue.switch("tor").appctl("fdb/flush", "br0")
+    wires.follow("vm1", MAC, {"ph1"})
     wait_synced(blue)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from frames import BROADCAST
 from netns import wait_until
+from proxy import Proxy
 from world import (active_edge, both_ways, configure, error_of, our_flows,
                    row_id, wait_error, wait_location, wait_synced)
 
@@ -63,14 +64,16 @@ def test_our_flows_are_mended(blue):
     """Flows that someone removed or added in our name: next reconcile."""
     edge = blue.switch("edge1")
     flows = sorted(our_flows(edge))
-    edge.ofctl("del-flows", "br0", "table=6")
+    edge.ofctl("del-flows", "br0", "table=7")
     edge.ofctl("add-flow", "br0", "cookie=0x4b48010000000000,table=7,"
                "priority=999,actions=drop")
     assert blue.control.appctl("flows/diff", "edge1").strip()
-    edge.vsctl("del-controller", "br0")
-    edge.vsctl("set-controller", "br0", "tcp:10.0.0.1:6653")
-    wait_synced(blue)
-    assert sorted(our_flows(edge)) == flows
+    with Proxy(blue) as proxy:
+        proxy.adopt(edge)
+        wait_synced(blue)
+        assert sorted(our_flows(edge)) == flows
+        shown = blue.control.edge("edge1")
+        assert shown["deleted"] == 1 and 0 < shown["added"] < len(flows)
 
 
 def test_port_that_comes_later(blue, wires):
@@ -164,16 +167,27 @@ def test_versions(blue, wires, version):
         assert blue.control.json("flows/diff", switch.name) == []
 
 
-def test_first_connected_edge_is_active(blue, wires):
-    """While the first of a cluster is away, the second does its work."""
+def test_lost_control_connection_changes_nothing(blue, wires):
+    """The active edge forwards on, and the standby stays closed.
+
+    Who has merely lost its controller is not dead: two that forward would be
+    worse than one that cannot learn.
+    """
     active, standby = active_edge(blue)
-    assert (active.name, standby.name) == ("edge1", "edge2")
-    active.vsctl("del-controller", "br0")
-    active.ofctl("del-flows", "br0")
-    wait_until(lambda: active_edge(blue)[0] is standby,
-               what="edge2 is active")
+    both_ways(blue.station("ph1"), blue.station("vm1"))
+    # Not del-controller, with which a bridge forgets its flows.
+    active.vsctl("set-controller", "br0", "tcp:10.0.0.1:9")
+    wait_until(lambda: not blue.control.edge(active.name)["connected"],
+               what=f"{active.name} disconnected")
     wires.check("ph1", BROADCAST, {"vm1", "vm2"})
     wires.check("vm1", BROADCAST, {"ph1", "vm2"})
+    standby.restart_vswitchd()
+    wait_synced(blue, standby.name)
+    wires.check("ph1", BROADCAST, {"vm1", "vm2"})
+    wires.check("vm1", BROADCAST, {"ph1", "vm2"})
+    active.vsctl("set-controller", "br0", "tcp:10.0.0.1:6653")
+    wait_synced(blue)
+    assert active_edge(blue)[0] is active
 
 
 def test_same_datapath_id_twice(blue):
