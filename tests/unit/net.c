@@ -299,3 +299,35 @@ net_check_dirt(struct net *net, const char *what, unsigned int n,
     }
     free(actual);
 }
+
+/* Edges e1 and e2 in c1, host e3, segments s1 and s2, ports p1 and p2. */
+int
+net_setup_three(void **state)
+{
+    struct net *net = xmalloc(sizeof *net);
+
+    net_init(net);
+    net_node(net, 1, "1", "10.0.0.1");
+    net_node(net, 2, "2", "10.0.0.2");
+    net_node(net, 3, "3", "10.0.0.3");
+    net_segment(net, 1, 5000);
+    net_segment(net, 2, 5001);
+    net_cluster(net, 1, "12");
+    for (unsigned int n = 1; n <= 3; n++) {
+        net_port(net, n, "genev0", 1);
+        net_port(net, n, "p1", 2);
+        net_port(net, n, "p2", 3);
+    }
+    net_settle(net);
+    net_clean(net);
+    *state = net;
+    return 0;
+}
+
+int
+net_teardown(void **state)
+{
+    net_destroy(*state);
+    free(*state);
+    return 0;
+}

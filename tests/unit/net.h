@@ -31,6 +31,11 @@ void net_destroy(struct net *);
 void net_settle(struct net *);
 void net_clean(struct net *);
 
+/* For cmocka: a net with edges e1 and e2 in c1, host e3, segments s1 and s2,
+ * ports p1 and p2; and the end of any net. */
+int net_setup_three(void **state);
+int net_teardown(void **state);
+
 /* Rows.  UUIDs that refer to nothing are allowed. */
 struct uuid net_uuid(enum topo_table, unsigned int n);
 void net_segment(struct net *, unsigned int n, uint32_t vni);

@@ -45,14 +45,6 @@ setup(void **state)
     return 0;
 }
 
-static int
-teardown(void **state)
-{
-    net_destroy(*state);
-    free(*state);
-    return 0;
-}
-
 /* Fails unless the operations are those that 'expected' tells, as in
  * "e1 +src 01/2.10, e3 -dst 01", and forgets them. */
 static void
@@ -561,7 +553,8 @@ test_ports_renumbered(void **state)
               "e1 -dst 01, e2 -dst 01, e3 -dst 01");
 }
 
-#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
+#define TEST(NAME) \
+    cmocka_unit_test_setup_teardown(NAME, setup, net_teardown)
 
 int
 main(void)

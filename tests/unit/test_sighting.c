@@ -46,14 +46,6 @@ setup(void **state)
     return 0;
 }
 
-static int
-teardown(void **state)
-{
-    net_destroy(*state);
-    free(*state);
-    return 0;
-}
-
 struct row {
     const char *what;
     const char *flow;           /* In the syntax of ovs-ofctl(8). */
@@ -237,7 +229,8 @@ test_dest(void **state)
     }
 }
 
-#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
+#define TEST(NAME) \
+    cmocka_unit_test_setup_teardown(NAME, setup, net_teardown)
 
 int
 main(void)
