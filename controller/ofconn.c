@@ -324,7 +324,10 @@ ofconn_handle_bytes(struct ofconn *conn, const uint8_t *data, size_t size)
         const uint8_t *p = data + used;
         int length = ofconn_frame(p, size - used);
 
-        if (length < 0) {
+        if (!conn->version && size - used >= 2 && p[1]) {
+            /* Do not wait for the rest of what may be another protocol. */
+            ofconn_fail(conn, "first message is no OFPT_HELLO");
+        } else if (length < 0) {
             ofconn_fail(conn, "message with impossible length");
         } else if (!length || length > size - used) {
             break;

@@ -194,7 +194,7 @@ pipeline_port(const struct topo_node *node, ofp_port_t ofport,
 }
 
 /* Appends the gate of 'cluster' if it is active on 'node', and otherwise the
- * way to the edge that is. */
+ * way to the edge that is (or was, see 'via' in flows/topo.h). */
 void
 pipeline_cluster(const struct topo_node *node,
                  const struct topo_cluster *cluster, struct flowset *set)
@@ -213,8 +213,9 @@ pipeline_cluster(const struct topo_node *node,
     if (cluster->active == node) {
         acts_goto(&acts, LAYOUT_PASS);
         spec.table = LAYOUT_GATE;
-    } else if (cluster->active && topo_cluster_used_by(cluster, node)) {
-        acts_tunnel_dst(&acts, &cluster->active->ip);
+    } else if (cluster->via && cluster->via != node
+               && topo_cluster_used_by(cluster, node)) {
+        acts_tunnel_dst(&acts, &cluster->via->ip);
         acts_goto(&acts, LAYOUT_TUNNEL);
         spec.table = LAYOUT_REMOTE;
     } else {

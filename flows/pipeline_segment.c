@@ -254,8 +254,8 @@ pipeline_flood_clusters(struct pipeline_ctx *ctx,
         } else if (!pipeline_overlaps(ctx->segment, cluster)) {
             acts_set_reg(&ctx->acts, 2, cluster->id);
             acts_resubmit(&ctx->acts, LAYOUT_REMOTE);
-        } else if (cluster->active && cluster->active != ctx->node) {
-            pipeline_target(targets, &cluster->active->ip);
+        } else if (cluster->via && cluster->via != ctx->node) {
+            pipeline_target(targets, &cluster->via->ip);
         }
     }
 }

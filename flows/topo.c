@@ -302,6 +302,15 @@ topo_cluster_settle(struct topo *topo, struct topo_cluster *cluster)
         memcpy(cluster->members, members, n * sizeof *members);
         cluster->n_members = n;
     }
+    for (size_t i = 0; i < cluster->n_members; i++) {
+        if (!cluster->via && uuid_equals(&cluster->members[i]->row.uuid,
+                                         &cluster->remembered)) {
+            cluster->via = cluster->members[i];
+        }
+    }
+    if (cluster->via && !topo_cluster_has_node(cluster, cluster->via)) {
+        cluster->via = NULL;
+    }
     if (cluster->active && !topo_cluster_has_node(cluster, cluster->active)) {
         topo_cluster_set_active(cluster, NULL);
     }
@@ -352,6 +361,9 @@ topo_cluster_set_active(struct topo_cluster *cluster,
                        layout_cookie(LAYOUT_K_CLUSTER, cluster->id));
     }
     cluster->active = active;
+    if (active) {
+        cluster->via = active;
+    }
     LIST_FOR_EACH (attach, cluster_node, &cluster->attaches) {
         topo_segment_mark_cluster(attach->place.segment, cluster);
     }

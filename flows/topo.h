@@ -142,6 +142,12 @@ struct topo_cluster {
     struct topo_node *members[TOPO_MAX_EDGES];  /* Those that exist. */
     size_t n_members;
     struct topo_node *active;   /* NULL if none is. */
+    struct topo_node *via;      /* Where others send what is for the cluster:
+                                 * 'active', or while there is none the edge
+                                 * that was it last, or is remembered as such,
+                                 * so that a controller that starts does not
+                                 * cut the way to an edge that it has yet to
+                                 * meet.  Or NULL. */
     struct ovs_list attaches;   /* In force. */
 
     /* For the controller: which edge the database remembers as active (all

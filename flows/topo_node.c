@@ -201,6 +201,20 @@ topo_node_validate(struct topo *topo, struct topo_node *node)
     return NULL;
 }
 
+/* Puts into the row of 'node', which is in force, that it lacks its tunnel
+ * port. */
+static void
+topo_node_check_tunnel(struct topo *topo, struct topo_node *node)
+{
+    if (node->valid) {
+        topo_set_error(topo, &node->row,
+                       (node->ports_known
+                        && topo_node_tunnel(node) == OFPP_NONE
+                        ? xasprintf("no tunnel port \"%s\" (yet)",
+                                    node->tunnel_port) : NULL));
+    }
+}
+
 /* Brings 'node' in force, if it is not and can be. */
 void
 topo_node_settle(struct topo *topo, struct topo_node *node)
@@ -227,6 +241,7 @@ topo_node_settle(struct topo *topo, struct topo_node *node)
             topo_vtep_withdraw(topo, vtep);
         }
     }
+    topo_node_check_tunnel(topo, node);
 }
 
 /* Look-ups. */
@@ -360,6 +375,7 @@ topo_node_port_changed(struct topo *topo, struct topo_node *node,
     }
     if (node->tunnel_port && !strcmp(node->tunnel_port, name)) {
         topo_node_mark_tunnel(node, ofport);
+        topo_node_check_tunnel(topo, node);
     }
 }
 
@@ -421,6 +437,7 @@ topo_node_set_ports_known(struct topo *topo, struct topo_node *node,
     struct topo_claim *claim;
 
     node->ports_known = known;
+    topo_node_check_tunnel(topo, node);
     HMAP_FOR_EACH (claim, port_node, &node->claims) {
         topo_attach_check_ports(topo, claim->attach);
     }

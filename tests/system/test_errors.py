@@ -116,7 +116,7 @@ def test_static_mac_without_location(blue):
 def test_row_deleted_under_us(blue, wires):
     """Without the verbs, which would tidy up what hangs on it."""
     control = blue.control
-    control.ctl("destroy", "binding",
+    control.ctl("--wait=edges", "destroy", "binding",
                 row_id(blue, "binding", "port=trunk0"))
     wires.check("vm1", BROADCAST, {"vm2"})
     wait_synced(blue)

@@ -161,9 +161,14 @@ rebuild_state(struct walk *walk, struct net *again)
         }
     }
     HMAP_FOR_EACH (cluster, row.node, &walk->net.topo.rows[TOPO_CLUSTER]) {
-        if (cluster->active) {
-            net_active(again, cluster->row.uuid.parts[3],
-                       cluster->active->row.uuid.parts[3]);
+        unsigned int n = cluster->row.uuid.parts[3];
+
+        /* Who was active last is in the database. */
+        if (cluster->via) {
+            net_active(again, n, cluster->via->row.uuid.parts[3]);
+        }
+        if (!cluster->active) {
+            net_active(again, n, 0);
         }
     }
 }
