@@ -141,12 +141,16 @@ class Wires:
         assert not tagged, f"tagged frames at access ports: {tagged}"
 
     def follow(self, sender, dst, expect, timeout=5):
-        """Soon, frames go to 'expect', and then they do so exactly.
+        """Soon, frames go to the station 'expect', and then to no other.
 
-        A switch, ours or the ToR, goes on for a moment with what its
-        datapath has cached, hence not at once.
+        The ToR learns from what its datapath has cached, and only now and
+        then: of two frames that its revalidator accounts for in one turn, the
+        older may win.  So the station that has 'dst' now goes on speaking, as
+        real ones do.
         """
         def there():
+            for name in expect:
+                self.wires[name].send(BROADCAST, src=dst)
             token = self.wires[sender].send(dst)
             time.sleep(0.05)
             return all(self.wires[name].copies(token) for name in expect)
