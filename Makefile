@@ -18,9 +18,10 @@ VERSION := 0.1.0
 # ---- What there is ---------------------------------------------------------
 
 # The functional core: no I/O, no clock, no log.
-FLOWS_SRC      := flows/acts.c flows/addr.c flows/bundlemsg.c flows/delta.c \
-                  flows/failover.c flows/fdb.c flows/fdb_node.c \
-                  flows/flowset.c flows/pipeline.c flows/pipeline_mac.c \
+FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
+                  flows/bundlemsg.c flows/delta.c flows/failover.c \
+                  flows/fdb.c flows/fdb_node.c flows/flowset.c \
+                  flows/pipeline.c flows/pipeline_mac.c \
                   flows/pipeline_segment.c flows/sighting.c flows/topo.c \
                   flows/topo_node.c flows/topo_place.c flows/topo_static.c
 
@@ -32,10 +33,12 @@ CTL_SRC        := controller/kctl.c controller/kctl_args.c \
                   controller/kctl_rows.c controller/kctl_segment.c \
                   controller/kctl_show.c controller/kctl_station.c \
                   controller/kctl_txn.c controller/kctl_usage.c
-CONTROLLER_SRC := controller/admin.c controller/admin_diff.c \
-                  controller/admin_show.c controller/agent.c \
-                  controller/agent_conf.c controller/agent_learn.c \
-                  controller/agent_sync.c controller/conf.c controller/edge.c \
+CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
+                  controller/admin_diff.c controller/admin_show.c \
+                  controller/agent.c controller/agent_announce.c \
+                  controller/agent_conf.c controller/agent_failover.c \
+                  controller/agent_learn.c controller/agent_sync.c \
+                  controller/conf.c controller/edge.c controller/edge_txn.c \
                   controller/loop.c controller/ofconn.c
 
 # Tests are found, not listed: tests/run refuses a tier without any.

@@ -255,7 +255,8 @@ admin_ports_to_json(const struct topo_node *node)
         json_object_put_string(p, "name", port->name);
         json_object_put(p, "ofport",
                         json_integer_create(ofp_to_u16(port->ofport)));
-        json_object_put(p, "live", json_boolean_create(port->live));
+        json_object_put(p, "live", json_boolean_create(port->link_up
+                                                       && port->live));
         json_array_add(ports, p);
     }
     return ports;
@@ -452,6 +453,16 @@ admin_init(struct agent *agent)
                              admin_mac_flush, agent);
     unixctl_command_register("edge/show", "[--format=json] [EDGE]", 0, 2,
                              admin_edge_show, agent);
+    unixctl_command_register("cluster/show", "[--format=json] [CLUSTER]", 0, 2,
+                             admin_cluster_show, agent);
+    unixctl_command_register("cluster/history", "[--format=json] [CLUSTER]",
+                             0, 2, admin_cluster_history, agent);
+    unixctl_command_register("cluster/failover", "CLUSTER [EDGE]", 1, 2,
+                             admin_cluster_failover, agent);
+    unixctl_command_register("edge/drain", "EDGE", 1, 1, admin_edge_drain,
+                             agent);
+    unixctl_command_register("edge/undrain", "EDGE", 1, 1,
+                             admin_edge_undrain, agent);
     unixctl_command_register("flows/diff", "[--format=json] EDGE", 1, 2,
                              admin_diff, agent);
 }

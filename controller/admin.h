@@ -6,7 +6,8 @@
 
 /* What "ovs-appctl -t kakehashi" can ask.
  *
- * The commands only read the agent's state, with the exception of mac/flush.
+ * The commands only read the agent's state, but for mac/flush and those by
+ * which an operator chooses the active edge.
  * Each that prints state does so as text, for people, or with "--format=json"
  * as its first argument as JSON, for programs; both come from the same
  * JSON value or the same loop, so that they cannot drift apart.

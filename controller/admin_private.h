@@ -8,6 +8,8 @@
  *
  *   admin.c       arguments, mac/show, mac/flush, edge/show
  *   admin_show.c  show
+ *   admin_cluster.c  cluster/show, cluster/history, cluster/failover,
+ *                    edge/drain, edge/undrain
  *   admin_diff.c  flows/diff
  *
  * A command replies just once.  Functions that reply with an error return
@@ -17,7 +19,9 @@
 #include "controller/admin.h"
 #include "unixctl.h"
 
+struct ds;
 struct json;
+struct topo_cluster;
 
 bool admin_format(struct unixctl_conn *, int *argc, const char *argv[],
                   bool *json);
@@ -26,6 +30,11 @@ void admin_no_such(struct unixctl_conn *, const char *what, const char *name);
 struct json *admin_json_string(const char *);
 struct json *admin_edges_to_json(const struct agent *, const char *name);
 
+struct json *admin_cluster_to_json(const struct topo_cluster *);
+void admin_cluster_to_text(const struct json *, struct ds *);
+
 unixctl_cb_func admin_show, admin_diff;
+unixctl_cb_func admin_cluster_show, admin_cluster_history;
+unixctl_cb_func admin_cluster_failover, admin_edge_drain, admin_edge_undrain;
 
 #endif /* controller/admin_private.h */

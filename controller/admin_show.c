@@ -21,30 +21,6 @@ admin_put_error(struct json *json, const struct topo_row *row)
 /* Clusters. */
 
 static struct json *
-admin_cluster_to_json(const struct topo_cluster *cluster)
-{
-    struct json *json = json_object_create();
-    struct json *edges = json_array_create_empty();
-
-    for (size_t i = 0; i < cluster->n_members; i++) {
-        json_array_add(edges, json_string_create(cluster->members[i]->name));
-    }
-    json_object_put_string(json, "name", cluster->name);
-    json_object_put_format(json, "id", "%#"PRIx32, cluster->id);
-    json_object_put(json, "edges", edges);
-    json_object_put(json, "active",
-                    admin_json_string(cluster->active ? cluster->active->name
-                                      : NULL));
-    if (cluster->active) {
-        json_object_put(json, "since",
-                        json_integer_create(cluster->active_since));
-        json_object_put_string(json, "reason", cluster->reason);
-    }
-    admin_put_error(json, &cluster->row);
-    return json;
-}
-
-static struct json *
 admin_clusters_to_json(const struct agent *agent)
 {
     struct json *array = json_array_create_empty();
@@ -196,27 +172,6 @@ admin_text_edge(const struct json *e, struct ds *s)
 }
 
 static void
-admin_text_cluster(const struct json *c, struct ds *s)
-{
-    const struct json *edges = shash_find_data(json_object(c), "edges");
-
-    ds_put_format(s, "cluster %s (", admin_get(c, "name"));
-    for (size_t i = 0; i < json_array(edges)->n; i++) {
-        ds_put_format(s, "%s%s", i ? ", " : "",
-                      json_string(json_array(edges)->elems[i]));
-    }
-    if (admin_get(c, "active")) {
-        ds_put_format(s, "): %s is active since ", admin_get(c, "active"));
-        ds_put_strftime_msec(s, "%Y-%m-%d %H:%M:%S", admin_get_int(c, "since"),
-                             false);
-        ds_put_format(s, " (%s)\n", admin_get(c, "reason"));
-    } else {
-        ds_put_cstr(s, "): no active edge\n");
-    }
-    admin_text_error(c, 4, s);
-}
-
-static void
 admin_text_segment(const struct json *seg, struct ds *s)
 {
     const struct json *places = shash_find_data(json_object(seg), "places");
@@ -291,7 +246,7 @@ admin_show(struct unixctl_conn *conn, int argc, const char *argv[],
     struct ds s = DS_EMPTY_INITIALIZER;
     admin_text_database(db, &s);
     admin_text_each(json, "edges", admin_text_edge, &s);
-    admin_text_each(json, "clusters", admin_text_cluster, &s);
+    admin_text_each(json, "clusters", admin_cluster_to_text, &s);
     admin_text_each(json, "segments", admin_text_segment, &s);
     admin_text_each(json, "waiting", admin_text_waiting, &s);
     unixctl_command_reply(conn, ds_cstr(&s));

@@ -88,6 +88,8 @@ agent_drop(struct agent *agent, struct edge *edge)
     if (edge->tnode) {
         VLOG_INFO("%s: disconnected", edge->tnode->name);
         edge->tnode->aux = NULL;
+        edge->tnode->closed = ofconn_closed_by_peer(edge->conn);
+        edge->tnode->peer_was_up = false;
         conf_status_changed(agent->conf);
     }
     admin_diff_failed(edge);
@@ -103,6 +105,7 @@ agent_closed(struct ofconn *conn, void *agent)
 
     if (edge) {
         agent_drop(agent, edge);
+        agent_elect(agent);
     }
 }
 
@@ -119,6 +122,8 @@ agent_confirmed(struct agent *agent, struct edge *edge)
         conf_status_changed(agent->conf);
     }
     edge_confirm(edge);
+    agent_takeovers_confirmed(agent, edge);
+    agent_elect(agent);
 }
 
 static void
@@ -187,6 +192,8 @@ agent_create(const char *db)
     topo_init(&agent->topo);
     fdb_init(&agent->fdb);
     ovs_list_init(&agent->edges);
+    ovs_list_init(&agent->history);
+    ovs_list_init(&agent->announcements);
     agent->elect_at = LLONG_MAX;
     agent->conf = conf_create(db, &agent->topo, agent_edge_status);
     return agent;
@@ -207,6 +214,13 @@ agent_destroy(struct agent *agent)
     fdb_destroy(&agent->fdb);
     topo_destroy(&agent->topo);
     fdb_ops_uninit(&agent->ops);
+
+    agent_announcements_clear(agent);
+
+    struct agent_takeover *t;
+    LIST_FOR_EACH_SAFE (t, node, &agent->history) {
+        agent_takeover_free(t);
+    }
     free(agent);
 }
 
@@ -296,6 +310,7 @@ agent_run(struct agent *agent)
     if (conf_is_ready(agent->conf) && agent_in_sync(agent)) {
         conf_set_edges_seq(agent->conf, conf_cfg_seq(agent->conf));
     }
+    agent_announcements_run(agent);
     agent_tell(agent, now);
     conf_write(agent->conf);
     ofconn_flush();
@@ -307,6 +322,7 @@ agent_wait(struct agent *agent)
     const struct edge *edge;
 
     conf_wait(agent->conf);
+    agent_announcements_wait(agent);
     if (agent->elect_at != LLONG_MAX) {
         poll_timer_wait_until(agent->elect_at);
     }

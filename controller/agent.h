@@ -39,10 +39,22 @@ struct agent {
     struct fdb_ops ops;         /* Reused, empty between walks. */
     long long elect_at;         /* When an election is due, LLONG_MAX: not. */
     long long probation_at;     /* When probation is looked at again. */
+    struct ovs_list history;    /* Of struct agent_takeover, oldest first. */
+    struct ovs_list announcements;  /* For agent_announce.c. */
 
     /* For the line in the log that says what was learned. */
     unsigned long long told_learned, told_moved, told_aged, told_evicted;
     long long tell_at;
+};
+
+/* One edge took over from another. */
+struct agent_takeover {
+    struct ovs_list node;
+    char *cluster, *from, *to;  /* Names; 'from' is "" if there was none. */
+    const char *reason;
+    long long decided;          /* Wall clock, milliseconds. */
+    long long confirmed;        /* Or 0. */
+    unsigned long long announced;   /* Frames sent to tell the neighbours. */
 };
 
 struct agent *agent_create(const char *db);
@@ -70,7 +82,19 @@ size_t agent_flush_macs(struct agent *, struct topo_segment *,
 void agent_identify(struct agent *, struct edge *);
 void agent_conf_changed(struct agent *);
 void agent_topo_changed(struct agent *);
+
+/* agent_failover.c */
 void agent_elect(struct agent *);
+void agent_takeovers_confirmed(struct agent *, const struct edge *);
+void agent_takeover_free(struct agent_takeover *);
+
+void agent_count_announced(struct agent *, const struct topo_cluster *);
+
+/* agent_announce.c */
+void agent_announce(struct agent *, const struct topo_cluster *);
+void agent_announcements_run(struct agent *);
+void agent_announcements_wait(struct agent *);
+void agent_announcements_clear(struct agent *);
 
 /* agent_sync.c */
 void agent_reconcile(struct agent *, struct edge *);

@@ -4,11 +4,9 @@
 #include <config.h>
 #include "controller/agent.h"
 
-#include <limits.h>
 #include "controller/conf.h"
 #include "controller/edge.h"
 #include "controller/ofconn.h"
-#include "flows/failover.h"
 #include "flows/layout.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
@@ -44,6 +42,7 @@ agent_identify(struct agent *agent, struct edge *edge)
     VLOG_INFO("%s: connected (%s, OpenFlow 1.%d)", node->name,
               ofconn_name(edge->conn), ofconn_version(edge->conn) - 1);
     node->aux = edge;
+    node->closed = false;
     edge_ask_ports(edge, node);
     conf_status_changed(agent->conf);
 }
@@ -72,88 +71,6 @@ agent_match_sessions(struct agent *agent)
     LIST_FOR_EACH (edge, node, &agent->edges) {
         if (edge->state == EDGE_UNKNOWN) {
             agent_identify(agent, edge);
-        }
-    }
-}
-
-/* Elections. */
-
-static bool
-agent_gate_is_open(const struct edge *edge,
-                   const struct topo_cluster *cluster)
-{
-    const struct flowset_owner *owner = flowset_owner(
-        &edge->installed, layout_cookie(LAYOUT_K_CLUSTER, cluster->id));
-    const struct flowset_flow *flow;
-
-    if (owner) {
-        LIST_FOR_EACH (flow, owner_node, &owner->flows) {
-            if (flow->table == LAYOUT_GATE) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static void
-agent_elect_one(struct agent *agent, struct topo_cluster *cluster,
-                long long now)
-{
-    struct failover_edge edges[TOPO_MAX_EDGES];
-    struct failover_view view = {
-        .edges = edges, .n = cluster->n_members,
-        .active = -1, .remembered = -1,
-    };
-    long long retry;
-
-    if (!cluster->first_seen) {
-        cluster->first_seen = now;
-    }
-    view.since = cluster->first_seen;
-    for (size_t i = 0; i < cluster->n_members; i++) {
-        const struct topo_node *node = cluster->members[i];
-        const struct edge *edge = agent_session(node);
-        bool ready = edge && (edge->state == EDGE_SYNC
-                              || edge->state == EDGE_SYNCED);
-
-        edges[i] = (struct failover_edge) {
-            .ready = ready,
-            .gate_open = ready && agent_gate_is_open(edge, cluster),
-        };
-        if (cluster->active && cluster->active == node) {
-            view.active = i;
-        }
-        if (uuid_equals(&cluster->remembered, &node->row.uuid)) {
-            view.remembered = i;
-        }
-    }
-
-    int index = failover_elect(&view, now, &retry);
-    agent->elect_at = MIN(agent->elect_at, retry);
-    if (index >= 0 && index != view.active) {
-        cluster->reason = (edges[index].gate_open ? "adopted"
-                           : index == view.remembered ? "resumed"
-                           : "elected");
-        cluster->active_since = time_wall_msec();
-        topo_cluster_set_active(cluster, cluster->members[index]);
-        VLOG_INFO("cluster %s: %s is active (%s)", cluster->name,
-                  cluster->active->name, cluster->reason);
-        conf_status_changed(agent->conf);
-    }
-}
-
-/* Finds an active edge for each cluster that has none and can have one. */
-void
-agent_elect(struct agent *agent)
-{
-    long long now = time_msec();
-    struct topo_cluster *cluster;
-
-    agent->elect_at = LLONG_MAX;
-    HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
-        if (!cluster->active) {
-            agent_elect_one(agent, cluster, now);
         }
     }
 }

@@ -20,6 +20,7 @@ VLOG_DEFINE_THIS_MODULE(conf);
 #define CONF_TUNNEL_PORT "genev0"
 #define CONF_MAC_LIMIT 2048
 #define CONF_MAC_AGING 300
+#define CONF_HOLDDOWN 10000     /* Milliseconds. */
 
 /* Packet-ins a second for learning, of one edge: more than a vswitchd learns
  * at (its limit is near 20,000 new MACs a second), less than would starve it
@@ -56,6 +57,8 @@ static const struct ovsdb_idl_column *const conf_columns[] = {
     &kkrec_edge_columns[KKREC_EDGE_COL_PEER_PORT],
     &kkrec_cluster_columns[KKREC_CLUSTER_COL_NAME],
     &kkrec_cluster_columns[KKREC_CLUSTER_COL_EDGES],
+    &kkrec_cluster_columns[KKREC_CLUSTER_COL_FAILOVER],
+    &kkrec_cluster_columns[KKREC_CLUSTER_COL_OTHER_CONFIG],
     &kkrec_binding_columns[KKREC_BINDING_COL_SEGMENT],
     &kkrec_binding_columns[KKREC_BINDING_COL_CLUSTER],
     &kkrec_binding_columns[KKREC_BINDING_COL_PORT],
@@ -168,6 +171,9 @@ conf_read_cluster(struct conf *conf, const struct ovsdb_idl_row *row_)
     struct topo_cluster_row row = {
         .uuid = r->header_.uuid,
         .name = r->name,
+        .preemptive = r->failover && !strcmp(r->failover, "preemptive"),
+        .holddown = smap_get_uint(&r->other_config, "holddown",
+                                  CONF_HOLDDOWN),
     };
 
     /* The IDL sorts maps by key, which is the rank. */

@@ -2,13 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 #include <config.h>
-#include "controller/edge.h"
+#include "controller/edge_private.h"
 
 #include "bitmap.h"
 #include "controller/ofconn.h"
-#include "coverage.h"
-#include "flows/bundlemsg.h"
-#include "flows/fdb.h"
 #include "flows/layout.h"
 #include "flows/topo.h"
 #include "openvswitch/ofp-bundle.h"
@@ -26,13 +23,8 @@
 
 VLOG_DEFINE_THIS_MODULE(edge);
 
-COVERAGE_DEFINE(edge_flow_mod);
-COVERAGE_DEFINE(edge_bundle);
-
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-#define EDGE_BACKOFF_MIN 1000   /* Milliseconds. */
-#define EDGE_BACKOFF_MAX 60000
 #define EDGE_N_PORTS (UINT16_MAX + 1)
 
 const char *
@@ -48,13 +40,13 @@ edge_state_to_string(enum edge_state state)
     return NULL;
 }
 
-static const char *
+const char *
 edge_name(const struct edge *edge)
 {
     return edge->tnode ? edge->tnode->name : ofconn_name(edge->conn);
 }
 
-static void
+void
 edge_set_state(struct edge *edge, enum edge_state state)
 {
     VLOG_DBG("%s: %s -> %s", edge_name(edge),
@@ -62,7 +54,7 @@ edge_set_state(struct edge *edge, enum edge_state state)
     edge->state = state;
 }
 
-static ovs_be32
+ovs_be32
 edge_send(struct edge *edge, struct ofpbuf *msg)
 {
     ovs_be32 xid = htonl(edge->next_xid++);
@@ -237,145 +229,11 @@ edge_delete_flows(struct edge *edge)
     edge->n_flow_mods++;
 }
 
-/* Transactions. */
-
-/* The dump is complete: what it has of flows that are not those of MACs is
- * what the switch has. */
+/* Asks the switch for a sign of life, at once. */
 void
-edge_begin_sync(struct edge *edge)
+edge_probe(struct edge *edge)
 {
-    flowset_swap(&edge->installed, &edge->dump.config);
-    flowset_clear(&edge->dump.config);
-    edge_set_state(edge, EDGE_SYNC);
-}
-
-struct edge_txn *
-edge_txn_create(struct edge *edge)
-{
-    struct edge_txn *txn = xzalloc(sizeof *txn);
-
-    delta_init(&txn->config, &edge->installed);
-    flowset_init(&txn->macs_have);
-    delta_init(&txn->macs, &txn->macs_have);
-    return txn;
-}
-
-void
-edge_txn_destroy(struct edge_txn *txn)
-{
-    if (txn) {
-        delta_destroy(&txn->config);
-        delta_destroy(&txn->macs);
-        flowset_destroy(&txn->macs_have);
-        free(txn);
-    }
-}
-
-static void
-edge_send_bundled(struct ofpbuf *msg, void *edge_)
-{
-    struct edge *edge = edge_;
-
-    edge->n_flow_mods++;
-    ofconn_send(edge->conn, msg);
-}
-
-/* Sends 'txn', which the session comes to own, as one bundle with a barrier.
- * Returns false if there is nothing to send: then it is confirmed by
- * nature. */
-bool
-edge_commit(struct edge *edge, struct edge_txn *txn)
-{
-    const struct delta *deltas[] = { &txn->config, &txn->macs };
-
-    ovs_assert(!edge->txn);
-    delta_finish(&txn->config);
-    delta_finish(&txn->macs);
-    if (delta_is_empty(&txn->config) && delta_is_empty(&txn->macs)) {
-        edge_txn_destroy(txn);
-        return false;
-    }
-
-    edge->txn = txn;
-    txn->first_xid = edge->next_xid;
-    txn->end_xid = bundlemsg_send(deltas, ARRAY_SIZE(deltas),
-                                  ofconn_protocol(edge->conn),
-                                  edge->next_bundle++, edge->next_xid,
-                                  edge_send_bundled, edge);
-    edge->n_flow_mods -= 2;     /* The bundle's opening and commitment. */
-    edge->next_xid = txn->end_xid;
-    txn->barrier_xid = edge_send(edge, ofputil_encode_barrier_request(
-                                           ofconn_version(edge->conn)));
-    COVERAGE_INC(edge_bundle);
-    return true;
-}
-
-/* The transaction, if there is one, is in force: the switch is in sync. */
-void
-edge_confirm(struct edge *edge)
-{
-    if (edge->txn) {
-        delta_apply(&edge->txn->config);
-        edge_txn_destroy(edge->txn);
-        edge->txn = NULL;
-    }
-    edge->backoff = EDGE_BACKOFF_MIN;
-    if (edge->state != EDGE_SYNCED) {
-        edge_set_state(edge, EDGE_SYNCED);
-    }
-}
-
-/* The transaction failed: waits before the next try. */
-void
-edge_back_off(struct edge *edge, long long now)
-{
-    edge_txn_destroy(edge->txn);
-    edge->txn = NULL;
-    flowset_clear(&edge->installed);
-    edge->dump.running = false;
-    edge->retry_at = now + edge->backoff;
-    VLOG_INFO("%s: next try in %d ms", edge_name(edge), edge->backoff);
-    edge->backoff = MIN(2 * edge->backoff, EDGE_BACKOFF_MAX);
-    edge_set_state(edge, EDGE_BACKOFF);
-}
-
-/* Sends the flow-mod for 'op', outside any bundle. */
-void
-edge_send_op(struct edge *edge, const struct fdb_op *op)
-{
-    uint64_t stub[256 / 8];
-    struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
-    struct flowset_spec spec;
-    struct match match;
-
-    if (fdb_op_flow(op, &spec, &match, &acts)) {
-        struct ofputil_flow_mod fm = {
-            .priority = spec.priority,
-            .table_id = spec.table,
-            .command = op->add ? OFPFC_ADD : OFPFC_DELETE_STRICT,
-            .new_cookie = op->add ? htonll(spec.cookie) : OVS_BE64_MAX,
-            .buffer_id = UINT32_MAX,
-            .out_port = OFPP_ANY,
-            .out_group = OFPG_ANY,
-        };
-
-        minimatch_init(&fm.match, &match);
-        if (op->add) {
-            fm.idle_timeout = spec.idle_timeout;
-            fm.flags = spec.flags;
-            fm.ofpacts = acts.data;
-            fm.ofpacts_len = acts.size;
-        } else {
-            fm.cookie = htonll(spec.cookie);
-            fm.cookie_mask = OVS_BE64_MAX;
-        }
-        edge_send(edge, ofputil_encode_flow_mod(&fm,
-                                                ofconn_protocol(edge->conn)));
-        minimatch_destroy(&fm.match);
-        edge->n_flow_mods++;
-        COVERAGE_INC(edge_flow_mod);
-    }
-    ofpbuf_uninit(&acts);
+    edge_send(edge, ofputil_encode_echo_request(ofconn_version(edge->conn)));
 }
 
 /* What is answered. */
@@ -402,7 +260,8 @@ edge_take_port(struct edge *edge, const struct ofputil_phy_port *pp)
     topo_node_set_port(edge->topo, edge->tnode, pp->name, pp->port_no,
                        pp->hw_addr,
                        !(pp->config & OFPUTIL_PC_PORT_DOWN)
-                       && !(pp->state & OFPUTIL_PS_LINK_DOWN));
+                       && !(pp->state & OFPUTIL_PS_LINK_DOWN),
+                       pp->state & OFPUTIL_PS_LIVE);
 }
 
 static enum edge_event

@@ -144,6 +144,7 @@ void edge_ask_flows(struct edge *);
 void edge_set_meter(struct edge *, unsigned int rate);
 
 void edge_delete_flows(struct edge *);
+void edge_probe(struct edge *);
 
 void edge_begin_sync(struct edge *);
 struct edge_txn *edge_txn_create(struct edge *);
@@ -152,5 +153,7 @@ bool edge_commit(struct edge *, struct edge_txn *);
 void edge_confirm(struct edge *);
 void edge_back_off(struct edge *, long long now);
 void edge_send_op(struct edge *, const struct fdb_op *);
+void edge_send_packet(struct edge *, const void *packet, size_t size,
+                      const struct ofpbuf *acts);
 
 #endif /* controller/edge.h */

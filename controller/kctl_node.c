@@ -238,7 +238,7 @@ compare_cluster(struct ctl_context *ctx, const struct kkrec_cluster *cluster,
                           ds_cstr(&have), ds_cstr(&want))
                 && kctl_same(ctx, "cluster", spec->name, "failover",
                              cluster->failover ? cluster->failover
-                                               : "preemptive",
+                                               : "nonpreemptive",
                              spec->failover);
     ds_destroy(&have);
     ds_destroy(&want);

@@ -62,6 +62,7 @@ struct ofconn {
     bool is_pipe;
     bool closing;
     bool opened;                /* The user knows of it. */
+    bool closed_by_peer;
     int version;                /* 0 until it is negotiated. */
 
     struct ofpbuf rx;           /* The beginning of a message. */
@@ -111,6 +112,21 @@ const char *
 ofconn_name(const struct ofconn *conn)
 {
     return conn->name;
+}
+
+/* Returns when 'conn' last received anything (time_msec()). */
+long long
+ofconn_last_rx(const struct ofconn *conn)
+{
+    return conn->last_rx;
+}
+
+/* Returns whether it was the peer who ended 'conn', in so many words: its
+ * process has died, or restarts, or has been told to connect elsewhere. */
+bool
+ofconn_closed_by_peer(const struct ofconn *conn)
+{
+    return conn->closed_by_peer;
 }
 
 enum ofp_version
@@ -359,6 +375,7 @@ ofconn_read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     struct ofconn *conn = stream->data;
 
     if (n < 0) {
+        conn->closed_by_peer = n == UV_EOF || n == UV_ECONNRESET;
         ofconn_fail(conn, n == UV_EOF ? "connection closed by peer"
                     : uv_strerror(n));
         return;

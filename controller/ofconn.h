@@ -55,6 +55,8 @@ void ofconn_close(struct ofconn *, const char *reason);
 void ofconn_set_aux(struct ofconn *, void *);
 void *ofconn_aux(const struct ofconn *);
 const char *ofconn_name(const struct ofconn *);
+long long ofconn_last_rx(const struct ofconn *);
+bool ofconn_closed_by_peer(const struct ofconn *);
 enum ofp_version ofconn_version(const struct ofconn *);
 enum ofputil_protocol ofconn_protocol(const struct ofconn *);
 

@@ -246,6 +246,8 @@ topo_cluster_set(struct topo *topo, const struct topo_cluster_row *row)
                     hash_int(cluster->id, 0));
     }
     cluster->name = xstrdup(row->name);
+    cluster->preemptive = row->preemptive;
+    cluster->holddown = row->holddown;
     if (row->n_members != cluster->n_member_uuids
         || memcmp(row->members, cluster->member_uuids,
                   row->n_members * sizeof *row->members)) {
@@ -258,6 +260,7 @@ topo_cluster_set(struct topo *topo, const struct topo_cluster_row *row)
 static void
 topo_cluster_free(struct topo_cluster *cluster)
 {
+    free(cluster->last_active);
     free(cluster->name);
     free(cluster);
 }
@@ -301,6 +304,13 @@ topo_cluster_settle(struct topo *topo, struct topo_cluster *cluster)
         topo_cluster_withdraw_attaches(topo, cluster);
         memcpy(cluster->members, members, n * sizeof *members);
         cluster->n_members = n;
+
+        /* An edge that has gone must not be taken for one that comes and has
+         * its address in memory. */
+        memset(cluster->well, 0, sizeof cluster->well);
+        if (!topo_cluster_has_node(cluster, cluster->failover.active)) {
+            memset(&cluster->failover, 0, sizeof cluster->failover);
+        }
     }
     for (size_t i = 0; i < cluster->n_members; i++) {
         if (!cluster->via && uuid_equals(&cluster->members[i]->row.uuid,
@@ -310,6 +320,9 @@ topo_cluster_settle(struct topo *topo, struct topo_cluster *cluster)
     }
     if (cluster->via && !topo_cluster_has_node(cluster, cluster->via)) {
         cluster->via = NULL;
+    }
+    if (cluster->wanted && !topo_cluster_has_node(cluster, cluster->wanted)) {
+        cluster->wanted = NULL;
     }
     if (cluster->active && !topo_cluster_has_node(cluster, cluster->active)) {
         topo_cluster_set_active(cluster, NULL);
@@ -328,6 +341,29 @@ topo_cluster_has_node(const struct topo_cluster *cluster,
         }
     }
     return false;
+}
+
+/* Returns whether 'node' has all ports that it needs to be active for
+ * 'cluster', and their links are up. */
+bool
+topo_cluster_is_fit(const struct topo_cluster *cluster,
+                    const struct topo_node *node)
+{
+    const struct topo_attach *attach;
+
+    LIST_FOR_EACH (attach, cluster_node, &cluster->attaches) {
+        const struct topo_claim *claim = topo_attach_claim(attach, node);
+        const struct topo_port *port;
+
+        if (!claim || !claim->slot) {
+            return false;
+        }
+        port = topo_node_ofport(node, u16_to_ofp(claim->slot >> 16));
+        if (!port || !port->link_up) {
+            return false;
+        }
+    }
+    return topo_node_tunnel(node) != OFPP_NONE;
 }
 
 /* Returns whether a segment that is on 'node' is bound to 'cluster'. */

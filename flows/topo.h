@@ -36,6 +36,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "flows/failover.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/types.h"
@@ -148,14 +149,25 @@ struct topo_cluster {
                                  * so that a controller that starts does not
                                  * cut the way to an edge that it has yet to
                                  * meet.  Or NULL. */
+    bool preemptive;
+    long long holddown;         /* Milliseconds. */
     struct ovs_list attaches;   /* In force. */
 
-    /* For the controller: which edge the database remembers as active (all
-     * zeros if none), and the story of the one that is. */
+    /* For the controller: the state of the decision, since when each member
+     * has been well, which edge the operator wants, which edge the database
+     * remembers as active (all zeros if none), and the story of the one that
+     * is. */
+    struct failover failover;
+    struct topo_wellness {
+        const struct topo_node *node;
+        long long since;
+    } well[TOPO_MAX_EDGES];
+    const struct topo_node *wanted;
     struct uuid remembered;
     long long first_seen;       /* Monotonic, milliseconds. */
     long long active_since;     /* Wall clock, milliseconds. */
     const char *reason;
+    char *last_active;          /* Name, or NULL. */
 };
 
 struct topo_port {
@@ -164,7 +176,8 @@ struct topo_port {
     char *name;
     ofp_port_t ofport;
     struct eth_addr mac;
-    bool live;
+    bool link_up;               /* And not taken down by configuration. */
+    bool live;                  /* OFPPS_LIVE: by BFD, where that is on. */
 };
 
 struct topo_node {
@@ -186,6 +199,11 @@ struct topo_node {
     struct hmap claims;             /* Of struct topo_claim, by port name. */
     struct hmap slots;              /* Of struct topo_claim, by slot. */
     struct hmap dirty;              /* Of struct topo_dirty. */
+
+    /* For the controller. */
+    bool drained;                   /* By the operator. */
+    bool closed;                    /* The switch ended the last session. */
+    bool peer_was_up;               /* In this session, by BFD. */
     void *aux;
 };
 
@@ -260,6 +278,8 @@ struct topo_cluster_row {
     const char *name;
     struct uuid members[TOPO_MAX_EDGES];    /* Most preferred first. */
     size_t n_members;
+    bool preemptive;
+    long long holddown;         /* Milliseconds. */
     struct uuid remembered;     /* Taken only when the cluster is new. */
 };
 void topo_cluster_set(struct topo *, const struct topo_cluster_row *);
@@ -313,7 +333,7 @@ void topo_place_format(const struct topo_place *, struct ds *);
 
 /* Nodes (flows/topo_node.c). */
 void topo_node_set_port(struct topo *, struct topo_node *, const char *name,
-                        ofp_port_t, struct eth_addr, bool live);
+                        ofp_port_t, struct eth_addr, bool link_up, bool live);
 void topo_node_del_port(struct topo *, struct topo_node *, ofp_port_t);
 void topo_node_set_ports_known(struct topo *, struct topo_node *, bool);
 const struct topo_port *topo_node_port(const struct topo_node *,
@@ -331,6 +351,8 @@ bool topo_segment_has_node(const struct topo_segment *,
                            const struct topo_node *);
 bool topo_cluster_has_node(const struct topo_cluster *,
                            const struct topo_node *);
+bool topo_cluster_is_fit(const struct topo_cluster *,
+                         const struct topo_node *);
 bool topo_cluster_used_by(const struct topo_cluster *,
                           const struct topo_node *);
 void topo_cluster_set_active(struct topo_cluster *, struct topo_node *);

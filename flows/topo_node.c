@@ -383,7 +383,7 @@ topo_node_port_changed(struct topo *topo, struct topo_node *node,
 void
 topo_node_set_port(struct topo *topo, struct topo_node *node,
                    const char *name, ofp_port_t ofport, struct eth_addr mac,
-                   bool live)
+                   bool link_up, bool live)
 {
     struct topo_port *port = CONST_CAST(struct topo_port *,
                                         topo_node_ofport(node, ofport));
@@ -408,6 +408,7 @@ topo_node_set_port(struct topo *topo, struct topo_node *node,
         topo_node_port_changed(topo, node, name, ofport);
     }
     port->mac = mac;
+    port->link_up = link_up;
     port->live = live;
 }
 

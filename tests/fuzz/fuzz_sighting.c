@@ -68,9 +68,9 @@ fuzz_init(struct fuzz *f)
     row = topo_row(&f->topo, TOPO_EDGE, &uuid);
     f->node = CONTAINER_OF(row, struct topo_node, row);
     topo_node_set_port(&f->topo, f->node, "genev0", u16_to_ofp(1),
-                       eth_addr_zero, true);
+                       eth_addr_zero, true, true);
     topo_node_set_port(&f->topo, f->node, "p1", u16_to_ofp(2), eth_addr_zero,
-                       true);
+                       true, true);
 }
 
 static void

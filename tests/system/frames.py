@@ -14,6 +14,7 @@ import os
 import select
 import socket
 import struct
+import threading
 import time
 
 import netns
@@ -56,11 +57,11 @@ class Wire:
     def close(self):
         self.socket.close()
 
-    def send(self, dst, src=None, count=1, token=None):
-        """Send 'count' numbered frames; their token."""
+    def send(self, dst, src=None, count=1, token=None, first=0):
+        """Send 'count' frames, numbered from 'first'; their token."""
         token = token or next(_tokens)
         head = packed(dst) + packed(src or self.mac)
-        for number in range(count):
+        for number in range(first, first + count):
             self.socket.send(head + HEAD.pack(ETHERTYPE, os.getpid(), token,
                                               number) + bytes(40))
         return token
@@ -118,6 +119,8 @@ class Wires:
         "ph2": {3: 2}}: "all" stands for exactly one copy of each, and who
         got nothing is left out.
         """
+        for wire in self.wires.values():
+            wire.collect()      # A full buffer would lose ours.
         token = self.wires[sender].send(dst, src, count)
         deadline = time.monotonic() + timeout
         while (any(len(self.wires[name].copies(token)) < count
@@ -156,6 +159,71 @@ class Wires:
             return all(self.wires[name].copies(token) for name in expect)
         netns.wait_until(there, timeout, f"frames for {dst} at {expect}")
         self.check(sender, dst, expect)
+
+
+class Stream:
+    """Numbered broadcasts from one station that go on until close().
+
+    It has sockets of its own, so that a test can use its Wires meanwhile.
+    """
+
+    INTERVAL = 0.002            # Seconds.
+
+    def __init__(self, lab, sender):
+        self.sender = sender
+        self.wires = {s.name: Wire(s) for s in lab.stations}
+        self.token = next(_tokens)
+        self.number = 0         # Of the next frame.
+        self._lock = threading.Lock()
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def close(self):
+        self._end.set()
+        self._thread.join()
+        time.sleep(QUIET)
+        self._collect()
+        for wire in self.wires.values():
+            wire.close()
+
+    def _run(self):
+        while not self._end.wait(self.INTERVAL):
+            with self._lock:
+                self.wires[self.sender].send(BROADCAST, token=self.token,
+                                             first=self.number)
+                self.number += 1
+                self._collect()
+
+    def _collect(self):
+        for wire in self.wires.values():
+            wire.collect()
+
+    def wait_for(self, *names, timeout=15):
+        """Until frames that are sent from now on arrive at 'names'."""
+        start = self.number
+
+        def arrived(name):
+            with self._lock:
+                return any(t == self.token and n >= start
+                           for t, n in self.wires[name].seen)
+        for name in names:
+            netns.wait_until(lambda: arrived(name), timeout,
+                             f"frames from {self.sender} at {name}")
+
+    def excess(self):
+        """{station: {number: copies}} of what is there more than once.
+
+        Whose frames they are must not get any back.
+        """
+        found = {}
+        for name, wire in self.wires.items():
+            allowed = 0 if name == self.sender else 1
+            more = {n: count for (t, n), count in sorted(wire.seen.items())
+                    if t == self.token and count > allowed}
+            if more:
+                found[name] = more
+        return found
 
 
 def drain(sock):

@@ -473,8 +473,8 @@ REFUSED = [
     ("--may-exist edge-add e1 1 10.0.0.1 tunnel_port=g", "its tunnel_port is"),
     ("--may-exist edge-add e3 3 10.0.0.3 peer_port=p", 'its peer_port is ""'),
     ("--may-exist cluster-add west e2 e1", 'its list of edges is "e1, e2" a'),
-    ("--may-exist cluster-add west e1 e2 failover=nonpreemptive",
-     'its failover is "preemptive" and not "nonpreemptive"'),
+    ("--may-exist cluster-add west e1 e2 failover=preemptive",
+     'its failover is "nonpreemptive" and not "preemptive"'),
     ("--may-exist segment-add blue 101", 'its VNI is "100" and not "101"'),
     ("--may-exist segment-add blue 100 mac_limit=5", 'its mac_limit is "the '),
     ("--may-exist segment-add blue 100 mac_aging=5", 'its mac_aging is "the '),
@@ -552,7 +552,7 @@ def test_may_exist(steady):
     # Settings that are not given are not compared.
     steady.ok("--may-exist edge-add e1 0x1 10.0.0.1")
     steady.ok("--may-exist edge-add h1 0xA 2001:db8::0:1")
-    steady.ok("--may-exist cluster-add west e1 e2 failover=preemptive")
+    steady.ok("--may-exist cluster-add west e1 e2 failover=nonpreemptive")
     assert steady.dump().replace("\n", "") == before.replace("\n", "")
 
 

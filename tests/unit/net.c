@@ -191,7 +191,7 @@ net_port(struct net *net, unsigned int n, const char *name, uint16_t ofport)
         mac.ea[4] = n;
         mac.ea[5] = ofport;
         topo_node_set_port(&net->topo, node, name, u16_to_ofp(ofport), mac,
-                           true);
+                           true, true);
     } else if (port) {
         topo_node_del_port(&net->topo, node, port->ofport);
     }

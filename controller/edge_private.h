@@ -1,0 +1,23 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CONTROLLER_EDGE_PRIVATE_H
+#define CONTROLLER_EDGE_PRIVATE_H 1
+
+/* What the files of controller/edge.h share among themselves.
+ *
+ *   edge.c      the session: what is asked, and what is answered
+ *   edge_txn.c  what is sent to change the switch
+ *
+ * edge_send() gives each message a transaction ID of its own and returns it;
+ * the message is the connection's from then on. */
+
+#include "controller/edge.h"
+
+#define EDGE_BACKOFF_MIN 1000   /* Milliseconds. */
+
+const char *edge_name(const struct edge *);
+void edge_set_state(struct edge *, enum edge_state);
+ovs_be32 edge_send(struct edge *, struct ofpbuf *);
+
+#endif /* controller/edge_private.h */

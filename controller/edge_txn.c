@@ -1,0 +1,182 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "controller/edge_private.h"
+
+#include "controller/ofconn.h"
+#include "coverage.h"
+#include "flows/bundlemsg.h"
+#include "flows/fdb.h"
+#include "flows/topo.h"
+#include "openvswitch/ofp-flow.h"
+#include "openvswitch/ofp-packet.h"
+#include "openvswitch/ofp-util.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(edge_txn);
+
+COVERAGE_DEFINE(edge_flow_mod);
+COVERAGE_DEFINE(edge_bundle);
+
+#define EDGE_BACKOFF_MAX 60000  /* Milliseconds. */
+
+/* The dump is complete: what it has of flows that are not those of MACs is
+ * what the switch has. */
+void
+edge_begin_sync(struct edge *edge)
+{
+    flowset_swap(&edge->installed, &edge->dump.config);
+    flowset_clear(&edge->dump.config);
+    edge_set_state(edge, EDGE_SYNC);
+}
+
+struct edge_txn *
+edge_txn_create(struct edge *edge)
+{
+    struct edge_txn *txn = xzalloc(sizeof *txn);
+
+    delta_init(&txn->config, &edge->installed);
+    flowset_init(&txn->macs_have);
+    delta_init(&txn->macs, &txn->macs_have);
+    return txn;
+}
+
+void
+edge_txn_destroy(struct edge_txn *txn)
+{
+    if (txn) {
+        delta_destroy(&txn->config);
+        delta_destroy(&txn->macs);
+        flowset_destroy(&txn->macs_have);
+        free(txn);
+    }
+}
+
+static void
+edge_send_bundled(struct ofpbuf *msg, void *edge_)
+{
+    struct edge *edge = edge_;
+
+    edge->n_flow_mods++;
+    ofconn_send(edge->conn, msg);
+}
+
+/* Sends 'txn', which the session comes to own, as one bundle with a barrier.
+ * Returns false if there is nothing to send: then it is confirmed by
+ * nature. */
+bool
+edge_commit(struct edge *edge, struct edge_txn *txn)
+{
+    const struct delta *deltas[] = { &txn->config, &txn->macs };
+
+    ovs_assert(!edge->txn);
+    delta_finish(&txn->config);
+    delta_finish(&txn->macs);
+    if (delta_is_empty(&txn->config) && delta_is_empty(&txn->macs)) {
+        edge_txn_destroy(txn);
+        return false;
+    }
+
+    edge->txn = txn;
+    txn->first_xid = edge->next_xid;
+    txn->end_xid = bundlemsg_send(deltas, ARRAY_SIZE(deltas),
+                                  ofconn_protocol(edge->conn),
+                                  edge->next_bundle++, edge->next_xid,
+                                  edge_send_bundled, edge);
+    edge->n_flow_mods -= 2;     /* The bundle's opening and commitment. */
+    edge->next_xid = txn->end_xid;
+    txn->barrier_xid = edge_send(edge, ofputil_encode_barrier_request(
+                                           ofconn_version(edge->conn)));
+    COVERAGE_INC(edge_bundle);
+    return true;
+}
+
+/* The transaction, if there is one, is in force: the switch is in sync. */
+void
+edge_confirm(struct edge *edge)
+{
+    if (edge->txn) {
+        delta_apply(&edge->txn->config);
+        edge_txn_destroy(edge->txn);
+        edge->txn = NULL;
+    }
+    edge->backoff = EDGE_BACKOFF_MIN;
+    if (edge->state != EDGE_SYNCED) {
+        edge_set_state(edge, EDGE_SYNCED);
+    }
+}
+
+/* The transaction failed: waits before the next try. */
+void
+edge_back_off(struct edge *edge, long long now)
+{
+    edge_txn_destroy(edge->txn);
+    edge->txn = NULL;
+    flowset_clear(&edge->installed);
+    edge->dump.running = false;
+    edge->retry_at = now + edge->backoff;
+    VLOG_INFO("%s: next try in %d ms", edge_name(edge), edge->backoff);
+    edge->backoff = MIN(2 * edge->backoff, EDGE_BACKOFF_MAX);
+    edge_set_state(edge, EDGE_BACKOFF);
+}
+
+/* Sends the flow-mod for 'op', outside any bundle. */
+void
+edge_send_op(struct edge *edge, const struct fdb_op *op)
+{
+    uint64_t stub[256 / 8];
+    struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
+    struct flowset_spec spec;
+    struct match match;
+
+    if (fdb_op_flow(op, &spec, &match, &acts)) {
+        struct ofputil_flow_mod fm = {
+            .priority = spec.priority,
+            .table_id = spec.table,
+            .command = op->add ? OFPFC_ADD : OFPFC_DELETE_STRICT,
+            .new_cookie = op->add ? htonll(spec.cookie) : OVS_BE64_MAX,
+            .buffer_id = UINT32_MAX,
+            .out_port = OFPP_ANY,
+            .out_group = OFPG_ANY,
+        };
+
+        minimatch_init(&fm.match, &match);
+        if (op->add) {
+            fm.idle_timeout = spec.idle_timeout;
+            fm.flags = spec.flags;
+            fm.ofpacts = acts.data;
+            fm.ofpacts_len = acts.size;
+        } else {
+            fm.cookie = htonll(spec.cookie);
+            fm.cookie_mask = OVS_BE64_MAX;
+        }
+        edge_send(edge, ofputil_encode_flow_mod(&fm,
+                                                ofconn_protocol(edge->conn)));
+        minimatch_destroy(&fm.match);
+        edge->n_flow_mods++;
+        COVERAGE_INC(edge_flow_mod);
+    }
+    ofpbuf_uninit(&acts);
+}
+
+/* Lets the switch do 'acts' with a frame that comes from no port. */
+void
+edge_send_packet(struct edge *edge, const void *packet, size_t size,
+                 const struct ofpbuf *acts)
+{
+    struct ofputil_packet_out po = {
+        .packet = packet,
+        .packet_len = size,
+        .buffer_id = UINT32_MAX,
+        .ofpacts = acts->data,
+        .ofpacts_len = acts->size,
+    };
+
+    match_init_catchall(&po.flow_metadata);
+    match_set_in_port(&po.flow_metadata, OFPP_CONTROLLER);
+    edge_send(edge, ofputil_encode_packet_out(&po,
+                                              ofconn_protocol(edge->conn)));
+}
