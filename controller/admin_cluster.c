@@ -30,8 +30,8 @@ admin_find_cluster(struct unixctl_conn *conn, const struct agent *agent,
 
 /* cluster/show. */
 
-/* Returns in a word what 'node' is to 'cluster', and in '*why', unless that is
- * NULL, what keeps it from being more. */
+/* Returns in a word what 'node' is to 'cluster', and in '*why' what keeps it
+ * from being more, or NULL. */
 static const char *
 admin_role(const struct topo_cluster *cluster, const struct topo_node *node,
            const char **why)
@@ -51,9 +51,7 @@ static struct json *
 admin_member_to_json(const struct topo_cluster *cluster,
                      const struct topo_node *node)
 {
-    const struct topo_port *peer = (node->peer_port
-                                    ? topo_node_port(node, node->peer_port)
-                                    : NULL);
+    const struct topo_port *peer = topo_node_peer(node);
     struct json *json = json_object_create();
     const char *why;
 

@@ -111,7 +111,8 @@ void
 admin_diff_failed(struct edge *edge)
 {
     if (edge->diff) {
-        unixctl_command_reply_error(edge->diff, "the edge disconnected");
+        unixctl_command_reply_error(edge->diff,
+                                    "the edge has gone out of sync");
         edge->diff = NULL;
     }
 }

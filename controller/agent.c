@@ -161,6 +161,7 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         agent_confirmed(agent, edge);
         break;
     case EDGE_EV_REFUSED:
+        admin_diff_failed(edge);
         edge_back_off(edge, time_msec());
         conf_status_changed(agent->conf);
         break;

@@ -4,6 +4,7 @@
 #include <config.h>
 #include "controller/agent.h"
 
+#include "controller/admin.h"
 #include "controller/conf.h"
 #include "controller/edge.h"
 #include "controller/ofconn.h"
@@ -66,6 +67,7 @@ agent_match_sessions(struct agent *agent)
             edge_delete_flows(edge);
         }
         node->aux = NULL;
+        admin_diff_failed(edge);
         edge_set_unknown(edge);
     }
     LIST_FOR_EACH (edge, node, &agent->edges) {

@@ -53,9 +53,7 @@ agent_bfd(struct agent *agent, const struct topo_cluster *cluster,
           struct topo_node *node, long long now)
 {
     const struct edge *edge = agent_session(node);
-    const struct topo_port *port = (node->peer_port
-                                    ? topo_node_port(node, node->peer_port)
-                                    : NULL);
+    const struct topo_port *port = topo_node_peer(node);
 
     if (!port || !edge || cluster->n_members != 2) {
         return FAILOVER_BFD_NONE;

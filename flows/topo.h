@@ -343,6 +343,7 @@ const struct topo_port *topo_node_ofport(const struct topo_node *,
 bool topo_node_owns_mac(const struct topo_node *, struct eth_addr);
 struct topo_claim *topo_node_claim(const struct topo_node *, uint32_t slot);
 ofp_port_t topo_node_tunnel(const struct topo_node *);
+const struct topo_port *topo_node_peer(const struct topo_node *);
 struct topo_claim *topo_attach_claim(const struct topo_attach *,
                                      const struct topo_node *);
 

@@ -341,6 +341,13 @@ topo_node_tunnel(const struct topo_node *node)
     return port ? port->ofport : OFPP_NONE;
 }
 
+/* Returns the peer port, or NULL if 'node' has none or lacks it. */
+const struct topo_port *
+topo_node_peer(const struct topo_node *node)
+{
+    return node->peer_port ? topo_node_port(node, node->peer_port) : NULL;
+}
+
 /* Returns whether 'mac' is that of a port of 'node' itself. */
 bool
 topo_node_owns_mac(const struct topo_node *node, struct eth_addr mac)

@@ -6,7 +6,10 @@ The row says what is wrong, everything else works on; and when the row is
 mended, it works, too.
 """
 
+import os
+import signal
 import struct
+import subprocess
 
 import pytest
 
@@ -204,3 +207,22 @@ def test_log_of_garbage_is_limited(blue):
             sock.sendall(bytes(64))
             wait_until(lambda: drain(sock), 5, "closed", 0)
     assert len(log("kakehashi.log").splitlines()) - before < 150
+
+
+def test_diff_of_an_edge_that_goes(blue):
+    """Who asked for the flows of an edge is told when it is none any more."""
+    control = blue.control
+    _, standby = active_edge(blue)
+    control.appctl("vlog/set", "unixctl:file:dbg")
+    os.kill(standby.vswitchd_pid, signal.SIGSTOP)
+    try:
+        diff = control.spawn("ovs-appctl", "-t", "kakehashi", "flows/diff",
+                             standby.name, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True)
+        wait_until(lambda: "request flows/diff" in control.log(
+            "kakehashi.log"), what="the question to arrive")
+        control.ctl("--cascade", "edge-del", standby.name)
+        text, _ = diff.communicate(timeout=5)
+        assert diff.returncode and "out of sync" in text
+    finally:
+        os.kill(standby.vswitchd_pid, signal.SIGCONT)
