@@ -9,6 +9,8 @@
 #   make fuzz            libFuzzer programs, in build/fuzz/ (needs clang)
 #   make lint            style, dependency rule, clang-tidy, cppcheck
 #   make unit | flows-check | system-check | fuzz-check     one tier of check
+#   make bench-failover  how long take-overs take, in the lab (half an hour;
+#                        bench-failover-quick: some minutes)
 #   make clean           remove what we built; distclean: all of build/
 #
 # V=1 shows the commands.  Everything that is built is under build/.
@@ -21,9 +23,11 @@ VERSION := 0.1.0
 FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/bundlemsg.c flows/delta.c flows/failover.c \
                   flows/fdb.c flows/fdb_node.c flows/flowset.c \
-                  flows/pipeline.c flows/pipeline_mac.c \
+                  flows/packetout.c flows/pipeline.c flows/pipeline_alone.c \
+                  flows/pipeline_cluster.c flows/pipeline_mac.c \
                   flows/pipeline_segment.c flows/sighting.c flows/topo.c \
-                  flows/topo_node.c flows/topo_place.c flows/topo_static.c
+                  flows/topo_node.c flows/topo_place.c flows/topo_port.c \
+                  flows/topo_static.c
 
 # The tool, and the daemon (without main.c, so that tests can link the rest).
 CTL_SRC        := controller/kctl.c controller/kctl_args.c \
@@ -37,15 +41,18 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/admin_diff.c controller/admin_show.c \
                   controller/agent.c controller/agent_announce.c \
                   controller/agent_conf.c controller/agent_failover.c \
-                  controller/agent_learn.c controller/agent_sync.c \
-                  controller/conf.c controller/edge.c controller/edge_txn.c \
-                  controller/loop.c controller/ofconn.c
+                  controller/agent_learn.c controller/agent_lease.c \
+                  controller/agent_probe.c controller/agent_sync.c \
+                  controller/conf.c controller/conf_write.c \
+                  controller/edge.c controller/edge_meter.c \
+                  controller/edge_txn.c controller/loop.c \
+                  controller/ofconn.c controller/ofconn_listen.c
 
 # Tests are found, not listed: tests/run refuses a tier without any.
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 UNIT_LIB   := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
-HELPER_SRC := $(wildcard tests/flows/*.c tests/system/*.c)
+HELPER_SRC := $(wildcard tests/flows/*.c tests/system/*.c tests/bench/*.c)
 
 # ---- Debian packages -------------------------------------------------------
 
@@ -352,6 +359,14 @@ lab: all build/test-deps
 lab-down:
 	@$(PYTHON3) tests/lab/lab down
 
+# ---- Benchmarks ------------------------------------------------------------
+
+bench-failover: $(CHECK_DEPS)
+	@$(PYTHON3) tests/bench/failover.py
+
+bench-failover-quick: $(CHECK_DEPS)
+	@$(PYTHON3) tests/bench/failover.py --quick
+
 # ---- Install, clean --------------------------------------------------------
 
 install: all
@@ -374,7 +389,7 @@ distclean:
 	rm -rf build
 
 .PHONY: all asan fuzz fuzz-programs test-programs check unit flows-check \
-        system-check fuzz-check asan-check lint lab lab-down install clean \
-        distclean
+        system-check fuzz-check asan-check lint lab lab-down \
+        bench-failover bench-failover-quick install clean distclean
 
 -include $(wildcard $(O)/obj/*/*.d $(O)/obj/*/*/*.d)

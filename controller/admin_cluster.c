@@ -5,7 +5,7 @@
 #include "controller/admin_private.h"
 
 #include "controller/agent.h"
-#include "controller/edge.h"
+#include "controller/conf.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/shash.h"
@@ -30,39 +30,42 @@ admin_find_cluster(struct unixctl_conn *conn, const struct agent *agent,
 
 /* cluster/show. */
 
-/* Returns in a word what 'node' is to 'cluster', and in '*why' what keeps it
- * from being more, or NULL. */
+/* Returns in a word what 'node' sees of the other edges of 'cluster': the
+ * worst of it. */
 static const char *
-admin_role(const struct topo_cluster *cluster, const struct topo_node *node,
-           const char **why)
+admin_peers(const struct topo_cluster *cluster, const struct topo_node *node)
 {
-    const struct edge *edge = agent_session(node);
+    static const char *const words[] = { "alone", "up", "down", "looped",
+                                         "missing", "not configured" };
+    size_t worst = 0;
 
-    *why = (!edge ? "disconnected"
-            : edge->state != EDGE_SYNCED ? edge_state_to_string(edge->state)
-            : !topo_cluster_is_fit(cluster, node) ? "a port is missing or down"
-            : node->drained ? "drained"
-            : NULL);
-    return (cluster->active == node ? "active" : *why ? "not ready"
-            : "standby");
+    for (size_t i = 0; i < cluster->n_members; i++) {
+        const struct topo_node *other = cluster->members[i];
+        const char *name = topo_node_port_name_to(node, cluster, other);
+        const struct topo_port *port = name ? topo_node_port(node, name)
+                                       : NULL;
+
+        if (other != node) {
+            worst = MAX(worst, !name ? 5 : !port ? 4 : port->looped ? 3
+                               : !port->live ? 2 : 1);
+        }
+    }
+    return words[worst];
 }
 
 static struct json *
 admin_member_to_json(const struct topo_cluster *cluster,
                      const struct topo_node *node)
 {
-    const struct topo_port *peer = topo_node_peer(node);
     struct json *json = json_object_create();
     const char *why;
 
     json_object_put_string(json, "name", node->name);
-    json_object_put_string(json, "role", admin_role(cluster, node, &why));
+    json_object_put_string(json, "role", agent_role(cluster, node, &why));
     json_object_put(json, "why", admin_json_string(why));
     json_object_put(json, "ready", json_boolean_create(!why));
     json_object_put(json, "drained", json_boolean_create(node->drained));
-    json_object_put_string(json, "peer", !node->peer_port ? "not configured"
-                           : !peer ? "missing"
-                           : peer->live ? "up" : "down");
+    json_object_put_string(json, "peer", admin_peers(cluster, node));
     return json;
 }
 
@@ -80,15 +83,17 @@ admin_cluster_to_json(const struct topo_cluster *cluster)
     json_object_put_format(json, "id", "%#"PRIx32, cluster->id);
     json_object_put(json, "preemptive",
                     json_boolean_create(cluster->preemptive));
+    json_object_put_string(json, "isolation",
+                           cluster->fence ? "fence" : "forward");
     json_object_put(json, "holddown",
                     json_integer_create(cluster->holddown));
     json_object_put(json, "edges", edges);
     json_object_put(json, "active",
                     admin_json_string(cluster->active ? cluster->active->name
                                       : NULL));
+    const struct topo_node *wanted = agent_wanted(cluster);
     json_object_put(json, "wanted",
-                    admin_json_string(cluster->wanted ? cluster->wanted->name
-                                      : NULL));
+                    admin_json_string(wanted ? wanted->name : NULL));
     if (cluster->active) {
         json_object_put(json, "since",
                         json_integer_create(cluster->active_since));
@@ -126,8 +131,11 @@ admin_cluster_to_text(const struct json *json, struct ds *s)
         if (why->type == JSON_STRING) {
             ds_put_format(s, " (%s)", json_string(why));
         }
-        ds_put_format(s, ", peer %s\n",
-                      json_string(shash_find_data(e, "peer")));
+        if (json_array(edges)->n > 1) {
+            ds_put_format(s, ", peer %s",
+                          json_string(shash_find_data(e, "peer")));
+        }
+        ds_put_char(s, '\n');
     }
     if (error->type == JSON_STRING) {
         ds_put_format(s, "    error: %s\n", json_string(error));
@@ -254,7 +262,7 @@ admin_cluster_failover(struct unixctl_conn *conn, int argc,
 
         if (argc > 2 ? !strcmp(node->name, argv[2])
             : node != cluster->active) {
-            admin_role(cluster, node, &why);
+            agent_role(cluster, node, &why);
             wanted = argc > 2 || !why ? node : NULL;
         }
     }
@@ -271,7 +279,8 @@ admin_cluster_failover(struct unixctl_conn *conn, int argc,
         free(error);
         return;
     }
-    cluster->wanted = wanted;
+    cluster->wanted = wanted->row.uuid;
+    conf_status_changed(agent->conf);
     agent_elect(agent);
     unixctl_command_reply(conn, NULL);
 }
@@ -287,6 +296,7 @@ admin_set_drained(struct unixctl_conn *conn, struct agent *agent,
         return;
     }
     node->drained = drained;
+    conf_status_changed(agent->conf);
     agent_elect(agent);
     unixctl_command_reply(conn, NULL);
 }

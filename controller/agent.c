@@ -9,6 +9,7 @@
 #include "controller/conf.h"
 #include "controller/edge.h"
 #include "controller/ofconn.h"
+#include "flows/layout.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "simap.h"
@@ -21,6 +22,9 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 /* How often the log says what was learned, in milliseconds, at most. */
 #define AGENT_TELL_INTERVAL 5000
+
+/* How many probes, and how many markers, an edge may send us per second. */
+#define AGENT_PROBE_RATE 1000
 
 /* How often MACs on probation are looked at, in milliseconds. */
 #define AGENT_PROBATION_INTERVAL 1000
@@ -49,6 +53,17 @@ agent_edge_status(const struct topo_node *node,
                             : version == OFP14_VERSION ? "1.4" : "1.5");
         status->error = edge->state == EDGE_BACKOFF ? edge->last_error : NULL;
     }
+}
+
+/* What conf writes into the row of 'cluster' about 'node'. */
+static char *
+agent_member_status(const struct topo_cluster *cluster,
+                    const struct topo_node *node)
+{
+    const char *why;
+    const char *role = agent_role(cluster, node, &why);
+
+    return why ? xasprintf("%s: %s", role, why) : xstrdup(role);
 }
 
 /* Sends the flow-mods that are in 'agent->ops'.  A node that is not in sync
@@ -88,8 +103,9 @@ agent_drop(struct agent *agent, struct edge *edge)
     if (edge->tnode) {
         VLOG_INFO("%s: disconnected", edge->tnode->name);
         edge->tnode->aux = NULL;
+        edge->tnode->away = true;
+        fdb_lose_node(&agent->fdb, edge->tnode, time_msec());
         edge->tnode->closed = ofconn_closed_by_peer(edge->conn);
-        edge->tnode->peer_was_up = false;
         conf_status_changed(agent->conf);
     }
     admin_diff_failed(edge);
@@ -120,6 +136,7 @@ agent_confirmed(struct agent *agent, struct edge *edge)
                   edge->tnode->name, edge->n_added, edge->n_modified,
                   edge->n_deleted, edge->n_adopted);
         conf_status_changed(agent->conf);
+        agent_probe_ports(agent, edge);
     }
     edge_confirm(edge);
     agent_takeovers_confirmed(agent, edge);
@@ -144,10 +161,13 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         agent_topo_changed(agent);
         break;
     case EDGE_EV_PORT_CHANGED:
+        conf_status_changed(agent->conf);
         agent_topo_changed(agent);
         break;
     case EDGE_EV_METER:
-        edge_set_meter(edge, conf_learn_rate(agent->conf));
+        edge_set_rate(edge, LAYOUT_METER_LEARN, conf_learn_rate(agent->conf));
+        edge_set_rate(edge, LAYOUT_METER_PROBE, AGENT_PROBE_RATE);
+        edge_set_rate(edge, LAYOUT_METER_MARKER, AGENT_PROBE_RATE);
         edge_ask_flows(edge);
         break;
     case EDGE_EV_FLOWS:
@@ -164,12 +184,18 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         admin_diff_failed(edge);
         edge_back_off(edge, time_msec());
         conf_status_changed(agent->conf);
+        agent_elect(agent);
         break;
     case EDGE_EV_PACKET_IN:
-        agent_packet_in(agent, edge, &in.pin);
+        if (!agent_probe_in(agent, edge, &in.pin)) {
+            agent_packet_in(agent, edge, &in.pin);
+        }
         break;
     case EDGE_EV_FLOW_REMOVED:
         agent_flow_removed(agent, edge, &in.removed);
+        break;
+    case EDGE_EV_LEASE_ENDED:
+        agent_elect(agent);
         break;
     case EDGE_EV_NONSENSE:
         VLOG_WARN_RL(&rl, "%s: malformed or unexpected message of type "
@@ -195,8 +221,10 @@ agent_create(const char *db)
     ovs_list_init(&agent->edges);
     ovs_list_init(&agent->history);
     ovs_list_init(&agent->announcements);
+    agent_probe_init(agent);
     agent->elect_at = LLONG_MAX;
-    agent->conf = conf_create(db, &agent->topo, agent_edge_status);
+    agent->conf = conf_create(db, &agent->topo, agent_edge_status,
+                              agent_member_status);
     return agent;
 }
 
@@ -217,6 +245,7 @@ agent_destroy(struct agent *agent)
     fdb_ops_uninit(&agent->ops);
 
     agent_announcements_clear(agent);
+    agent_rounds_clear(agent);
 
     struct agent_takeover *t;
     LIST_FOR_EACH_SAFE (t, node, &agent->history) {
@@ -302,12 +331,18 @@ agent_run(struct agent *agent)
     }
     LIST_FOR_EACH (edge, node, &agent->edges) {
         if (edge->state == EDGE_BACKOFF && now >= edge->retry_at) {
-            edge_ask_flows(edge);
+            edge_ask_meter(edge);
         }
         if (edge->state == EDGE_SYNCED && !edge->txn) {
             agent_sync(agent, edge);
         }
     }
+    agent_rounds_run(agent);
+    agent_depose_run(agent);
+    agent_leases_run(agent);
+
+    /* What switches wait for goes first. */
+    ofconn_flush();
     if (conf_is_ready(agent->conf) && agent_in_sync(agent)) {
         conf_set_edges_seq(agent->conf, conf_cfg_seq(agent->conf));
     }
@@ -324,6 +359,8 @@ agent_wait(struct agent *agent)
 
     conf_wait(agent->conf);
     agent_announcements_wait(agent);
+    agent_rounds_wait(agent);
+    agent_leases_wait(agent);
     if (agent->elect_at != LLONG_MAX) {
         poll_timer_wait_until(agent->elect_at);
     }

@@ -10,6 +10,10 @@
  *     OVSDB rows ─ conf ────── topo ──────────┼─► edges   agent_conf.c
  *     reconnect ── dump flows ── adopt MACs ──┘           agent_sync.c
  *
+ * Beside them agent_failover.c asks which edge is to be active, agent_probe.c
+ * finds out for it who is there, agent_lease.c tells the switches that we are,
+ * and agent_announce.c tells the neighbours.
+ *
  * agent.c takes what comes from the connections and starts the walk that it
  * calls for; agent_run() does what was left for the end of a turn of the main
  * loop.  Every walk goes one way: from an event, through pure functions of
@@ -39,6 +43,12 @@ struct agent {
     struct fdb_ops ops;         /* Reused, empty between walks. */
     long long elect_at;         /* When an election is due, LLONG_MAX: not. */
     long long probation_at;     /* When probation is looked at again. */
+    long long lease_at;         /* When leases are renewed. */
+    unsigned int n_leases;      /* How often they have been. */
+    struct ovs_list rounds;     /* For agent_probe.c. */
+    long long depose_at;        /* When edges are told again that they are not
+                                 * active, LLONG_MAX: there are none. */
+    uint64_t secret;            /* In all our probes. */
     struct ovs_list history;    /* Of struct agent_takeover, oldest first. */
     struct ovs_list announcements;  /* For agent_announce.c. */
 
@@ -89,6 +99,31 @@ void agent_takeovers_confirmed(struct agent *, const struct edge *);
 void agent_takeover_free(struct agent_takeover *);
 
 void agent_count_announced(struct agent *, const struct topo_cluster *);
+void agent_set_gate_meters(struct agent *, struct edge *);
+const struct topo_node *agent_wanted(const struct topo_cluster *);
+const char *agent_role(const struct topo_cluster *, const struct topo_node *,
+                       const char **why);
+bool agent_is_alone(const struct agent *, const struct edge *);
+bool agent_is_adopted(const struct agent *, const struct edge *);
+
+/* agent_lease.c */
+void agent_lease(struct agent *, struct edge *);
+void agent_lease_soon(struct agent *);
+void agent_leases_run(struct agent *);
+void agent_leases_wait(const struct agent *);
+
+/* agent_probe.c */
+void agent_probe_init(struct agent *);
+void agent_round(struct agent *, const struct topo_cluster *,
+                 const struct topo_node *about);
+void agent_rounds_run(struct agent *);
+void agent_rounds_wait(const struct agent *);
+void agent_rounds_clear(struct agent *);
+void agent_depose_run(struct agent *);
+bool agent_probe_in(struct agent *, struct edge *,
+                    const struct ofputil_packet_in *);
+void agent_probe_ports(const struct agent *, struct edge *);
+void agent_mark(const struct agent *, struct topo_cluster *, struct edge *);
 
 /* agent_announce.c */
 void agent_announce(struct agent *, const struct topo_cluster *);

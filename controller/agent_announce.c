@@ -5,6 +5,7 @@
 #include "controller/agent.h"
 
 #include <limits.h>
+#include "controller/conf.h"
 #include "controller/edge.h"
 #include "dp-packet.h"
 #include "flows/announce.h"
@@ -14,8 +15,7 @@
 #include "timeval.h"
 #include "util.h"
 
-/* Frames a second, of one cluster, and how often each MAC is told. */
-#define AGENT_ANNOUNCE_RATE 2000
+/* How often each MAC is told. */
 #define AGENT_ANNOUNCE_ROUNDS 3
 #define AGENT_ANNOUNCE_ROUND 500    /* Milliseconds, at least. */
 
@@ -24,9 +24,11 @@ struct agent_announcement {
     struct ovs_list node;
     struct uuid cluster;        /* A row may go, and come again. */
     const struct topo_node *edge;   /* Compared, never followed. */
+    bool collected;             /* Not before the gate is open. */
     struct announce_mac *macs;
     size_t n, next;
     int rounds_left;
+    long long since;            /* When it was decided. */
     long long at, round_started;
 };
 
@@ -53,9 +55,8 @@ agent_announce(struct agent *agent, const struct topo_cluster *cluster)
     a = xzalloc(sizeof *a);
     a->cluster = cluster->row.uuid;
     a->edge = cluster->active;
-    a->macs = announce_collect(cluster, &a->n);
     a->rounds_left = AGENT_ANNOUNCE_ROUNDS;
-    a->at = a->round_started = time_msec();
+    a->since = a->at = a->round_started = time_msec();
     ovs_list_push_back(&agent->announcements, &a->node);
 }
 
@@ -63,12 +64,12 @@ agent_announce(struct agent *agent, const struct topo_cluster *cluster)
 static bool
 agent_announce_one(struct agent *agent, struct edge *edge,
                    const struct topo_cluster *cluster,
-                   const struct announce_mac *m)
+                   const struct announce_mac *m, long long since)
 {
     uint64_t stub[512 / 8];
     struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
     bool said = announce_actions(&agent->topo, &agent->fdb, cluster,
-                                 edge->tnode, m, &acts);
+                                 edge->tnode, m, since, &acts);
 
     if (said) {
         uint64_t packet_stub[128 / 8];
@@ -104,12 +105,17 @@ agent_announcement_run(struct agent *agent, struct agent_announcement *a,
     if (edge->txn || !hmap_is_empty(&edge->tnode->dirty)) {
         return true;            /* The gate is not confirmed to be open. */
     }
+    if (!a->collected) {
+        a->macs = announce_collect(cluster, &a->n);
+        a->collected = true;
+    }
 
     /* As many as the time since the last turn allows. */
     size_t budget = MAX(1, MIN(now - a->at + 10, 100)
-                           * AGENT_ANNOUNCE_RATE / 1000);
+                           * conf_announce_rate(agent->conf) / 1000);
     while (budget && a->next < a->n) {
-        if (agent_announce_one(agent, edge, cluster, &a->macs[a->next++])) {
+        if (agent_announce_one(agent, edge, cluster, &a->macs[a->next++],
+                               a->since)) {
             budget--;
             agent_count_announced(agent, cluster);
         }

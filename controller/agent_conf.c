@@ -43,7 +43,8 @@ agent_identify(struct agent *agent, struct edge *edge)
     VLOG_INFO("%s: connected (%s, OpenFlow 1.%d)", node->name,
               ofconn_name(edge->conn), ofconn_version(edge->conn) - 1);
     node->aux = edge;
-    node->closed = false;
+    node->away = node->closed = false;
+    topo_node_new_session(node);
     edge_ask_ports(edge, node);
     conf_status_changed(agent->conf);
 }
@@ -67,6 +68,8 @@ agent_match_sessions(struct agent *agent)
             edge_delete_flows(edge);
         }
         node->aux = NULL;
+        node->away = true;
+        fdb_lose_node(&agent->fdb, node, time_msec());
         admin_diff_failed(edge);
         edge_set_unknown(edge);
     }
@@ -113,9 +116,11 @@ agent_conf_changed(struct agent *agent)
 
     agent_topo_changed(agent);
     LIST_FOR_EACH (edge, node, &agent->edges) {
-        if (edge->meter_rate) {
-            edge_set_meter(edge, conf_learn_rate(agent->conf));
+        if (edge->state > EDGE_METER) {
+            edge_set_rate(edge, LAYOUT_METER_LEARN,
+                          conf_learn_rate(agent->conf));
         }
     }
+    conf_status_changed(agent->conf);
     conf_set_ctl_seq(agent->conf, conf_cfg_seq(agent->conf));
 }

@@ -25,9 +25,11 @@ agent_is_ready(const struct edge *edge)
     return edge && (edge->state == EDGE_SYNC || edge->state == EDGE_SYNCED);
 }
 
+/* Whether the switch of 'edge' has a flow of 'priority' in GATE for
+ * 'cluster': that of an active edge, or that of a standby. */
 static bool
-agent_gate_is_open(const struct edge *edge,
-                   const struct topo_cluster *cluster)
+agent_has_gate(const struct edge *edge, const struct topo_cluster *cluster,
+               uint16_t priority)
 {
     const struct flowset_owner *owner = flowset_owner(
         &edge->installed, layout_cookie(LAYOUT_K_CLUSTER, cluster->id));
@@ -35,7 +37,7 @@ agent_gate_is_open(const struct edge *edge,
 
     if (owner) {
         LIST_FOR_EACH (flow, owner_node, &owner->flows) {
-            if (flow->table == LAYOUT_GATE) {
+            if (flow->table == LAYOUT_GATE && flow->priority == priority) {
                 return true;
             }
         }
@@ -43,28 +45,119 @@ agent_gate_is_open(const struct edge *edge,
     return false;
 }
 
-/* What the peer port of 'node' says of the other edge of 'cluster'.  In a
- * cluster of more than two it does not say of which.
+/* Whether the switch of 'edge', when it connected, had noted that it has taken
+ * over for 'cluster'. */
+static bool
+agent_has_taken(const struct edge *edge, const struct topo_cluster *cluster)
+{
+    const struct flowset_flow *flow;
+    bool taken = false;
+
+    HMAP_FOR_EACH (flow, node, &edge->dump.taken.flows) {
+        struct match match;
+
+        minimatch_expand(&flow->match, &match);
+        if (match.flow.regs[2] == cluster->id) {
+            if (flow->priority != LAYOUT_PRIO_ELSE) {
+                return false;   /* Another edge has shown up. */
+            }
+            taken = true;
+        }
+    }
+    return taken;
+}
+
+/* Whether the switch of 'edge' has opened its gate for 'cluster' by itself,
+ * as its table ALONE decides. */
+static bool
+agent_is_alone_for(const struct edge *edge,
+                   const struct topo_cluster *cluster)
+{
+    const struct topo_port *ports[TOPO_MAX_EDGES];
+    size_t n = topo_cluster_watched(cluster, edge->tnode, ports);
+    bool live = false;
+
+    for (size_t i = 0; i < n; i++) {
+        live |= ports[i]->live;
+    }
+    return n && !edge->leased
+           && (!live || agent_has_taken(edge, cluster))
+           && agent_has_gate(edge, cluster, LAYOUT_PRIO_ELSE);
+}
+
+/* The same for any cluster. */
+bool
+agent_is_alone(const struct agent *agent, const struct edge *edge)
+{
+    const struct topo_cluster *cluster;
+
+    HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
+        if (topo_cluster_has_node(cluster, edge->tnode)
+            && agent_is_alone_for(edge, cluster)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether 'edge', which has opened a gate by itself, is active now, and has
+ * yet to get the flow that says so. */
+bool
+agent_is_adopted(const struct agent *agent, const struct edge *edge)
+{
+    const struct topo_cluster *cluster;
+
+    HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
+        if (cluster->active == edge->tnode
+            && !agent_has_gate(edge, cluster, LAYOUT_PRIO_MAIN)
+            && agent_has_gate(edge, cluster, LAYOUT_PRIO_ELSE)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What 'node' sees by BFD of 'other', an edge of the same cluster.
  *
- * A switch that has just come has not met its peer yet.  That is no word of
- * the peer's death until it has had the time to. */
+ * A switch that has just come has not met the other yet.  That is no word of
+ * the other's death until it has had the time to. */
 static enum failover_bfd
 agent_bfd(struct agent *agent, const struct topo_cluster *cluster,
-          struct topo_node *node, long long now)
+          const struct topo_node *node, const struct topo_node *other,
+          long long now)
 {
     const struct edge *edge = agent_session(node);
-    const struct topo_port *port = topo_node_peer(node);
+    const struct topo_port *port
+        = other ? topo_node_port_to(node, cluster, other) : NULL;
 
-    if (!port || !edge || cluster->n_members != 2) {
+    if (!port || !edge) {
         return FAILOVER_BFD_NONE;
     }
-    node->peer_was_up |= port->live;
-    if (!node->peer_was_up && now < edge->created + FAILOVER_GRACE) {
+    if (!port->was_live && now < edge->created + FAILOVER_GRACE) {
         agent->elect_at = MIN(agent->elect_at,
                               edge->created + FAILOVER_GRACE);
         return FAILOVER_BFD_UP;
     }
     return port->live ? FAILOVER_BFD_UP : FAILOVER_BFD_DOWN;
+}
+
+/* Whom 'node' is to watch: the active edge of 'cluster', or, if it is that
+ * itself, the first of the others. */
+static const struct topo_node *
+agent_watched(const struct topo_cluster *cluster,
+              const struct topo_node *node)
+{
+    const struct topo_node *active = cluster->failover.active;
+
+    for (size_t i = 0; i < cluster->n_members; i++) {
+        const struct topo_node *other = cluster->members[i];
+
+        if (other != node && (other == active || !active
+                              || active == node)) {
+            return other;
+        }
+    }
+    return NULL;
 }
 
 /* Since when the member with 'index' has been well, which it is now. */
@@ -83,6 +176,38 @@ agent_well_since(struct topo_cluster *cluster, size_t index, bool well,
     return well ? w->since : LLONG_MAX;
 }
 
+/* Returns the edge that the operator wants to be active, or NULL. */
+const struct topo_node *
+agent_wanted(const struct topo_cluster *cluster)
+{
+    for (size_t i = 0; i < cluster->n_members; i++) {
+        if (uuid_equals(&cluster->members[i]->row.uuid, &cluster->wanted)) {
+            return cluster->members[i];
+        }
+    }
+    return NULL;
+}
+
+/* Returns in a word what 'node' is to 'cluster', and in '*why' what keeps it
+ * from being more, or NULL. */
+const char *
+agent_role(const struct topo_cluster *cluster, const struct topo_node *node,
+           const char **why)
+{
+    const struct edge *edge = agent_session(node);
+
+    *why = (!edge ? "disconnected"
+            : edge->state != EDGE_SYNCED ? edge_state_to_string(edge->state)
+            : !topo_cluster_is_fit(cluster, node) ? "a port is missing or down"
+            : node->drained ? "drained"
+            : cluster->failover.doubted == node
+              && cluster->failover.cut && cluster->active != node
+            ? "lost the overlay"
+            : NULL);
+    return (cluster->active == node ? "active" : *why ? "not ready"
+            : "standby");
+}
+
 /* Fills in what is known of the edges of 'cluster'. */
 static void
 agent_view(struct agent *agent, struct topo_cluster *cluster,
@@ -95,7 +220,8 @@ agent_view(struct agent *agent, struct topo_cluster *cluster,
     *view = (struct failover_view) {
         .edges = edges,
         .n = cluster->n_members,
-        .wanted = cluster->wanted,
+        .wanted = agent_wanted(cluster),
+        .flushed = !cluster->markers,
         .preemptive = cluster->preemptive,
         .holddown = cluster->holddown,
         .since = cluster->first_seen,
@@ -105,18 +231,28 @@ agent_view(struct agent *agent, struct topo_cluster *cluster,
         const struct edge *edge = agent_session(node);
         bool ready = agent_is_ready(edge);
         bool fit = topo_cluster_is_fit(cluster, node);
+        bool alone = ready && agent_is_alone_for(edge, cluster);
 
         edges[i] = (struct failover_edge) {
             .id = node,
             .ready = ready,
-            .gate_open = ready && agent_gate_is_open(edge, cluster),
+            .gate_open = alone || (ready && agent_has_gate(edge, cluster,
+                                                           LAYOUT_PRIO_MAIN)),
+            .alone = alone,
             .closed = !edge && node->closed,
             .fit = fit,
             .drained = node->drained,
-            .bfd = agent_bfd(agent, cluster, node, now),
-            .well_since = agent_well_since(cluster, i, ready && fit, now),
+            .bfd = agent_bfd(agent, cluster, node,
+                             agent_watched(cluster, node), now),
             .heard = edge ? ofconn_last_rx(edge->conn) : 0,
+            .answered = edge ? ofconn_answered(edge->conn) : 0,
+            .met = node->met,
+            .reached = cluster->reached[i],
         };
+        edges[i].well_since = agent_well_since(
+            cluster, i, ready && fit
+                        && !failover_is_doubted(&cluster->failover,
+                                                &edges[i]), now);
         if (uuid_equals(&cluster->remembered, &node->row.uuid)) {
             view->remembered = node;
         }
@@ -181,6 +317,25 @@ agent_takeovers_confirmed(struct agent *agent, const struct edge *edge)
     }
 }
 
+/* Ends at once what the datapath of 'edge' has cached for 'cluster', by the
+ * meter of its gate.  Returns false if an open gate has the same. */
+static bool
+agent_close_meter(const struct agent *agent,
+                  const struct topo_cluster *cluster, struct edge *edge)
+{
+    uint32_t meter = layout_gate_meter(cluster->id);
+    const struct topo_cluster *other;
+
+    HMAP_FOR_EACH (other, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
+        if (other->active == edge->tnode
+            && layout_gate_meter(other->id) == meter) {
+            return false;
+        }
+    }
+    edge_close_meter(edge, meter);
+    return true;
+}
+
 static void
 agent_open(struct agent *agent, struct topo_cluster *cluster,
            struct topo_node *node, const char *reason)
@@ -188,23 +343,73 @@ agent_open(struct agent *agent, struct topo_cluster *cluster,
     if (cluster->active == node && cluster->reason) {
         return;
     }
-    if (cluster->wanted != node) {
-        cluster->wanted = NULL;
+    if (!uuid_equals(&cluster->wanted, &node->row.uuid)) {
+        cluster->wanted = UUID_ZERO;
     }
-    bool edge_is_adopted = agent_gate_is_open(agent_session(node), cluster);
+    struct edge *edge = agent_session(node);
+
+    /* The neighbours know of an edge that is active for as long as anybody
+     * remembers.  One that took over by itself had no way to tell them. */
+    bool is_known = (agent_has_gate(edge, cluster, LAYOUT_PRIO_MAIN)
+                     && (cluster->via == node || !cluster->via));
     agent_remember(agent, cluster, cluster->last_active, node->name, reason);
     free(cluster->last_active);
     cluster->last_active = xstrdup(node->name);
     cluster->reason = reason;
     cluster->active_since = time_wall_msec();
     topo_cluster_set_active(cluster, node);
+    edge_open_meter(edge, layout_gate_meter(cluster->id));
+    for (size_t i = 0; i < cluster->n_members; i++) {
+        struct edge *other = agent_session(cluster->members[i]);
+
+        if (other && other != edge
+            && agent_has_gate(other, cluster, LAYOUT_PRIO_MAIN)) {
+            agent_close_meter(agent, cluster, other);
+        }
+    }
     VLOG_INFO("cluster %s: %s is active (%s)", cluster->name, node->name,
               reason);
     conf_status_changed(agent->conf);
 
-    /* An edge that forwarded all along has nothing new to tell. */
-    if (!edge_is_adopted) {
+    if (!is_known) {
         agent_announce(agent, cluster);
+    }
+}
+
+/* 'node' is to close its gate for 'cluster'. */
+static void
+agent_close(struct agent *agent, struct topo_cluster *cluster,
+            struct topo_node *node, const char *reason)
+{
+    VLOG_INFO("cluster %s: %s gives way (%s)", cluster->name, node->name,
+              reason);
+    topo_cluster_give_way(cluster, CONST_CAST(struct topo_node *,
+                                              cluster->failover.target));
+    cluster->markers = UINT64_MAX;
+    if (agent_close_meter(agent, cluster, agent_session(node))) {
+        agent_mark(agent, cluster, agent_session(node));
+    }
+}
+
+/* 'edge' has connected: gives it the meters of its open gates, and closes at
+ * once those that it has open and should not. */
+void
+agent_set_gate_meters(struct agent *agent, struct edge *edge)
+{
+    const struct topo_cluster *cluster;
+
+    for (int open = 0; open <= 1; open++) {
+        HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
+            uint32_t meter = layout_gate_meter(cluster->id);
+
+            if (open && cluster->active == edge->tnode) {
+                edge_open_meter(edge, meter);
+            } else if (!open && cluster->active
+                       && cluster->active != edge->tnode
+                       && agent_has_gate(edge, cluster, LAYOUT_PRIO_MAIN)) {
+                edge_close_meter(edge, meter);
+            }
+        }
     }
 }
 
@@ -217,8 +422,9 @@ agent_elect_one(struct agent *agent, struct topo_cluster *cluster,
     struct failover_action action;
     struct failover_view view;
 
-    agent_view(agent, cluster, edges, &view, now);
+    bool was_cut = cluster->failover.cut;
     do {
+        agent_view(agent, cluster, edges, &view, now);
         failover_run(&cluster->failover, &view, now, &action);
         struct topo_node *node = CONST_CAST(struct topo_node *, action.edge);
 
@@ -226,12 +432,10 @@ agent_elect_one(struct agent *agent, struct topo_cluster *cluster,
         case FAILOVER_NOTHING:
             break;
         case FAILOVER_PROBE_EDGE:
-            edge_probe(agent_session(node));
+            agent_round(agent, cluster, node);
             break;
         case FAILOVER_CLOSE:
-            VLOG_INFO("cluster %s: %s gives way (%s)", cluster->name,
-                      node->name, action.reason);
-            topo_cluster_set_active(cluster, NULL);
+            agent_close(agent, cluster, node, action.reason);
             break;
         case FAILOVER_OPEN:
             agent_open(agent, cluster, node, action.reason);
@@ -241,6 +445,9 @@ agent_elect_one(struct agent *agent, struct topo_cluster *cluster,
         }
         agent->elect_at = MIN(agent->elect_at, action.wake);
     } while (action.verb != FAILOVER_NOTHING);
+    if (cluster->failover.cut != was_cut) {
+        conf_status_changed(agent->conf);
+    }
 }
 
 /* Sees for each cluster whether the right edge is active. */
@@ -251,7 +458,9 @@ agent_elect(struct agent *agent)
     struct topo_cluster *cluster;
 
     agent->elect_at = LLONG_MAX;
+    agent->depose_at = MIN(agent->depose_at, now);
     HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
         agent_elect_one(agent, cluster, now);
     }
+    agent_lease_soon(agent);
 }

@@ -79,6 +79,8 @@ agent_commit(struct agent *agent, struct edge *edge, struct edge_txn *txn)
         edge->n_modified = txn->config.n_modified + txn->macs.n_modified;
         edge->n_deleted = txn->config.n_deleted + txn->macs.n_deleted;
         edge->n_reconciles++;
+        agent_set_gate_meters(agent, edge);
+        agent_lease(agent, edge);
     }
     if (!edge_commit(edge, txn) && first) {
         agent_confirmed(agent, edge);

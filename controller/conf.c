@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 #include <config.h>
-#include "controller/conf.h"
+#include "controller/conf_private.h"
 
 #include <errno.h>
 #include "flows/topo.h"
@@ -27,22 +27,10 @@ VLOG_DEFINE_THIS_MODULE(conf);
  * when somebody plays with source addresses. */
 #define CONF_LEARN_RATE 20000
 
-struct conf {
-    struct ovsdb_idl *idl;
-    char *remote;
-    unsigned int seqno;
-    struct topo *topo;
-    conf_edge_status_func *edge_status;
-    bool was_connected;
+/* Announcements a second, of one cluster, after a take-over. */
+#define CONF_ANNOUNCE_RATE 2000
 
-    int64_t cfg_seq, ctl_seq, edges_seq;
-    unsigned int learn_rate;
-
-    struct ovsdb_idl_txn *txn;  /* In progress, or NULL. */
-    bool status_pending, errors_pending;
-};
-
-/* The columns that the user writes. */
+/* The columns that the user writes (and what the user has told us to). */
 static const struct ovsdb_idl_column *const conf_columns[] = {
     &kkrec_kakehashi_global_columns[KKREC_KAKEHASHI_GLOBAL_COL_CFG_SEQ],
     &kkrec_kakehashi_global_columns[KKREC_KAKEHASHI_GLOBAL_COL_OPTIONS],
@@ -55,9 +43,13 @@ static const struct ovsdb_idl_column *const conf_columns[] = {
     &kkrec_edge_columns[KKREC_EDGE_COL_TUNNEL_IP],
     &kkrec_edge_columns[KKREC_EDGE_COL_TUNNEL_PORT],
     &kkrec_edge_columns[KKREC_EDGE_COL_PEER_PORT],
+    &kkrec_edge_columns[KKREC_EDGE_COL_BFD_PORTS],
+    &kkrec_edge_columns[KKREC_EDGE_COL_DRAINED],
     &kkrec_cluster_columns[KKREC_CLUSTER_COL_NAME],
     &kkrec_cluster_columns[KKREC_CLUSTER_COL_EDGES],
     &kkrec_cluster_columns[KKREC_CLUSTER_COL_FAILOVER],
+    &kkrec_cluster_columns[KKREC_CLUSTER_COL_ISOLATION],
+    &kkrec_cluster_columns[KKREC_CLUSTER_COL_WANTED_EDGE],
     &kkrec_cluster_columns[KKREC_CLUSTER_COL_OTHER_CONFIG],
     &kkrec_binding_columns[KKREC_BINDING_COL_SEGMENT],
     &kkrec_binding_columns[KKREC_BINDING_COL_CLUSTER],
@@ -86,6 +78,7 @@ static const struct ovsdb_idl_column *const conf_own_columns[] = {
     &kkrec_cluster_columns[KKREC_CLUSTER_COL_ACTIVE_EDGE],
     &kkrec_cluster_columns[KKREC_CLUSTER_COL_ACTIVE_SINCE],
     &kkrec_cluster_columns[KKREC_CLUSTER_COL_REASON],
+    &kkrec_cluster_columns[KKREC_CLUSTER_COL_EDGE_STATUS],
     &kkrec_cluster_columns[KKREC_CLUSTER_COL_ERROR],
     &kkrec_binding_columns[KKREC_BINDING_COL_ERROR],
     &kkrec_host_port_columns[KKREC_HOST_PORT_COL_ERROR],
@@ -94,17 +87,21 @@ static const struct ovsdb_idl_column *const conf_own_columns[] = {
 };
 
 /* Keeps a copy of the database at 'remote' and brings it into 'topo'.
- * 'edge_status' tells the status of an edge when it is to be written. */
+ * 'edge_status' and 'member_status' tell the status of an edge, by itself and
+ * in a cluster, when it is to be written. */
 struct conf *
 conf_create(const char *remote, struct topo *topo,
-            conf_edge_status_func *edge_status)
+            conf_edge_status_func *edge_status,
+            conf_member_status_func *member_status)
 {
     struct conf *conf = xzalloc(sizeof *conf);
 
     conf->remote = xstrdup(remote);
     conf->topo = topo;
     conf->edge_status = edge_status;
+    conf->member_status = member_status;
     conf->learn_rate = CONF_LEARN_RATE;
+    conf->announce_rate = CONF_ANNOUNCE_RATE;
     conf->idl = ovsdb_idl_create(remote, &kkrec_idl_class, false, true);
     for (size_t i = 0; i < ARRAY_SIZE(conf_columns); i++) {
         ovsdb_idl_add_column(conf->idl, conf_columns[i]);
@@ -160,6 +157,8 @@ conf_read_edge(struct conf *conf, const struct ovsdb_idl_row *row_)
         .ip = r->tunnel_ip,
         .tunnel_port = r->tunnel_port[0] ? r->tunnel_port : CONF_TUNNEL_PORT,
         .peer_port = r->peer_port,
+        .bfd_ports = &r->bfd_ports,
+        .drained = r->n_drained && r->drained[0],
     });
 }
 
@@ -172,6 +171,7 @@ conf_read_cluster(struct conf *conf, const struct ovsdb_idl_row *row_)
         .uuid = r->header_.uuid,
         .name = r->name,
         .preemptive = r->failover && !strcmp(r->failover, "preemptive"),
+        .fence = r->isolation && !strcmp(r->isolation, "fence"),
         .holddown = smap_get_uint(&r->other_config, "holddown",
                                   CONF_HOLDDOWN),
     };
@@ -182,6 +182,9 @@ conf_read_cluster(struct conf *conf, const struct ovsdb_idl_row *row_)
     }
     if (r->active_edge) {
         row.remembered = r->active_edge->header_.uuid;
+    }
+    if (r->wanted_edge) {
+        row.wanted = r->wanted_edge->header_.uuid;
     }
     topo_cluster_set(conf->topo, &row);
 }
@@ -256,12 +259,7 @@ conf_read_static_mac(struct conf *conf, const struct ovsdb_idl_row *row_)
 }
 
 /* The tables that both sides know. */
-static const struct conf_table {
-    enum topo_table table;
-    const struct ovsdb_idl_table_class *class;
-    const struct ovsdb_idl_column *error;
-    void (*read)(struct conf *, const struct ovsdb_idl_row *);
-} conf_tables[] = {
+const struct conf_table conf_tables[CONF_N_TABLES] = {
     { TOPO_SEGMENT, &kkrec_table_classes[KKREC_TABLE_SEGMENT],
       &kkrec_segment_columns[KKREC_SEGMENT_COL_ERROR], conf_read_segment },
     { TOPO_EDGE, &kkrec_table_classes[KKREC_TABLE_EDGE],
@@ -302,6 +300,15 @@ conf_read_table(struct conf *conf, const struct conf_table *t, bool in_error)
     }
 }
 
+static unsigned int
+conf_read_rate(const struct kkrec_kakehashi_global *g, const char *key,
+               unsigned int def)
+{
+    unsigned int rate = g ? smap_get_uint(&g->options, key, def) : def;
+
+    return rate ? rate : def;
+}
+
 static void
 conf_read_global(struct conf *conf)
 {
@@ -309,16 +316,13 @@ conf_read_global(struct conf *conf)
         = kkrec_kakehashi_global_first(conf->idl);
 
     conf->cfg_seq = g ? g->cfg_seq : 0;
-    conf->learn_rate = (g ? smap_get_uint(&g->options, "learn_rate",
-                                          CONF_LEARN_RATE)
-                        : CONF_LEARN_RATE);
-    if (!conf->learn_rate) {
-        conf->learn_rate = CONF_LEARN_RATE;
-    }
+    conf->learn_rate = conf_read_rate(g, "learn_rate", CONF_LEARN_RATE);
+    conf->announce_rate = conf_read_rate(g, "announce_rate",
+                                         CONF_ANNOUNCE_RATE);
 }
 
 /* Finishes or fails the transaction in progress, if its time has come. */
-static void
+void
 conf_run_txn(struct conf *conf)
 {
     enum ovsdb_idl_txn_status status;
@@ -365,7 +369,7 @@ conf_run(struct conf *conf)
     }
     conf->seqno = seqno;
     for (int in_error = 0; in_error <= 1; in_error++) {
-        for (size_t i = 0; i < ARRAY_SIZE(conf_tables); i++) {
+        for (size_t i = 0; i < CONF_N_TABLES; i++) {
             conf_read_table(conf, &conf_tables[i], in_error);
         }
     }
@@ -409,6 +413,14 @@ conf_learn_rate(const struct conf *conf)
     return conf->learn_rate;
 }
 
+/* Returns how many frames a second a cluster may send to tell its neighbours
+ * of a take-over. */
+unsigned int
+conf_announce_rate(const struct conf *conf)
+{
+    return conf->announce_rate;
+}
+
 /* Upward. */
 
 int64_t
@@ -438,139 +450,4 @@ void
 conf_status_changed(struct conf *conf)
 {
     conf->status_pending = true;
-}
-
-static void
-conf_write_error(const struct ovsdb_idl_row *row,
-                 const struct ovsdb_idl_column *column, const char *error)
-{
-    const struct ovsdb_datum *old = ovsdb_idl_read(row, column);
-    struct ovsdb_datum datum;
-
-    if (nullable_string_is_equal(old->n ? json_string(old->keys[0].s) : NULL,
-                                 error)) {
-        return;
-    }
-    ovsdb_datum_init_empty(&datum);
-    if (error) {
-        union ovsdb_atom atom = { .s = ovsdb_atom_string_create(error) };
-
-        ovsdb_datum_add_unsafe(&datum, &atom, NULL, &column->type, NULL);
-        ovsdb_atom_destroy(&atom, OVSDB_TYPE_STRING);
-    }
-    ovsdb_idl_txn_write(row, column, &datum);
-}
-
-static void
-conf_write_errors(struct conf *conf)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(conf_tables); i++) {
-        const struct conf_table *t = &conf_tables[i];
-        const struct ovsdb_idl_row *row;
-
-        if (t->table == TOPO_EDGE) {
-            continue;           /* conf_write_edges() knows more. */
-        }
-        for (row = ovsdb_idl_first_row(conf->idl, t->class); row;
-             row = ovsdb_idl_next_row(row)) {
-            const struct topo_row *ours = topo_row(conf->topo, t->table,
-                                                   &row->uuid);
-            if (ours) {
-                conf_write_error(row, t->error, ours->error);
-            }
-        }
-    }
-}
-
-static void
-conf_write_edges(struct conf *conf)
-{
-    const struct kkrec_edge *r;
-
-    KKREC_EDGE_FOR_EACH (r, conf->idl) {
-        const struct topo_row *row = topo_row(conf->topo, TOPO_EDGE,
-                                              &r->header_.uuid);
-        if (!row) {
-            continue;
-        }
-
-        struct conf_edge_status status = { .connected = false };
-        struct smap smap = SMAP_INITIALIZER(&smap);
-        conf->edge_status(CONTAINER_OF(row, struct topo_node, row), &status);
-        smap_add(&smap, "state", status.state);
-        if (status.address) {
-            smap_add(&smap, "address", status.address);
-            smap_add(&smap, "openflow", status.openflow);
-        }
-        if (r->connected != status.connected) {
-            kkrec_edge_set_connected(r, status.connected);
-        }
-        if (!smap_equal(&r->status, &smap)) {
-            kkrec_edge_set_status(r, &smap);
-        }
-        smap_destroy(&smap);
-        conf_write_error(&r->header_,
-                         &kkrec_edge_columns[KKREC_EDGE_COL_ERROR],
-                         row->error ? row->error : status.error);
-    }
-}
-
-static void
-conf_write_clusters(struct conf *conf)
-{
-    const struct kkrec_cluster *r;
-
-    KKREC_CLUSTER_FOR_EACH (r, conf->idl) {
-        const struct topo_row *row = topo_row(conf->topo, TOPO_CLUSTER,
-                                              &r->header_.uuid);
-        const struct topo_cluster *cluster
-            = row ? CONTAINER_OF(row, struct topo_cluster, row) : NULL;
-        const struct kkrec_edge *active;
-
-        if (!cluster || !cluster->active) {
-            continue;           /* What is remembered is worth keeping. */
-        }
-        active = kkrec_edge_get_for_uuid(conf->idl,
-                                         &cluster->active->row.uuid);
-        if (active && active != r->active_edge) {
-            int64_t since = cluster->active_since;
-
-            kkrec_cluster_set_active_edge(r, active);
-            kkrec_cluster_set_active_since(r, &since, 1);
-            kkrec_cluster_set_reason(r, cluster->reason);
-        }
-    }
-}
-
-/* Writes to the database what is not there as it should be. */
-void
-conf_write(struct conf *conf)
-{
-    struct topo_row *row;
-
-    LIST_FOR_EACH_POP (row, error_node, &conf->topo->errors) {
-        ovs_list_init(&row->error_node);
-        conf->errors_pending = true;
-    }
-    if (conf->txn || !conf->was_connected
-        || !(conf->status_pending || conf->errors_pending)) {
-        return;
-    }
-
-    const struct kkrec_kakehashi_global *g
-        = kkrec_kakehashi_global_first(conf->idl);
-    conf->txn = ovsdb_idl_txn_create(conf->idl);
-    if (g && g->ctl_seq != conf->ctl_seq) {
-        kkrec_kakehashi_global_set_ctl_seq(g, conf->ctl_seq);
-    }
-    if (g && g->edges_seq != conf->edges_seq) {
-        kkrec_kakehashi_global_set_edges_seq(g, conf->edges_seq);
-    }
-    conf_write_edges(conf);
-    conf_write_clusters(conf);
-    if (conf->errors_pending) {
-        conf_write_errors(conf);
-    }
-    conf->status_pending = conf->errors_pending = false;
-    conf_run_txn(conf);
 }

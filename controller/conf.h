@@ -23,6 +23,7 @@
 
 struct conf;
 struct topo;
+struct topo_cluster;
 struct topo_node;
 
 struct conf_edge_status {
@@ -36,8 +37,12 @@ struct conf_edge_status {
 typedef void conf_edge_status_func(const struct topo_node *,
                                    struct conf_edge_status *);
 
+/* Returns what an edge is to a cluster, to be freed. */
+typedef char *conf_member_status_func(const struct topo_cluster *,
+                                      const struct topo_node *);
+
 struct conf *conf_create(const char *remote, struct topo *,
-                         conf_edge_status_func *);
+                         conf_edge_status_func *, conf_member_status_func *);
 void conf_destroy(struct conf *);
 
 bool conf_run(struct conf *);
@@ -47,6 +52,7 @@ bool conf_is_ready(const struct conf *);
 bool conf_is_connected(const struct conf *);
 const char *conf_remote(const struct conf *);
 unsigned int conf_learn_rate(const struct conf *);
+unsigned int conf_announce_rate(const struct conf *);
 
 int64_t conf_cfg_seq(const struct conf *);
 void conf_set_ctl_seq(struct conf *, int64_t);

@@ -87,9 +87,11 @@ edge_create(struct ofconn *conn, struct topo *topo, uint32_t epoch)
     edge->next_bundle = 1;
     edge->backoff = EDGE_BACKOFF_MIN;
     edge->ports_bitmap = bitmap_allocate(EDGE_N_PORTS);
+    hmap_init(&edge->meters);
     flowset_init(&edge->installed);
     flowset_init(&edge->dump.config);
     flowset_init(&edge->dump.macs);
+    flowset_init(&edge->dump.taken);
     edge_send(edge, ofpraw_alloc(OFPRAW_OFPT_FEATURES_REQUEST,
                                  ofconn_version(conn), 0));
     return edge;
@@ -102,7 +104,10 @@ edge_destroy(struct edge *edge)
     flowset_destroy(&edge->installed);
     flowset_destroy(&edge->dump.config);
     flowset_destroy(&edge->dump.macs);
+    flowset_destroy(&edge->dump.taken);
     bitmap_free(edge->ports_bitmap);
+    edge_forget_meters(edge);
+    hmap_destroy(&edge->meters);
     free(edge->last_error);
     free(edge);
 }
@@ -160,11 +165,10 @@ void
 edge_ask_meter(struct edge *edge)
 {
     edge_set_state(edge, EDGE_METER);
-    edge->meter_rate = 0;
+    edge_forget_meters(edge);
     edge->meter_xid = edge_send(edge, ofputil_encode_meter_request(
                                           ofconn_version(edge->conn),
-                                          OFPUTIL_METER_CONFIG,
-                                          LAYOUT_METER_LEARN));
+                                          OFPUTIL_METER_CONFIG, OFPM13_ALL));
 }
 
 /* Asks for all flows that have our cookie.  In state SYNCED that goes beside
@@ -186,33 +190,11 @@ edge_ask_flows(struct edge *edge)
     }
     flowset_clear(&edge->dump.config);
     flowset_clear(&edge->dump.macs);
+    edge->dump.lease = false;
+    flowset_clear(&edge->dump.taken);
     edge->dump.running = true;
     edge->dump.xid = edge_send(edge, ofputil_encode_flow_stats_request(
                                          &fsr, ofconn_protocol(edge->conn)));
-}
-
-/* Makes our meter let 'rate' packets a second pass. */
-void
-edge_set_meter(struct edge *edge, unsigned int rate)
-{
-    struct ofputil_meter_band band = {
-        .type = OFPMBT13_DROP, .rate = rate, .burst_size = rate,
-    };
-    struct ofputil_meter_mod mm = {
-        .command = edge->meter_rate ? OFPMC13_MODIFY : OFPMC13_ADD,
-        .meter = {
-            .meter_id = LAYOUT_METER_LEARN,
-            .flags = OFPMF13_PKTPS | OFPMF13_BURST,
-            .n_bands = 1,
-            .bands = &band,
-        },
-    };
-
-    if (edge->meter_rate != rate) {
-        edge_send(edge, ofputil_encode_meter_mod(ofconn_version(edge->conn),
-                                                 &mm));
-        edge->meter_rate = rate;
-    }
 }
 
 /* Deletes all that we ever put into the switch. */
@@ -227,13 +209,6 @@ edge_delete_flows(struct edge *edge)
                                             ofconn_protocol(edge->conn)));
     minimatch_destroy(&fm.match);
     edge->n_flow_mods++;
-}
-
-/* Asks the switch for a sign of life, at once. */
-void
-edge_probe(struct edge *edge)
-{
-    edge_send(edge, ofputil_encode_echo_request(ofconn_version(edge->conn)));
 }
 
 /* What is answered. */
@@ -316,22 +291,15 @@ edge_receive_port_status(struct edge *edge, const struct ofp_header *oh)
 }
 
 static enum edge_event
-edge_receive_meter(struct edge *edge, const struct ofp_header *oh)
+edge_receive_meters(struct edge *edge, const struct ofp_header *oh)
 {
-    struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
-    uint64_t stub[256 / 8];
-    struct ofpbuf bands = OFPBUF_STUB_INITIALIZER(stub);
-    struct ofputil_meter_config mc;
-
     if (edge->state != EDGE_METER || oh->xid != edge->meter_xid) {
         return EDGE_EV_NONE;
     }
-    if (!ofputil_decode_meter_config(&b, &mc, &bands)
-        && mc.meter_id == LAYOUT_METER_LEARN && mc.n_bands) {
-        edge->meter_rate = mc.bands[0].rate;
+    if (!edge_take_meters(edge, oh)) {
+        return EDGE_EV_NONSENSE;
     }
-    ofpbuf_uninit(&bands);
-    return EDGE_EV_METER;
+    return ofpmp_more(oh) ? EDGE_EV_NONE : EDGE_EV_METER;
 }
 
 static enum edge_event
@@ -352,6 +320,10 @@ edge_receive_flows(struct edge *edge, const struct ofp_header *oh)
 
         if (layout_kind_is_mac(kind)) {
             flowset_add_stats(&edge->dump.macs, &fs);
+        } else if (kind == LAYOUT_K_LEASE) {
+            edge->dump.lease = true;
+        } else if (kind == LAYOUT_K_TAKEN) {
+            flowset_add_stats(&edge->dump.taken, &fs);
         } else if (kind != LAYOUT_K_PENDING) {
             flowset_add_stats(&edge->dump.config, &fs);
         }
@@ -389,7 +361,7 @@ edge_receive_error(struct edge *edge, const struct ofp_header *oh)
         return EDGE_EV_NONSENSE;
     }
     if (edge->state == EDGE_METER && oh->xid == edge->meter_xid) {
-        return EDGE_EV_METER;   /* The switch has no such meter yet. */
+        return EDGE_EV_METER;   /* The switch has no meters. */
     }
     if (txn && ntohl(oh->xid) - txn->first_xid
                < txn->end_xid - txn->first_xid) {
@@ -401,6 +373,20 @@ edge_receive_error(struct edge *edge, const struct ofp_header *oh)
         edge_note_error(edge, "switch reported an error", error);
     }
     return EDGE_EV_NONE;
+}
+
+static enum edge_event
+edge_receive_flow_removed(struct edge *edge, const struct ofp_header *oh,
+                          struct edge_input *in)
+{
+    if (ofputil_decode_flow_removed(&in->removed, oh)) {
+        return EDGE_EV_NONSENSE;
+    }
+    if (ntohll(in->removed.cookie) != layout_cookie(LAYOUT_K_LEASE, 0)) {
+        return EDGE_EV_FLOW_REMOVED;
+    }
+    edge->leased = false;
+    return EDGE_EV_LEASE_ENDED;
 }
 
 /* Takes 'oh' and returns what it means; for some events '*in' has more. */
@@ -420,8 +406,7 @@ edge_receive(struct edge *edge, const struct ofp_header *oh,
                                          NULL, NULL)
                 ? EDGE_EV_NONSENSE : EDGE_EV_PACKET_IN);
     case OFPTYPE_FLOW_REMOVED:
-        return (ofputil_decode_flow_removed(&in->removed, oh)
-                ? EDGE_EV_NONSENSE : EDGE_EV_FLOW_REMOVED);
+        return edge_receive_flow_removed(edge, oh, in);
     case OFPTYPE_FEATURES_REPLY:
         return edge_receive_features(edge, oh);
     case OFPTYPE_PORT_DESC_STATS_REPLY:
@@ -429,7 +414,7 @@ edge_receive(struct edge *edge, const struct ofp_header *oh,
     case OFPTYPE_PORT_STATUS:
         return edge_receive_port_status(edge, oh);
     case OFPTYPE_METER_CONFIG_STATS_REPLY:
-        return edge_receive_meter(edge, oh);
+        return edge_receive_meters(edge, oh);
     case OFPTYPE_FLOW_STATS_REPLY:
         return edge_receive_flows(edge, oh);
     case OFPTYPE_BUNDLE_CONTROL:

@@ -12,7 +12,7 @@
  *     FEATURES   asked for the datapath ID
  *     UNKNOWN    no row has that datapath ID; nothing is done to the switch
  *     PORTS      asked for the ports
- *     METER      asked for our meter
+ *     METER      asked for its meters
  *     DUMP       asked for our flows, all that have our cookie
  *     SYNC       the first transaction is on its way
  *     SYNCED     the switch has what it should; changes go out as they come
@@ -76,9 +76,18 @@ struct edge_txn {
     enum ofperr error;
 };
 
+/* A meter of the switch, as it says or was told. */
+struct edge_meter {
+    struct hmap_node node;
+    uint32_t id;
+    uint32_t rate;
+};
+
 /* Flows that a switch has reported. */
 struct edge_dump {
     struct flowset config, macs;
+    struct flowset taken;       /* What a standby has noted in TAKEN. */
+    bool lease;
     ovs_be32 xid;
     bool running;
     size_t n_adopted;
@@ -97,11 +106,14 @@ struct edge {
     struct flowset installed;
     struct edge_dump dump;
     struct edge_txn *txn;
+    struct hmap meters;         /* Of struct edge_meter, ours and others'. */
+    bool leased;                /* It knows that we are here; and if not, it
+                                 * may have decided by itself. */
+    bool was_leased;            /* In this session. */
     struct unixctl_conn *diff;  /* Who asked for a dump, or NULL. */
     bool diff_json;
     uint32_t next_xid, next_bundle;
     ovs_be32 meter_xid;
-    unsigned int meter_rate;    /* What the switch was told, or 0. */
     unsigned long *ports_bitmap;    /* Ports reported so far, in PORTS. */
     long long retry_at;         /* In BACKOFF. */
     int backoff;                /* Milliseconds. */
@@ -116,12 +128,13 @@ enum edge_event {
     EDGE_EV_FEATURES,           /* 'dpid' is known. */
     EDGE_EV_PORTS,              /* The topology has all ports. */
     EDGE_EV_PORT_CHANGED,       /* The topology has a changed port. */
-    EDGE_EV_METER,              /* The switch has our meter. */
+    EDGE_EV_METER,              /* 'meters' is complete. */
     EDGE_EV_FLOWS,              /* 'dump' is complete. */
     EDGE_EV_CONFIRMED,          /* 'txn' is in force. */
     EDGE_EV_REFUSED,            /* 'txn' is not. */
     EDGE_EV_PACKET_IN,          /* 'in->pin', to be destroyed. */
     EDGE_EV_FLOW_REMOVED,       /* 'in->removed'. */
+    EDGE_EV_LEASE_ENDED,        /* 'leased' is false. */
     EDGE_EV_NONSENSE,           /* Not OpenFlow as we know it. */
 };
 
@@ -141,10 +154,12 @@ void edge_set_unknown(struct edge *);
 void edge_ask_ports(struct edge *, struct topo_node *);
 void edge_ask_meter(struct edge *);
 void edge_ask_flows(struct edge *);
-void edge_set_meter(struct edge *, unsigned int rate);
+void edge_set_rate(struct edge *, uint32_t id, uint32_t rate);
+void edge_open_meter(struct edge *, uint32_t id);
+void edge_close_meter(struct edge *, uint32_t id);
+void edge_lease(struct edge *);
 
 void edge_delete_flows(struct edge *);
-void edge_probe(struct edge *);
 
 void edge_begin_sync(struct edge *);
 struct edge_txn *edge_txn_create(struct edge *);

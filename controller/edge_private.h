@@ -6,8 +6,9 @@
 
 /* What the files of controller/edge.h share among themselves.
  *
- *   edge.c      the session: what is asked, and what is answered
- *   edge_txn.c  what is sent to change the switch
+ *   edge.c        the session: what is asked, and what is answered
+ *   edge_txn.c    what is sent to change the switch's flows
+ *   edge_meter.c  its meters, and the lease
  *
  * edge_send() gives each message a transaction ID of its own and returns it;
  * the message is the connection's from then on. */
@@ -19,5 +20,7 @@
 const char *edge_name(const struct edge *);
 void edge_set_state(struct edge *, enum edge_state);
 ovs_be32 edge_send(struct edge *, struct ofpbuf *);
+bool edge_take_meters(struct edge *, const struct ofp_header *);
+void edge_forget_meters(struct edge *);
 
 #endif /* controller/edge_private.h */

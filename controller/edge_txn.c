@@ -30,6 +30,7 @@ edge_begin_sync(struct edge *edge)
 {
     flowset_swap(&edge->installed, &edge->dump.config);
     flowset_clear(&edge->dump.config);
+    edge->leased = edge->dump.lease;
     edge_set_state(edge, EDGE_SYNC);
 }
 

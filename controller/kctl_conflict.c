@@ -23,6 +23,11 @@ check_no_tunnel(struct ctl_context *ctx, const struct kkrec_edge *edge,
 {
     bool tunnel = !strcmp(kctl_tunnel_port(edge), port);
     bool peer = edge->peer_port && !strcmp(edge->peer_port, port);
+    const struct smap_node *node;
+
+    SMAP_FOR_EACH (node, &edge->bfd_ports) {
+        peer |= !strcmp(node->value, port);
+    }
 
     if (tunnel || peer) {
         ctl_error(ctx, "port \"%s\" is the %s port of edge \"%s\"",

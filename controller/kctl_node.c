@@ -16,6 +16,7 @@
 #include "util.h"
 
 #define MAX_CLUSTER_EDGES 8
+#define MAX_HOLDDOWN 86400000   /* Milliseconds. */
 
 /* ---- Edges. ------------------------------------------------------------- */
 
@@ -155,7 +156,9 @@ kctl_edge_del(struct ctl_context *ctx)
 
 struct cluster_spec {
     const char *name;
-    const char *failover;       /* NULL if not given. */
+    const char *failover;       /* NULL if not given, like the next two. */
+    const char *isolation;
+    const char *holddown;
     struct kkrec_edge *edges[MAX_CLUSTER_EDGES];
     int64_t ranks[MAX_CLUSTER_EDGES];
     size_t n_edges;
@@ -188,10 +191,40 @@ parse_cluster_edge(struct ctl_context *ctx, const char *name,
     return true;
 }
 
+/* Checks that 'value', if it was given, is one of two words. */
+static bool
+check_either(struct ctl_context *ctx, const char *what, const char *value,
+             const char *one, const char *other)
+{
+    if (value && strcmp(value, one) && strcmp(value, other)) {
+        ctl_error(ctx, "%s \"%s\" is neither \"%s\" nor \"%s\"", what, value,
+                  one, other);
+        return false;
+    }
+    return true;
+}
+
+static bool
+check_holddown(struct ctl_context *ctx, const char *value)
+{
+    unsigned int ms;
+
+    if (value && (!str_to_uint(value, 10, &ms) || ms > MAX_HOLDDOWN)) {
+        ctl_error(ctx, "holddown \"%s\" is not a number of milliseconds from "
+                  "0 to %d", value, MAX_HOLDDOWN);
+        return false;
+    }
+    return true;
+}
+
 static bool
 parse_cluster(struct ctl_context *ctx, struct cluster_spec *spec)
 {
-    struct kctl_setting settings[] = { { "failover", NULL } };
+    struct kctl_setting settings[] = {
+        { "failover", NULL },
+        { "isolation", NULL },
+        { "holddown", NULL },
+    };
     int i = 2;
 
     spec->name = ctx->argv[1];
@@ -211,14 +244,14 @@ parse_cluster(struct ctl_context *ctx, struct cluster_spec *spec)
         return false;
     }
 
-    const char *failover = spec->failover = settings[0].value;
-    if (failover && strcmp(failover, "preemptive")
-        && strcmp(failover, "nonpreemptive")) {
-        ctl_error(ctx, "failover \"%s\" is neither \"preemptive\" nor "
-                  "\"nonpreemptive\"", failover);
-        return false;
-    }
-    return true;
+    spec->failover = settings[0].value;
+    spec->isolation = settings[1].value;
+    spec->holddown = settings[2].value;
+    return check_either(ctx, "failover", spec->failover, "preemptive",
+                        "nonpreemptive")
+           && check_either(ctx, "isolation", spec->isolation, "forward",
+                           "fence")
+           && check_holddown(ctx, spec->holddown);
 }
 
 /* Reports an error unless 'cluster' is what 'spec' describes. */
@@ -239,7 +272,15 @@ compare_cluster(struct ctl_context *ctx, const struct kkrec_cluster *cluster,
                 && kctl_same(ctx, "cluster", spec->name, "failover",
                              cluster->failover ? cluster->failover
                                                : "nonpreemptive",
-                             spec->failover);
+                             spec->failover)
+                && kctl_same(ctx, "cluster", spec->name, "isolation",
+                             cluster->isolation ? cluster->isolation
+                                                : "forward",
+                             spec->isolation)
+                && kctl_same(ctx, "cluster", spec->name, "holddown",
+                             smap_get_def(&cluster->other_config, "holddown",
+                                          "10000"),
+                             spec->holddown);
     ds_destroy(&have);
     ds_destroy(&want);
     return same;
@@ -299,6 +340,16 @@ kctl_cluster_add(struct ctl_context *ctx)
         if (spec.failover) {
             kkrec_cluster_set_failover(cluster, spec.failover);
         }
+        if (spec.isolation) {
+            kkrec_cluster_set_isolation(cluster, spec.isolation);
+        }
+        if (spec.holddown) {
+            struct smap other_config = SMAP_INITIALIZER(&other_config);
+
+            smap_add(&other_config, "holddown", spec.holddown);
+            kkrec_cluster_set_other_config(cluster, &other_config);
+            smap_destroy(&other_config);
+        }
     }
 }
 
@@ -323,7 +374,8 @@ const struct ctl_command_syntax kctl_node_commands[] = {
      "--if-exists,--cascade", RW},
     {"edge-list", 0, 0, "", NULL, kctl_edge_list, NULL, "", RO},
     {"cluster-add", 2, INT_MAX,
-     "NAME EDGE... [failover=preemptive|nonpreemptive]",
+     "NAME EDGE... [failover=preemptive|nonpreemptive] "
+     "[isolation=forward|fence] [holddown=MS]",
      NULL, kctl_cluster_add, NULL, "--may-exist", RW},
     {"cluster-del", 1, 1, "CLUSTER", NULL, kctl_cluster_del, NULL,
      "--if-exists,--cascade", RW},

@@ -82,6 +82,10 @@ put_cluster(struct ds *s, const struct kkrec_cluster *cluster)
     if (cluster->failover) {
         put_line(s, 1, "failover: %s", cluster->failover);
     }
+    if (cluster->isolation) {
+        put_line(s, 1, "isolation: %s", cluster->isolation);
+    }
+    put_smap(s, "edge_status", &cluster->edge_status);
     put_error(s, 1, cluster->error);
     ds_destroy(&edges);
 }
@@ -186,6 +190,10 @@ put_edge(struct ds *s, const struct kkrec_edge *edge)
     put_line(s, 1, "tunnel_port: %s", kctl_tunnel_port(edge));
     if (edge->peer_port) {
         put_line(s, 1, "peer_port: %s", edge->peer_port);
+    }
+    put_smap(s, "bfd_ports", &edge->bfd_ports);
+    if (edge->n_drained && edge->drained[0]) {
+        put_line(s, 1, "drained: true");
     }
     put_line(s, 1, "connected: %s", edge->connected ? "true" : "false");
     put_smap(s, "status", &edge->status);

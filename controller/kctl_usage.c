@@ -35,6 +35,7 @@ Edge commands:\n\
 \n\
 Cluster commands:\n\
   cluster-add NAME EDGE... [failover=preemptive|nonpreemptive]\n\
+              [isolation=forward|fence] [holddown=MS]\n\
                               join edges, the most preferred one first\n\
   cluster-del CLUSTER         delete CLUSTER\n\
   cluster-list                print the clusters\n\

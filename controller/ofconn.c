@@ -2,13 +2,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 #include <config.h>
-#include "controller/ofconn.h"
+#include "controller/ofconn_private.h"
 
 #include <errno.h>
-#include <unistd.h>
 #include "controller/loop.h"
 #include "coverage.h"
-#include "fatal-signal.h"
 #include "openvswitch/list.h"
 #include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-msgs.h"
@@ -38,20 +36,6 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 /* All connections share one read buffer, since one is read at a time. */
 #define OFCONN_READ_SIZE (256 * 1024)
 
-union ofconn_handle {
-    uv_handle_t handle;
-    uv_stream_t stream;
-    uv_tcp_t tcp;
-    uv_pipe_t pipe;
-};
-
-struct ofconn_listener {
-    union ofconn_handle h;
-    char *target;
-    bool is_pipe;
-    const struct ofconn_user *user;
-};
-
 struct ofconn {
     union ofconn_handle h;
     struct ovs_list node;       /* In 'conns'. */
@@ -73,6 +57,8 @@ struct ofconn {
     long long created;
     long long last_rx;
     bool probed;                /* An echo request is out since last_rx. */
+    ovs_be32 ask_xid;           /* Of the last ofconn_ask(). */
+    long long answered;
 };
 
 static struct ovs_list conns = OVS_LIST_INITIALIZER(&conns);
@@ -119,6 +105,28 @@ long long
 ofconn_last_rx(const struct ofconn *conn)
 {
     return conn->last_rx;
+}
+
+/* Asks the peer whether it is there.  Unlike anything else that comes, an
+ * answer to that cannot have been on its way for long. */
+void
+ofconn_ask(struct ofconn *conn)
+{
+    struct ofpbuf *msg = ofputil_encode_echo_request(conn->version);
+    uint32_t xid = ntohl(conn->ask_xid) + 1;
+
+    /* Our own inactivity probes have 0. */
+    conn->ask_xid = htonl(xid ? xid : 1);
+    ((struct ofp_header *) msg->data)->xid = conn->ask_xid;
+    ofconn_send(conn, msg);
+}
+
+/* Returns when the peer last answered the latest ofconn_ask() at the time, or
+ * 0. */
+long long
+ofconn_answered(const struct ofconn *conn)
+{
+    return conn->answered;
 }
 
 /* Returns whether it was the peer who ended 'conn', in so many words: its
@@ -306,6 +314,17 @@ ofconn_handle_hello(struct ofconn *conn, const struct ofp_header *oh)
 }
 
 static void
+ofconn_handle_echo(struct ofconn *conn, const struct ofp_header *oh,
+                   bool is_request)
+{
+    if (is_request) {
+        ofconn_send(conn, ofputil_encode_echo_reply(oh));
+    } else if (oh->xid == conn->ask_xid) {
+        conn->answered = time_msec();
+    }
+}
+
+static void
 ofconn_handle_message(struct ofconn *conn, const struct ofp_header *oh)
 {
     enum ofptype type;
@@ -320,8 +339,8 @@ ofconn_handle_message(struct ofconn *conn, const struct ofp_header *oh)
         return;
     }
     if (oh->type == 2 || oh->type == 3) {
-        if (!ofptype_decode(&type, oh) && type == OFPTYPE_ECHO_REQUEST) {
-            ofconn_send(conn, ofputil_encode_echo_reply(oh));
+        if (!ofptype_decode(&type, oh)) {
+            ofconn_handle_echo(conn, oh, type == OFPTYPE_ECHO_REQUEST);
         }
         return;
     }
@@ -432,9 +451,21 @@ ofconn_probe_cb(uv_timer_t *timer OVS_UNUSED)
     }
 }
 
-/* Listening. */
+void
+ofconn_start_probing(void)
+{
+    if (!probe_timer_started) {
+        uv_timer_init(loop_uv(), &probe_timer);
+        uv_timer_start(&probe_timer, ofconn_probe_cb, 1000, 1000);
+        probe_timer_started = true;
+    }
+}
 
-static int
+/* Accepting. */
+
+/* Makes 'h' a handle with the user data 'data'.  Returns 0 or a negative error
+ * of libuv. */
+int
 ofconn_init_handle(union ofconn_handle *h, bool is_pipe, void *data)
 {
     int error = (is_pipe ? uv_pipe_init(loop_uv(), &h->pipe, 0)
@@ -464,7 +495,7 @@ ofconn_peer_name(struct ofconn *conn)
     return ds_steal_cstr(&s);
 }
 
-static void
+void
 ofconn_accept_cb(uv_stream_t *stream, int status)
 {
     struct ofconn_listener *listener = stream->data;
@@ -501,78 +532,4 @@ ofconn_accept_cb(uv_stream_t *stream, int status)
         uv_tcp_nodelay(&conn->h.tcp, 1);
     }
     ofconn_send(conn, ofputil_encode_hello(OFCONN_VERSIONS));
-}
-
-static void
-ofconn_listener_closed_cb(uv_handle_t *handle)
-{
-    struct ofconn_listener *listener = handle->data;
-
-    free(listener->target);
-    free(listener);
-}
-
-void
-ofconn_listener_close(struct ofconn_listener *listener)
-{
-    uv_close(&listener->h.handle, ofconn_listener_closed_cb);
-}
-
-static int
-ofconn_bind(struct ofconn_listener *listener, const char *address)
-{
-    if (listener->is_pipe) {
-        /* What a predecessor that was killed left behind. */
-        unlink(address);
-        int error = uv_pipe_bind(&listener->h.pipe, address);
-        if (!error) {
-            fatal_signal_add_file_to_unlink(address);
-        }
-        return error;
-    }
-
-    struct sockaddr_storage ss;
-    if (!inet_parse_passive(address, OFP_PORT, &ss, true, NULL)) {
-        return UV_EINVAL;
-    }
-    return uv_tcp_bind(&listener->h.tcp, (struct sockaddr *) &ss, 0);
-}
-
-/* Starts to listen on 'target' ("ptcp:[PORT][:IP]" or "punix:PATH") on behalf
- * of 'user'.  Returns NULL, storing the listener into '*listenerp', or an
- * error that the caller frees. */
-char *
-ofconn_listen(const char *target, const struct ofconn_user *user,
-              struct ofconn_listener **listenerp)
-{
-    bool is_pipe = !strncmp(target, "punix:", 6);
-
-    if (!is_pipe && strncmp(target, "ptcp:", 5)) {
-        return xasprintf("%s: not ptcp:[PORT][:IP] or punix:PATH", target);
-    }
-
-    struct ofconn_listener *listener = xzalloc(sizeof *listener);
-    listener->target = xstrdup(target);
-    listener->is_pipe = is_pipe;
-    listener->user = user;
-    int error = ofconn_init_handle(&listener->h, is_pipe, listener);
-    if (!error) {
-        error = ofconn_bind(listener, strchr(target, ':') + 1);
-    }
-    if (!error) {
-        error = uv_listen(&listener->h.stream, 1024, ofconn_accept_cb);
-    }
-    if (error) {
-        ofconn_listener_close(listener);
-        return xasprintf("%s: cannot listen (%s)", target,
-                         uv_strerror(error));
-    }
-    if (!probe_timer_started) {
-        uv_timer_init(loop_uv(), &probe_timer);
-        uv_timer_start(&probe_timer, ofconn_probe_cb, 1000, 1000);
-        probe_timer_started = true;
-    }
-    *listenerp = listener;
-    VLOG_INFO("%s: listening for OpenFlow connections", target);
-    return NULL;
 }

@@ -56,6 +56,8 @@ void ofconn_set_aux(struct ofconn *, void *);
 void *ofconn_aux(const struct ofconn *);
 const char *ofconn_name(const struct ofconn *);
 long long ofconn_last_rx(const struct ofconn *);
+void ofconn_ask(struct ofconn *);
+long long ofconn_answered(const struct ofconn *);
 bool ofconn_closed_by_peer(const struct ofconn *);
 enum ofp_version ofconn_version(const struct ofconn *);
 enum ofputil_protocol ofconn_protocol(const struct ofconn *);

@@ -17,7 +17,7 @@ announce_compare(const void *a_, const void *b_)
     const struct announce_mac *a = a_;
     const struct announce_mac *b = b_;
 
-    return (a->learned_at < b->learned_at) - (a->learned_at > b->learned_at);
+    return (a->seen_at < b->seen_at) - (a->seen_at > b->seen_at);
 }
 
 /* Whether 'attach' is the first by which 'cluster' is in its segment. */
@@ -56,9 +56,13 @@ announce_collect(const struct topo_cluster *cluster, size_t *n)
             if (*n == allocated) {
                 macs = x2nrealloc(macs, &allocated, sizeof *macs);
             }
-            macs[(*n)++] = (struct announce_mac) {
-                e->segment->vni, e->mac, e->learned_at,
+            macs[*n] = (struct announce_mac) {
+                e->segment->vni, e->mac, e->n_seen ? 0 : e->learned_at,
             };
+            for (size_t i = 0; i < e->n_seen; i++) {
+                macs[*n].seen_at = MAX(macs[*n].seen_at, e->seen[i].at);
+            }
+            ++*n;
         }
     }
     if (*n) {
@@ -113,25 +117,23 @@ announce_to_vteps(const struct topo_segment *segment, struct ofpbuf *acts)
     return any;
 }
 
-/* Appends to 'acts' what 'node', active for 'cluster', does with a frame that
- * speaks for 'm'.  Returns false if there is nothing to be said. */
+/* Appends to 'acts' what 'node', active for 'cluster' since 'since', does with
+ * a frame that speaks for 'm'.  Returns false if nothing is to be said. */
 bool
 announce_actions(const struct topo *topo, const struct fdb *fdb,
                  const struct topo_cluster *cluster,
                  const struct topo_node *node, const struct announce_mac *m,
-                 struct ofpbuf *acts)
+                 long long since, struct ofpbuf *acts)
 {
     const struct topo_segment *segment = topo_segment_by_vni(topo, m->vni);
     const struct fdb_mac *e = segment ? fdb_find(fdb, segment, m->mac) : NULL;
 
-    if (!e || !e->place->segment) {
+    if (!e || !e->place->segment || fdb_has_spoken(e, node, since)) {
         return false;
     }
     acts_set_vni(acts, m->vni);
     if (announce_cluster(e->place) != cluster) {
         return announce_to_vlans(cluster, segment, node, acts);
-    } else if (!e->is_static && fdb_has_source(e, node)) {
-        return false;
     } else {
         return announce_to_vteps(segment, acts);
     }

@@ -12,9 +12,9 @@
  * every switch learns from and no host answers.  Nodes that the controller
  * programs need no telling: one flow of theirs has changed (table REMOTE).
  *
- * A list of MACs is collected once, the most recently learned first; frame by
- * frame it is asked whether there is still something to say.  A MAC of a VLAN
- * that has been seen on the new edge has spoken for itself. */
+ * A list of MACs is collected once, the most recently seen first; frame by
+ * frame it is asked whether there is still something to say.  A MAC that has
+ * been seen on the new edge since it took over has spoken for itself. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,12 +30,13 @@ struct topo_node;
 struct announce_mac {
     uint32_t vni;
     struct eth_addr mac;
-    long long learned_at;
+    long long seen_at;
 };
 
 struct announce_mac *announce_collect(const struct topo_cluster *, size_t *n);
 bool announce_actions(const struct topo *, const struct fdb *,
                       const struct topo_cluster *, const struct topo_node *,
-                      const struct announce_mac *, struct ofpbuf *acts);
+                      const struct announce_mac *, long long since,
+                      struct ofpbuf *acts);
 
 #endif /* flows/announce.h */

@@ -202,9 +202,15 @@ fdb_seen_add(struct fdb_mac *e, struct topo_node *node, uint32_t slot)
         *seen = (struct fdb_seen) { .node = node };
     }
     seen->slot = slot;
+    fdb_end_probation(e);
+    return seen;
+}
+
+void
+fdb_end_probation(struct fdb_mac *e)
+{
     ovs_list_remove(&e->probation_node);
     ovs_list_init(&e->probation_node);
-    return seen;
 }
 
 void
@@ -292,7 +298,10 @@ fdb_sight(struct fdb *fdb, struct topo_node *node, struct topo_place *place,
         fdb_push_dest(ops, e, true, NULL);
         verdict = FDB_LEARNED;
     }
-    fdb_push_source(ops, e, fdb_seen_add(e, node, slot), true);
+
+    struct fdb_seen *seen = fdb_seen_add(e, node, slot);
+    seen->at = now;
+    fdb_push_source(ops, e, seen, true);
     return verdict;
 }
 
@@ -324,6 +333,40 @@ fdb_put_on_probation(struct fdb *fdb, struct fdb_mac *e, long long now)
     e->learned_at = now;
     ovs_list_remove(&e->probation_node);
     ovs_list_push_back(&fdb->probation, &e->probation_node);
+}
+
+static void
+fdb_lose_place(struct fdb *fdb, struct topo_place *place, long long now)
+{
+    struct fdb_mac *e;
+
+    LIST_FOR_EACH (e, place_node, &place->macs) {
+        bool here = e->is_static || !ovs_list_is_empty(&e->probation_node);
+
+        for (size_t i = 0; !here && i < e->n_seen; i++) {
+            here = !e->seen[i].node->away;
+        }
+        if (!here) {
+            fdb_put_on_probation(fdb, e, now);
+        }
+    }
+}
+
+/* 'node' is away: the MACs that no other node has seen are on probation. */
+void
+fdb_lose_node(struct fdb *fdb, const struct topo_node *node, long long now)
+{
+    const struct topo_claim *claim;
+    struct topo_vtep *vtep;
+
+    HMAP_FOR_EACH (claim, port_node, &node->claims) {
+        struct topo_place *place = &claim->attach->place;
+
+        fdb_lose_place(fdb, place, now);
+        LIST_FOR_EACH (vtep, segment_node, &place->segment->vteps) {
+            fdb_lose_place(fdb, &vtep->place, now);
+        }
+    }
 }
 
 /* Lets go the MACs that have been on probation for their ageing time. */

@@ -15,8 +15,9 @@
  *
  * Learning follows sightings (flows/sighting.h).  Ageing follows the
  * switches: a learned MAC lives as long as one node keeps its SOURCE flow.
- * One that was adopted from a DEST flow alone, because the node that saw it
- * is not there (yet), is on probation and goes after the ageing time.
+ * One whose flow nobody can be asked about, because the nodes that saw it are
+ * not connected (yet, or any more), is on probation and goes after the ageing
+ * time, unless it is seen by then or one of these nodes comes.
  *
  * Each segment has a limit.  When it is reached, the place that holds most
  * loses its oldest MAC, so that a port that floods the table with addresses
@@ -49,6 +50,7 @@ struct fdb_seen {
     struct topo_node *node;
     uint32_t slot;
     uint32_t epoch;             /* fdb_adopt_source(). */
+    long long at;               /* When it told us, monotonic. */
 };
 
 struct fdb_mac {
@@ -103,6 +105,7 @@ enum fdb_verdict fdb_sight(struct fdb *, struct topo_node *,
                            long long now, struct fdb_ops *);
 bool fdb_idle(struct fdb *, const struct topo_node *, struct topo_place *,
               uint32_t slot, struct eth_addr, struct fdb_ops *);
+void fdb_lose_node(struct fdb *, const struct topo_node *, long long now);
 void fdb_run(struct fdb *, long long now, struct fdb_ops *);
 
 size_t fdb_flush(struct fdb *, struct topo_segment *, const struct eth_addr *,
@@ -117,6 +120,8 @@ void fdb_forget_node(struct fdb *, const struct topo_node *,
 void fdb_node_flows(const struct fdb *, const struct topo_node *,
                     const struct topo_segment *, struct flowset *);
 bool fdb_has_source(const struct fdb_mac *, const struct topo_node *);
+bool fdb_has_spoken(const struct fdb_mac *, const struct topo_node *,
+                    long long since);
 
 /* Taking MACs back from the flows of a node. */
 void fdb_adopt_source(struct fdb *, struct topo_node *, struct topo_place *,

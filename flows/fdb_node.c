@@ -20,7 +20,17 @@ fdb_has_source(const struct fdb_mac *e, const struct topo_node *node)
     return seen && (seen->slot || e->place->type == TOPO_PLACE_VTEP);
 }
 
-/* Brings up to date by which slot 'node' knows 'e'. */
+/* Returns whether 'e' has been seen by 'node' since 'since'. */
+bool
+fdb_has_spoken(const struct fdb_mac *e, const struct topo_node *node,
+               long long since)
+{
+    const struct fdb_seen *seen = fdb_seen(e, node);
+
+    return seen && !e->is_static && seen->at > since;
+}
+
+/* Brings up to date by which slot 'node', which is there, knows 'e'. */
 static void
 fdb_refresh_slot(struct fdb_mac *e, const struct topo_node *node)
 {
@@ -29,6 +39,9 @@ fdb_refresh_slot(struct fdb_mac *e, const struct topo_node *node)
 
     if (seen) {
         seen->slot = slot;
+        if (fdb_has_source(e, node)) {
+            fdb_end_probation(e);
+        }
     } else if (e->is_static) {
         fdb_seen_add(e, CONST_CAST(struct topo_node *, node), slot);
     }
@@ -94,7 +107,10 @@ fdb_adopt_source(struct fdb *fdb, struct topo_node *node,
         fdb_push_dest(ops, e, true, node);
     }
     if (e->place == place) {
-        fdb_seen_add(e, node, slot)->epoch = epoch;
+        struct fdb_seen *seen = fdb_seen_add(e, node, slot);
+
+        seen->epoch = epoch;
+        seen->at = now;
     }
 }
 

@@ -23,6 +23,7 @@ void fdb_remove(struct fdb *, struct fdb_mac *, struct fdb_ops *);
 struct fdb_seen *fdb_seen(const struct fdb_mac *, const struct topo_node *);
 struct fdb_seen *fdb_seen_add(struct fdb_mac *, struct topo_node *,
                               uint32_t slot);
+void fdb_end_probation(struct fdb_mac *);
 void fdb_seen_del(struct fdb_mac *, struct fdb_seen *);
 void fdb_put_on_probation(struct fdb *, struct fdb_mac *, long long now);
 

@@ -19,6 +19,10 @@
  *              -> DEST | FLOOD -> OUTPUT -> GATE -> PASS -> EMIT   (VLAN)
  *                              -> REMOTE -> TUNNEL                 (overlay)
  *
+ * GATE asks LEASE, TAKEN and ALONE where an edge may have to decide by itself.
+ * REMOTE asks WAY, where a node can see by itself which edge is there, or has
+ * noted in FOLLOW, without a controller, which one it got frames from.
+ *
  * A 'slot' is a node's own name for a place where frames enter or leave
  * locally: (OpenFlow port << 16 | VLAN), VLAN 0 being untagged.  It needs no
  * allocator, so a controller that starts with empty hands can read it. */
@@ -26,6 +30,7 @@
 #include <stdint.h>
 #include "openvswitch/types.h"
 #include "flow.h"
+#include "packets.h"
 
 enum layout_table {
     LAYOUT_CLASSIFY = 0,    /* Port and tag, or tunnel and VNI: which VNI? */
@@ -41,6 +46,12 @@ enum layout_table {
     LAYOUT_REMOTE = 10,     /* A cluster whose active edge is elsewhere. */
     LAYOUT_TUNNEL = 11,     /* Into the overlay; never from the overlay. */
     LAYOUT_EMIT = 12,       /* Tag and send. */
+    LAYOUT_LEASE = 13,      /* Subroutine: is there a controller? */
+    LAYOUT_ALONE = 14,      /* If not: what the peer ports say counts. */
+    LAYOUT_WAY = 15,        /* Subroutine: another edge than REMOTE's. */
+    LAYOUT_FOLLOW = 16,     /* Subroutine: alone, who sends shows the way. */
+    LAYOUT_NOTICE = 17,     /* Subroutine: alone, the active edge shows up. */
+    LAYOUT_TAKEN = 18,      /* Subroutine: who has taken over? */
     LAYOUT_N_TABLES
 };
 
@@ -49,12 +60,29 @@ enum layout_table {
  *   reg0   slot by which the frame came in, 0 if from a tunnel
  *   reg1   slot by which it is to leave
  *   reg2   ID of the cluster whose gate is asked
- *   reg3   flags, below */
+ *   reg3   flags, below
+ *   reg4   the first port of some that is live, or LAYOUT_NO_PORT
+ *   reg5   what ALONE is asked, of enum layout_alone
+ *   reg6   what TAKEN says, of enum layout_taken */
 enum layout_flag {
     LAYOUT_F_KNOWN = 1 << 0,    /* The source MAC is known, or need not be. */
     LAYOUT_F_TUNNEL = 1 << 1,   /* Came from the overlay (split horizon). */
     LAYOUT_F_OUT = 1 << 2,      /* Past DEST: the gate leads outward. */
+    LAYOUT_F_LEASE = 1 << 3,    /* The controller was there a moment ago. */
 };
+
+enum layout_alone {
+    LAYOUT_STANDBY = 1,         /* Open if alone and no port is live. */
+    LAYOUT_FENCE = 2,           /* Closed if alone and no port is live. */
+    LAYOUT_ACTIVE = 3,          /* Open. */
+};
+
+enum layout_taken {
+    LAYOUT_T_SELF = 1 << 0,     /* This edge, and nobody else has shown up. */
+    LAYOUT_T_DEPOSED = 1 << 1,  /* Another, says the controller. */
+};
+
+#define LAYOUT_NO_PORT 0xffff
 
 enum layout_priority {
     LAYOUT_PRIO_REFUSE = 300,   /* Never to be forwarded. */
@@ -76,7 +104,9 @@ enum layout_kind {
     LAYOUT_K_SEGMENT = 4,   /* Owner: VNI, from here down. */
     LAYOUT_K_STATIC = 5,    /* Static MAC. */
     LAYOUT_K_LEARNED = 6,   /* Learned MAC. */
-    LAYOUT_K_PENDING = 7,   /* Written by learn(); gone after a second. */
+    LAYOUT_K_PENDING = 7,   /* Written by learn(); gone after seconds. */
+    LAYOUT_K_LEASE = 8,     /* Written by learn() on the controller's word. */
+    LAYOUT_K_TAKEN = 9,     /* Written by learn(): who has taken over. */
 };
 
 static inline uint64_t
@@ -109,8 +139,55 @@ layout_slot(ofp_port_t port, uint16_t vlan)
     return (uint32_t) ofp_to_u16(port) << 16 | vlan;
 }
 
-/* The meter that bounds what LEARN sends to the controller.  The number is
- * out of the way of the small ones that people choose by hand. */
+/* Meters.  The numbers are out of the way of the small ones that people choose
+ * by hand.
+ *
+ * LEARN, PROBE and MARKER bound what goes to the controller.  The meter of a
+ * gate lets all pass, or nothing: unlike a flow, whose verdict lives on in
+ * what the datapath has cached, a meter is asked for every frame, so that a
+ * gate that is closed by it is closed when the switch says so. */
 #define LAYOUT_METER_LEARN 19272
+#define LAYOUT_METER_PROBE 19273
+#define LAYOUT_METER_MARKER 19274
+#define LAYOUT_METER_GATE  20000
+#define LAYOUT_N_GATE_METERS 40000
+
+static inline uint32_t
+layout_gate_meter(uint32_t cluster)
+{
+    return LAYOUT_METER_GATE + cluster % LAYOUT_N_GATE_METERS;
+}
+
+/* How long the controller's word that it is there counts, in seconds. */
+#define LAYOUT_LEASE_TIME 3
+
+/* How long it counts after the last frame, in seconds, what FOLLOW notes; that
+ * an edge was deposed; and that a standby has taken over, or that another edge
+ * has shown up since. */
+#define LAYOUT_FOLLOW_TIME 10
+#define LAYOUT_DEPOSED_TIME 10
+#define LAYOUT_TAKEN_TIME 600
+
+/* Probes of the overlay: frames with EtherType 0x88b6 (IEEE 802, local
+ * experimental) in VNI 0, which is no segment's.  A node sends those that ask
+ * back to where they came from, as answers, and those to its controller.
+ *
+ * Markers have the same EtherType and a group address.  An edge sends them out
+ * of its trunks after it has closed a gate; one that gets any by a trunk shows
+ * them to its controller. */
+#define LAYOUT_PROBE_VNI 0
+#define LAYOUT_PROBE_TYPE 0x88b6
+#define LAYOUT_PROBE_ASK    ETH_ADDR_C(02,4b,48,00,00,01)
+#define LAYOUT_PROBE_ANSWER ETH_ADDR_C(02,4b,48,00,00,02)
+#define LAYOUT_PROBE_MARKER ETH_ADDR_C(03,4b,48,00,00,03)
+
+/* A probe that tells an edge, by way of another one, that it is not active any
+ * more: the cluster is in the last four bytes of the source address. */
+#define LAYOUT_PROBE_DEPOSE ETH_ADDR_C(02,4b,48,00,00,04)
+
+/* What an active edge shows to others by a port by which they see it: a frame
+ * to this address, in the last four bytes of which is the cluster. */
+#define LAYOUT_NOTICE_ADDR ETH_ADDR_C(06,4b,00,00,00,00)
+#define LAYOUT_NOTICE_MASK ETH_ADDR_C(ff,ff,00,00,00,00)
 
 #endif /* flows/layout.h */

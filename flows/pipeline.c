@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 #include <config.h>
-#include "flows/pipeline.h"
+#include "flows/pipeline_private.h"
 
 #include "flows/acts.h"
 #include "flows/flowset.h"
@@ -15,7 +15,7 @@
 
 /* Adds a flow in the syntax of ovs-ofctl(8).  The text is ours: that it can be
  * parsed is an invariant. */
-static void OVS_PRINTF_FORMAT(3, 4)
+void
 pipeline_add_str(struct flowset *set, uint64_t cookie, const char *format,
                  ...)
 {
@@ -138,6 +138,8 @@ pipeline_node(const struct topo_node *node, struct flowset *set)
                      LAYOUT_DEST, LAYOUT_PRIO_LAST, LAYOUT_FLOOD);
 
     pipeline_emit(set, cookie);
+    pipeline_alone(set, cookie);
+    pipeline_follow(set, cookie);
 
     /* TUNNEL.  What came by a tunnel never leaves by one. */
     if (tunnel != OFPP_NONE) {
@@ -146,6 +148,7 @@ pipeline_node(const struct topo_node *node, struct flowset *set)
                          "->NXM_NX_TUN_ID[0..23],output:%"PRIu32,
                          LAYOUT_TUNNEL, LAYOUT_PRIO_MAIN, LAYOUT_F_TUNNEL,
                          tunnel);
+        pipeline_probe(set, cookie, tunnel);
     }
 }
 
@@ -170,13 +173,46 @@ pipeline_port_is_used(const struct topo_node *node, ofp_port_t ofport)
     return false;
 }
 
+/* Frames of ours to 'dst' that come in by port 'ofport' are shown to the
+ * controller. */
+static void
+pipeline_show(struct flowset *set, uint64_t cookie, ofp_port_t ofport,
+              struct eth_addr dst, uint32_t meter)
+{
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,in_port=%"PRIu32
+                     ",dl_type=%#x,dl_dst="ETH_ADDR_FMT
+                     ",actions=controller(meter_id=%"PRIu32")",
+                     LAYOUT_CLASSIFY, LAYOUT_PRIO_REFUSE, ofport,
+                     LAYOUT_PROBE_TYPE, ETH_ADDR_ARGS(dst), meter);
+}
+
 /* Appends what goes for every frame that comes in by port 'ofport'. */
 void
 pipeline_port(const struct topo_node *node, ofp_port_t ofport,
               struct flowset *set)
 {
     uint64_t cookie = layout_cookie(LAYOUT_K_PORT, ofp_to_u16(ofport));
+    static const struct eth_addr ask = LAYOUT_PROBE_ASK;
+    static const struct eth_addr marker = LAYOUT_PROBE_MARKER;
+    static const struct eth_addr notice = LAYOUT_NOTICE_ADDR;
+    static const struct eth_addr notice_mask = LAYOUT_NOTICE_MASK;
+    const struct topo_port *port = topo_node_ofport(node, ofport);
 
+    /* By a port that sees other edges come probes, which show where it leads,
+     * and NOTICE's frames, and nothing else. */
+    if (port && topo_node_sees_by(node, port->name)) {
+        pipeline_show(set, cookie, ofport, ask, LAYOUT_METER_PROBE);
+        pipeline_add_str(set, cookie, "table=%d,priority=%d,in_port=%"PRIu32
+                         ",dl_dst="ETH_ADDR_FMT"/"ETH_ADDR_FMT","
+                         "actions=learn(table=%d,priority=%d,hard_timeout=%d,"
+                         "cookie=%#"PRIx64","
+                         "NXM_NX_REG2[]=NXM_OF_ETH_DST[0..31],"
+                         "load:0->NXM_NX_REG6[0])",
+                         LAYOUT_CLASSIFY, LAYOUT_PRIO_MAIN, ofport,
+                         ETH_ADDR_ARGS(notice), ETH_ADDR_ARGS(notice_mask),
+                         LAYOUT_TAKEN, LAYOUT_PRIO_MAIN, LAYOUT_TAKEN_TIME,
+                         layout_cookie(LAYOUT_K_TAKEN, 0));
+    }
     if (!pipeline_port_is_used(node, ofport)) {
         return;
     }
@@ -187,43 +223,14 @@ pipeline_port(const struct topo_node *node, ofp_port_t ofport,
                      "actions=drop",
                      LAYOUT_CLASSIFY, LAYOUT_PRIO_REFUSE, ofport);
 
+    if (ofport != topo_node_tunnel(node)) {
+        pipeline_show(set, cookie, ofport, marker, LAYOUT_METER_MARKER);
+    }
+
     /* A VLAN or VNI that is not bound. */
     pipeline_add_str(set, cookie, "table=%d,priority=%d,in_port=%"PRIu32","
                      "actions=drop",
                      LAYOUT_CLASSIFY, LAYOUT_PRIO_LAST, ofport);
-}
-
-/* Appends the gate of 'cluster' if it is active on 'node', and otherwise the
- * way to the edge that is (or was, see 'via' in flows/topo.h). */
-void
-pipeline_cluster(const struct topo_node *node,
-                 const struct topo_cluster *cluster, struct flowset *set)
-{
-    uint64_t cookie = layout_cookie(LAYOUT_K_CLUSTER, cluster->id);
-    struct match match = MATCH_CATCHALL_INITIALIZER;
-    struct flowset_spec spec = {
-        .priority = LAYOUT_PRIO_MAIN,
-        .cookie = cookie,
-        .match = &match,
-    };
-    uint64_t stub[128 / 8];
-    struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
-
-    match_set_reg(&match, 2, cluster->id);
-    if (cluster->active == node) {
-        acts_goto(&acts, LAYOUT_PASS);
-        spec.table = LAYOUT_GATE;
-    } else if (cluster->via && cluster->via != node
-               && topo_cluster_used_by(cluster, node)) {
-        acts_tunnel_dst(&acts, &cluster->via->ip);
-        acts_goto(&acts, LAYOUT_TUNNEL);
-        spec.table = LAYOUT_REMOTE;
-    } else {
-        return;
-    }
-    spec.ofpacts = &acts;
-    flowset_add(set, &spec);
-    ofpbuf_uninit(&acts);
 }
 
 /* Appends the flows of the owner that 'cookie' names. */

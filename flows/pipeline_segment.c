@@ -114,10 +114,12 @@ pipeline_output(struct pipeline_ctx *ctx, const struct topo_claim *claim)
     pipeline_end(ctx);
 }
 
-/* CLASSIFY, tunnel side: what enters from the VTEP 'ip'. */
+/* CLASSIFY, tunnel side: what enters from the VTEP 'ip', which is that of a
+ * node that the controller programs if 'managed', and then perhaps of an edge
+ * of 'cluster'. */
 static void
 pipeline_classify_vtep(struct pipeline_ctx *ctx, const struct in6_addr *ip,
-                       bool managed)
+                       bool managed, const struct topo_cluster *cluster)
 {
     uint32_t flags = LAYOUT_F_TUNNEL;
 
@@ -137,6 +139,11 @@ pipeline_classify_vtep(struct pipeline_ctx *ctx, const struct in6_addr *ip,
     }
     acts_set_vni(&ctx->acts, ctx->segment->vni);
     acts_set_reg(&ctx->acts, 3, flags);
+    if (cluster) {
+        acts_set_reg(&ctx->acts, 2, cluster->id);
+        acts_resubmit(&ctx->acts, LAYOUT_LEASE);
+        acts_resubmit(&ctx->acts, LAYOUT_FOLLOW);
+    }
 
     /* Where one cluster is all that a frame can reach, its standby need not
      * look further. */
@@ -157,7 +164,7 @@ pipeline_classify_vteps(struct pipeline_ctx *ctx)
         return;
     }
     LIST_FOR_EACH (vtep, segment_node, &ctx->segment->vteps) {
-        pipeline_classify_vtep(ctx, &vtep->ip, false);
+        pipeline_classify_vtep(ctx, &vtep->ip, false, NULL);
     }
     LIST_FOR_EACH (attach, segment_node, &ctx->segment->attaches) {
         /* The edges of one cluster have nothing to say to each other. */
@@ -168,7 +175,8 @@ pipeline_classify_vteps(struct pipeline_ctx *ctx)
             const struct topo_node *other = attach->claims[i]->node;
 
             if (other != ctx->node) {
-                pipeline_classify_vtep(ctx, &other->ip, true);
+                pipeline_classify_vtep(ctx, &other->ip, true,
+                                       attach->cluster);
             }
         }
     }

@@ -228,6 +228,15 @@ topo_cluster_withdraw_attaches(struct topo *topo,
 }
 
 void
+topo_cluster_mark_members(const struct topo_cluster *cluster)
+{
+    for (size_t i = 0; i < cluster->n_members; i++) {
+        topo_node_mark(cluster->members[i],
+                       layout_cookie(LAYOUT_K_CLUSTER, cluster->id));
+    }
+}
+
+void
 topo_cluster_set(struct topo *topo, const struct topo_cluster_row *row)
 {
     struct topo_row *old = topo_row(topo, TOPO_CLUSTER, &row->uuid);
@@ -241,13 +250,22 @@ topo_cluster_set(struct topo *topo, const struct topo_cluster_row *row)
         topo_row_add(topo, TOPO_CLUSTER, &row->uuid, &cluster->row);
         ovs_list_init(&cluster->attaches);
         cluster->remembered = row->remembered;
+        cluster->markers = UINT64_MAX;
         cluster->id = topo_cluster_pick_id(topo, &row->uuid);
         hmap_insert(&topo->clusters_by_id, &cluster->id_node,
                     hash_int(cluster->id, 0));
     }
     cluster->name = xstrdup(row->name);
     cluster->preemptive = row->preemptive;
+    if (cluster->fence != row->fence) {
+        cluster->fence = row->fence;
+        topo_cluster_mark_members(cluster);
+    }
     cluster->holddown = row->holddown;
+    /* What the controller was told itself, and has yet to write, stays. */
+    if (!uuid_equals(&cluster->wanted_row, &row->wanted)) {
+        cluster->wanted = cluster->wanted_row = row->wanted;
+    }
     if (row->n_members != cluster->n_member_uuids
         || memcmp(row->members, cluster->member_uuids,
                   row->n_members * sizeof *row->members)) {
@@ -302,27 +320,28 @@ topo_cluster_settle(struct topo *topo, struct topo_cluster *cluster)
     if (n != cluster->n_members
         || memcmp(members, cluster->members, n * sizeof *members)) {
         topo_cluster_withdraw_attaches(topo, cluster);
+        topo_cluster_mark_members(cluster);
         memcpy(cluster->members, members, n * sizeof *members);
         cluster->n_members = n;
+        topo_cluster_mark_members(cluster);
 
         /* An edge that has gone must not be taken for one that comes and has
          * its address in memory. */
         memset(cluster->well, 0, sizeof cluster->well);
+        memset(cluster->reached, 0, sizeof cluster->reached);
         if (!topo_cluster_has_node(cluster, cluster->failover.active)) {
             memset(&cluster->failover, 0, sizeof cluster->failover);
-        }
-    }
-    for (size_t i = 0; i < cluster->n_members; i++) {
-        if (!cluster->via && uuid_equals(&cluster->members[i]->row.uuid,
-                                         &cluster->remembered)) {
-            cluster->via = cluster->members[i];
         }
     }
     if (cluster->via && !topo_cluster_has_node(cluster, cluster->via)) {
         cluster->via = NULL;
     }
-    if (cluster->wanted && !topo_cluster_has_node(cluster, cluster->wanted)) {
-        cluster->wanted = NULL;
+    for (size_t i = 0; i < cluster->n_members; i++) {
+        if (!cluster->via && uuid_equals(&cluster->members[i]->row.uuid,
+                                         &cluster->remembered)) {
+            cluster->via = cluster->members[i];
+            topo_cluster_mark_members(cluster);
+        }
     }
     if (cluster->active && !topo_cluster_has_node(cluster, cluster->active)) {
         topo_cluster_set_active(cluster, NULL);
@@ -403,10 +422,47 @@ topo_cluster_set_active(struct topo_cluster *cluster,
     LIST_FOR_EACH (attach, cluster_node, &cluster->attaches) {
         topo_segment_mark_cluster(attach->place.segment, cluster);
     }
-    for (size_t i = 0; i < cluster->n_members; i++) {
-        topo_node_mark(cluster->members[i],
-                       layout_cookie(LAYOUT_K_CLUSTER, cluster->id));
+    topo_cluster_mark_members(cluster);
+}
+
+/* No edge forwards for 'cluster', which had one, until 'to' does: others send
+ * there from now on, since nothing that they send elsewhere passes. */
+void
+topo_cluster_give_way(struct topo_cluster *cluster, struct topo_node *to)
+{
+    topo_cluster_set_active(cluster, NULL);
+    cluster->via = to;
+}
+
+/* Finds the ports by which 'node', a member of 'cluster', has to see every
+ * edge dead that comes before it, if it is to open its gate by itself: the
+ * one that is active, or was it last, and those that are preferred.  Returns
+ * their number, or 0 if it is not to, because one of them cannot be seen. */
+size_t
+topo_cluster_watched(const struct topo_cluster *cluster,
+                     const struct topo_node *node,
+                     const struct topo_port *ports[TOPO_MAX_EDGES])
+{
+    const struct topo_node *first = cluster->via;
+    size_t n = 0;
+
+    if (!first || first == node || cluster->fence) {
+        return 0;
     }
+    ports[n++] = topo_node_port_to(node, cluster, first);
+    for (size_t i = 0; i < cluster->n_members
+                       && cluster->members[i] != node; i++) {
+        if (cluster->members[i] != first) {
+            ports[n++] = topo_node_port_to(node, cluster,
+                                           cluster->members[i]);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!ports[i]) {
+            return 0;
+        }
+    }
+    return n;
 }
 
 /* Places. */
@@ -492,6 +548,7 @@ topo_del(struct topo *topo, enum topo_table table, const struct uuid *uuid)
         cluster = CONTAINER_OF(row, struct topo_cluster, row);
         topo_cluster_set_active(cluster, NULL);
         topo_cluster_withdraw_attaches(topo, cluster);
+        topo_cluster_mark_members(cluster);
         hmap_remove(&topo->clusters_by_id, &cluster->id_node);
         break;
     case TOPO_BINDING:

@@ -41,6 +41,7 @@
 #include "openvswitch/list.h"
 #include "openvswitch/types.h"
 #include "packets.h"
+#include "smap.h"
 #include "uuid.h"
 
 #define TOPO_MAX_EDGES 8        /* Edges in a cluster. */
@@ -145,29 +146,36 @@ struct topo_cluster {
     struct topo_node *active;   /* NULL if none is. */
     struct topo_node *via;      /* Where others send what is for the cluster:
                                  * 'active', or while there is none the edge
-                                 * that was it last, or is remembered as such,
+                                 * that is to be it next, or was it last, or
+                                 * is remembered as such,
                                  * so that a controller that starts does not
                                  * cut the way to an edge that it has yet to
                                  * meet.  Or NULL. */
     bool preemptive;
+    bool fence;                 /* An edge that is cut off closes its gate. */
     long long holddown;         /* Milliseconds. */
     struct ovs_list attaches;   /* In force. */
 
     /* For the controller: the state of the decision, since when each member
      * has been well, which edge the operator wants, which edge the database
-     * remembers as active (all zeros if none), and the story of the one that
-     * is. */
+     * remembers as active (both all zeros if none), and the story of the one
+     * that is. */
     struct failover failover;
     struct topo_wellness {
         const struct topo_node *node;
         long long since;
     } well[TOPO_MAX_EDGES];
-    const struct topo_node *wanted;
+    struct uuid wanted, wanted_row; /* The latter as last in the row. */
     struct uuid remembered;
     long long first_seen;       /* Monotonic, milliseconds. */
     long long active_since;     /* Wall clock, milliseconds. */
     const char *reason;
     char *last_active;          /* Name, or NULL. */
+    uint64_t markers;           /* Trunks whose marker has yet to come; all
+                                 * ones if there is none to wait for. */
+    uint64_t marker_secret;     /* In the last ones. */
+    long long reached[TOPO_MAX_EDGES];  /* When each member last got the answer
+                                         * of a node that is none. */
 };
 
 struct topo_port {
@@ -178,6 +186,8 @@ struct topo_port {
     struct eth_addr mac;
     bool link_up;               /* And not taken down by configuration. */
     bool live;                  /* OFPPS_LIVE: by BFD, where that is on. */
+    bool was_live;              /* Since the switch connected. */
+    bool looped;                /* What goes out comes back in. */
 };
 
 struct topo_node {
@@ -190,6 +200,7 @@ struct topo_node {
     uint64_t dpid;
     struct in6_addr ip;             /* IPv4 as IPv4-mapped. */
     char *tunnel_port, *peer_port;  /* Names; peer_port may be NULL. */
+    struct smap bfd_ports;          /* Names of ports, by names of nodes. */
 
     /* Learned from the switch. */
     struct hmap ports_by_name;      /* Of struct topo_port. */
@@ -201,9 +212,11 @@ struct topo_node {
     struct hmap dirty;              /* Of struct topo_dirty. */
 
     /* For the controller. */
-    bool drained;                   /* By the operator. */
+    bool drained, drained_row;      /* By the operator; the latter as last in
+                                     * the row. */
+    bool away;                      /* Its switch is not connected. */
     bool closed;                    /* The switch ended the last session. */
-    bool peer_was_up;               /* In this session, by BFD. */
+    long long met;                  /* When it last answered a probe. */
     void *aux;
 };
 
@@ -270,6 +283,8 @@ struct topo_node_row {
     const char *ip;
     const char *tunnel_port;
     const char *peer_port;      /* Or NULL. */
+    const struct smap *bfd_ports;   /* Port by name of node, or NULL. */
+    bool drained;
 };
 void topo_node_set(struct topo *, const struct topo_node_row *);
 
@@ -279,7 +294,9 @@ struct topo_cluster_row {
     struct uuid members[TOPO_MAX_EDGES];    /* Most preferred first. */
     size_t n_members;
     bool preemptive;
+    bool fence;
     long long holddown;         /* Milliseconds. */
+    struct uuid wanted;         /* All zeros if none. */
     struct uuid remembered;     /* Taken only when the cluster is new. */
 };
 void topo_cluster_set(struct topo *, const struct topo_cluster_row *);
@@ -331,10 +348,13 @@ struct topo_vtep *topo_vtep_find(const struct topo *,
                                  const struct in6_addr *);
 void topo_place_format(const struct topo_place *, struct ds *);
 
-/* Nodes (flows/topo_node.c). */
+/* Nodes, and their ports (flows/topo_port.c). */
 void topo_node_set_port(struct topo *, struct topo_node *, const char *name,
                         ofp_port_t, struct eth_addr, bool link_up, bool live);
 void topo_node_del_port(struct topo *, struct topo_node *, ofp_port_t);
+void topo_node_new_session(struct topo_node *);
+void topo_node_set_looped(struct topo *, struct topo_node *, ofp_port_t,
+                          bool looped);
 void topo_node_set_ports_known(struct topo *, struct topo_node *, bool);
 const struct topo_port *topo_node_port(const struct topo_node *,
                                        const char *name);
@@ -343,7 +363,13 @@ const struct topo_port *topo_node_ofport(const struct topo_node *,
 bool topo_node_owns_mac(const struct topo_node *, struct eth_addr);
 struct topo_claim *topo_node_claim(const struct topo_node *, uint32_t slot);
 ofp_port_t topo_node_tunnel(const struct topo_node *);
-const struct topo_port *topo_node_peer(const struct topo_node *);
+const struct topo_port *topo_node_port_to(const struct topo_node *,
+                                          const struct topo_cluster *,
+                                          const struct topo_node *to);
+bool topo_node_sees_by(const struct topo_node *, const char *port);
+const char *topo_node_port_name_to(const struct topo_node *,
+                                   const struct topo_cluster *,
+                                   const struct topo_node *to);
 struct topo_claim *topo_attach_claim(const struct topo_attach *,
                                      const struct topo_node *);
 
@@ -356,7 +382,11 @@ bool topo_cluster_is_fit(const struct topo_cluster *,
                          const struct topo_node *);
 bool topo_cluster_used_by(const struct topo_cluster *,
                           const struct topo_node *);
+size_t topo_cluster_watched(const struct topo_cluster *,
+                            const struct topo_node *,
+                            const struct topo_port *[TOPO_MAX_EDGES]);
 void topo_cluster_set_active(struct topo_cluster *, struct topo_node *);
+void topo_cluster_give_way(struct topo_cluster *, struct topo_node *to);
 
 /* Dirt. */
 void topo_node_mark(struct topo_node *, uint64_t cookie);

@@ -40,10 +40,22 @@ topo_node_clean(struct topo_node *node)
     }
 }
 
+/* How 'node' sees others has changed. */
+void
+topo_node_mark_clusters(struct topo *topo, struct topo_node *node)
+{
+    struct topo_cluster *cluster;
+
+    HMAP_FOR_EACH (cluster, row.node, &topo->rows[TOPO_CLUSTER]) {
+        topo_node_mark(node, layout_cookie(LAYOUT_K_CLUSTER, cluster->id));
+    }
+}
+
 /* Everything that names the tunnel port, which is or was number 'tunnel', is
  * to be derived anew. */
-static void
-topo_node_mark_tunnel(struct topo_node *node, ofp_port_t tunnel)
+void
+topo_node_mark_tunnel(struct topo *topo, struct topo_node *node,
+                      ofp_port_t tunnel)
 {
     struct topo_claim *claim;
 
@@ -57,6 +69,7 @@ topo_node_mark_tunnel(struct topo_node *node, ofp_port_t tunnel)
                        layout_cookie(LAYOUT_K_SEGMENT,
                                      claim->attach->place.segment->vni));
     }
+    topo_node_mark_clusters(topo, node);
 }
 
 /* Rows. */
@@ -72,7 +85,24 @@ topo_node_create(struct topo *topo, const struct uuid *uuid)
     hmap_init(&node->claims);
     hmap_init(&node->slots);
     hmap_init(&node->dirty);
+    smap_init(&node->bfd_ports);
     return node;
+}
+
+/* Everything that names a port by which 'node' sees others is to be derived
+ * anew. */
+static void
+topo_node_mark_sight(struct topo *topo, struct topo_node *node)
+{
+    const struct topo_port *port;
+
+    HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
+        if (topo_node_sees_by(node, port->name)) {
+            topo_node_mark(node, layout_cookie(LAYOUT_K_PORT,
+                                               ofp_to_u16(port->ofport)));
+        }
+    }
+    topo_node_mark_clusters(topo, node);
 }
 
 static void
@@ -85,6 +115,39 @@ topo_node_replace(char **s, const char *value, bool *changed)
     }
 }
 
+/* Makes the ports by which 'node' sees others those in 'row'. */
+static void
+topo_node_set_sight(struct topo *topo, struct topo_node *node,
+                    const struct topo_node_row *row, bool *changed)
+{
+    const struct smap none = SMAP_INITIALIZER(&none);
+    const struct smap *bfd_ports = row->bfd_ports ? row->bfd_ports : &none;
+
+    if (smap_equal(&node->bfd_ports, bfd_ports)
+        && nullable_string_is_equal(node->peer_port, row->peer_port)) {
+        return;
+    }
+    topo_node_mark_sight(topo, node);
+    smap_destroy(&node->bfd_ports);
+    smap_clone(&node->bfd_ports, bfd_ports);
+    topo_node_replace(&node->peer_port, row->peer_port, changed);
+    topo_node_mark_sight(topo, node);
+    *changed = true;
+}
+
+/* 'name' has come to mean another node, or no longer means one. */
+static void
+topo_node_renamed(struct topo *topo, const char *name)
+{
+    struct topo_node *node;
+
+    HMAP_FOR_EACH (node, row.node, &topo->rows[TOPO_EDGE]) {
+        if (smap_get(&node->bfd_ports, name)) {
+            topo_node_mark_clusters(topo, node);
+        }
+    }
+}
+
 void
 topo_node_set(struct topo *topo, const struct topo_node_row *row)
 {
@@ -94,16 +157,26 @@ topo_node_set(struct topo *topo, const struct topo_node_row *row)
     bool renamed = false, changed = !old;
 
     if (old && strcmp(node->tunnel_port, row->tunnel_port)) {
-        topo_node_mark_tunnel(node, topo_node_tunnel(node));
+        topo_node_mark_tunnel(topo, node, topo_node_tunnel(node));
     }
+    char *old_name = nullable_xstrdup(node->name);
     topo_node_replace(&node->name, row->name, &renamed);
+    if (renamed) {
+        topo_node_renamed(topo, row->name);
+        topo_node_renamed(topo, old_name ? old_name : "");
+    }
+    free(old_name);
     topo_node_replace(&node->dpid_string, row->dpid, &changed);
     topo_node_replace(&node->ip_string, row->ip, &changed);
     topo_node_replace(&node->tunnel_port, row->tunnel_port, &changed);
-    topo_node_replace(&node->peer_port, row->peer_port, &changed);
+    topo_node_set_sight(topo, node, row, &changed);
+    /* What the controller was told itself, and has yet to write, stays. */
+    if (node->drained_row != row->drained) {
+        node->drained = node->drained_row = row->drained;
+    }
     if (changed) {
         topo_node_invalidate(topo, node);
-        topo_node_mark_tunnel(node, topo_node_tunnel(node));
+        topo_node_mark_tunnel(topo, node, topo_node_tunnel(node));
     }
 }
 
@@ -129,6 +202,7 @@ topo_node_withdraw(struct topo *topo, struct topo_node *node)
 
     HMAP_FOR_EACH (cluster, row.node, &topo->rows[TOPO_CLUSTER]) {
         if (topo_cluster_names_node(cluster, &node->row.uuid)) {
+            topo_cluster_mark_members(cluster);
             LIST_FOR_EACH_SAFE (attach, cluster_node, &cluster->attaches) {
                 topo_attach_withdraw(topo, attach);
             }
@@ -169,6 +243,7 @@ topo_node_free(struct topo_node *node)
     hmap_destroy(&node->slots);
     topo_node_clean(node);
     hmap_destroy(&node->dirty);
+    smap_destroy(&node->bfd_ports);
     free(node->name);
     free(node->dpid_string);
     free(node->ip_string);
@@ -188,6 +263,13 @@ topo_node_validate(struct topo *topo, struct topo_node *node)
         || !addr_check_port(node->tunnel_port, &error)) {
         return error;
     }
+    if (topo_node_sees_by(node, node->tunnel_port)) {
+        return xasprintf("port \"%s\" cannot be both the tunnel port and one "
+                         "that sees another edge", node->tunnel_port);
+    }
+    if (smap_get(&node->bfd_ports, node->name)) {
+        return xasprintf("bfd_ports names edge %s itself", node->name);
+    }
     other = topo_node_by_dpid(topo, node->dpid);
     if (other) {
         return xasprintf("datapath ID %016"PRIx64" is that of edge %s",
@@ -201,17 +283,31 @@ topo_node_validate(struct topo *topo, struct topo_node *node)
     return NULL;
 }
 
-/* Puts into the row of 'node', which is in force, that it lacks its tunnel
- * port. */
-static void
-topo_node_check_tunnel(struct topo *topo, struct topo_node *node)
+/* Returns what is wrong with the ports of 'node', or NULL. */
+static char *
+topo_node_ports_error(const struct topo_node *node)
+{
+    const struct topo_port *port;
+
+    if (node->ports_known && topo_node_tunnel(node) == OFPP_NONE) {
+        return xasprintf("no tunnel port \"%s\" (yet)", node->tunnel_port);
+    }
+    HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
+        if (port->looped && topo_node_sees_by(node, port->name)) {
+            return xasprintf("port \"%s\" leads back to edge %s itself",
+                             port->name, node->name);
+        }
+    }
+    return NULL;
+}
+
+/* Puts into the row of 'node', if that is in force, what is wrong with its
+ * ports. */
+void
+topo_node_check_ports(struct topo *topo, struct topo_node *node)
 {
     if (node->valid) {
-        topo_set_error(topo, &node->row,
-                       (node->ports_known
-                        && topo_node_tunnel(node) == OFPP_NONE
-                        ? xasprintf("no tunnel port \"%s\" (yet)",
-                                    node->tunnel_port) : NULL));
+        topo_set_error(topo, &node->row, topo_node_ports_error(node));
     }
 }
 
@@ -241,7 +337,7 @@ topo_node_settle(struct topo *topo, struct topo_node *node)
             topo_vtep_withdraw(topo, vtep);
         }
     }
-    topo_node_check_tunnel(topo, node);
+    topo_node_check_ports(topo, node);
 }
 
 /* Look-ups. */
@@ -300,153 +396,4 @@ topo_node_claim(const struct topo_node *node, uint32_t slot)
         }
     }
     return NULL;
-}
-
-/* Ports. */
-
-const struct topo_port *
-topo_node_port(const struct topo_node *node, const char *name)
-{
-    const struct topo_port *port;
-
-    HMAP_FOR_EACH_WITH_HASH (port, name_node, hash_string(name, 0),
-                             &node->ports_by_name) {
-        if (!strcmp(port->name, name)) {
-            return port;
-        }
-    }
-    return NULL;
-}
-
-const struct topo_port *
-topo_node_ofport(const struct topo_node *node, ofp_port_t ofport)
-{
-    const struct topo_port *port;
-
-    HMAP_FOR_EACH_WITH_HASH (port, ofport_node, hash_ofp_port(ofport),
-                             &node->ports_by_ofport) {
-        if (port->ofport == ofport) {
-            return port;
-        }
-    }
-    return NULL;
-}
-
-/* Returns the number of the tunnel port, or OFPP_NONE if 'node' lacks it. */
-ofp_port_t
-topo_node_tunnel(const struct topo_node *node)
-{
-    const struct topo_port *port = topo_node_port(node, node->tunnel_port);
-
-    return port ? port->ofport : OFPP_NONE;
-}
-
-/* Returns the peer port, or NULL if 'node' has none or lacks it. */
-const struct topo_port *
-topo_node_peer(const struct topo_node *node)
-{
-    return node->peer_port ? topo_node_port(node, node->peer_port) : NULL;
-}
-
-/* Returns whether 'mac' is that of a port of 'node' itself. */
-bool
-topo_node_owns_mac(const struct topo_node *node, struct eth_addr mac)
-{
-    const struct topo_port *port;
-
-    HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
-        if (eth_addr_equals(port->mac, mac)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The port called 'name' has come with the number 'ofport', or gone. */
-static void
-topo_node_port_changed(struct topo *topo, struct topo_node *node,
-                       const char *name, ofp_port_t ofport)
-{
-    struct topo_claim *claim;
-
-    HMAP_FOR_EACH_WITH_HASH (claim, port_node, hash_string(name, 0),
-                             &node->claims) {
-        if (!strcmp(claim->attach->port, name)) {
-            topo_claim_resolve(claim);
-            topo_attach_check_ports(topo, claim->attach);
-            if (claim->attach->place.n_macs) {
-                topo_node_mark(node, layout_cookie(
-                    LAYOUT_K_LEARNED, claim->attach->place.segment->vni));
-            }
-        }
-    }
-    if (node->tunnel_port && !strcmp(node->tunnel_port, name)) {
-        topo_node_mark_tunnel(node, ofport);
-        topo_node_check_tunnel(topo, node);
-    }
-}
-
-/* The switch says that 'node' has, or has changed, this port. */
-void
-topo_node_set_port(struct topo *topo, struct topo_node *node,
-                   const char *name, ofp_port_t ofport, struct eth_addr mac,
-                   bool link_up, bool live)
-{
-    struct topo_port *port = CONST_CAST(struct topo_port *,
-                                        topo_node_ofport(node, ofport));
-
-    if (port && strcmp(port->name, name)) {
-        topo_node_del_port(topo, node, ofport);
-        port = NULL;
-    }
-    if (!port) {
-        const struct topo_port *old = topo_node_port(node, name);
-
-        if (old) {
-            topo_node_del_port(topo, node, old->ofport);
-        }
-        port = xzalloc(sizeof *port);
-        port->name = xstrdup(name);
-        port->ofport = ofport;
-        hmap_insert(&node->ports_by_name, &port->name_node,
-                    hash_string(name, 0));
-        hmap_insert(&node->ports_by_ofport, &port->ofport_node,
-                    hash_ofp_port(ofport));
-        topo_node_port_changed(topo, node, name, ofport);
-    }
-    port->mac = mac;
-    port->link_up = link_up;
-    port->live = live;
-}
-
-/* The switch says that 'node' has no port 'ofport' (any more). */
-void
-topo_node_del_port(struct topo *topo, struct topo_node *node,
-                   ofp_port_t ofport)
-{
-    struct topo_port *port = CONST_CAST(struct topo_port *,
-                                        topo_node_ofport(node, ofport));
-
-    if (port) {
-        hmap_remove(&node->ports_by_name, &port->name_node);
-        hmap_remove(&node->ports_by_ofport, &port->ofport_node);
-        topo_node_port_changed(topo, node, port->name, ofport);
-        free(port->name);
-        free(port);
-    }
-}
-
-/* Says whether the list of ports of 'node' is complete, so that one that is
- * not in it is missing. */
-void
-topo_node_set_ports_known(struct topo *topo, struct topo_node *node,
-                          bool known)
-{
-    struct topo_claim *claim;
-
-    node->ports_known = known;
-    topo_node_check_tunnel(topo, node);
-    HMAP_FOR_EACH (claim, port_node, &node->claims) {
-        topo_attach_check_ports(topo, claim->attach);
-    }
 }

@@ -215,7 +215,7 @@ topo_claim_check(const struct topo_attach *attach,
     const struct topo_claim *claim;
 
     if (!strcmp(attach->port, node->tunnel_port)
-        || nullable_string_is_equal(attach->port, node->peer_port)) {
+        || topo_node_sees_by(node, attach->port)) {
         return xasprintf("port \"%s\" of edge %s is a tunnel port",
                          attach->port, node->name);
     }

@@ -9,7 +9,8 @@
  *   topo.c        rows, segments, clusters
  *   topo_place.c  attachments and VTEPs: in force and out of it
  *   topo_static.c static MACs
- *   topo_node.c   nodes, their ports, and the dirt on them
+ *   topo_node.c   nodes, and the dirt on them
+ *   topo_port.c   the ports of nodes
  *
  * To change something that a place depends on is to withdraw the place, make
  * the change, and let topo_places_settle() bring back what it can. */
@@ -31,7 +32,11 @@ void topo_segment_mark_macs(struct topo_segment *);
 void topo_segment_mark_cluster(struct topo_segment *,
                                const struct topo_cluster *);
 
+void topo_cluster_mark_members(const struct topo_cluster *);
 void topo_claim_resolve(struct topo_claim *);
+void topo_node_mark_clusters(struct topo *, struct topo_node *);
+void topo_node_mark_tunnel(struct topo *, struct topo_node *, ofp_port_t);
+void topo_node_check_ports(struct topo *, struct topo_node *);
 void topo_node_settle(struct topo *, struct topo_node *);
 void topo_node_invalidate(struct topo *, struct topo_node *);
 void topo_node_free(struct topo_node *);

@@ -5,9 +5,11 @@
 It needs no root and touches nothing of the machine: a database and sockets of
 its own, in a folder that is removed, and ports that exist in its memory.
 Bridge br0 has the ports that the golden flows are about: genev0 is 1, p1 is
-2, p2 is 3.  br-phy has the addresses and neighbours that tunnels need.
+2, p2 is 3; by 4 and 5, see4 and see5, edges see each other.  br-phy has the
+addresses and neighbours that tunnels need.
 """
 
+import glob
 import os
 import re
 import shutil
@@ -16,7 +18,7 @@ import subprocess
 import tempfile
 import time
 
-METER = 19272
+HERE = os.path.dirname(os.path.abspath(__file__))
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 PROTOCOLS = ["OpenFlow13", "OpenFlow14", "OpenFlow15"]
 NETWORKS = [("10.0.0.100/24", "10.0.0.0/24"), ("fd00::100/64", "fd00::/64")]
@@ -61,7 +63,7 @@ class Switch:
         self.vsctl("add-port", "br0", "genev0", "--", "set", "interface",
                    "genev0", "type=geneve", "options:remote_ip=flow",
                    "options:key=flow", "ofport_request=1")
-        for number, port in (2, "p1"), (3, "p2"):
+        for number, port in (2, "p1"), (3, "p2"), (4, "see4"), (5, "see5"):
             self.vsctl("add-port", "br0", port, "--", "set", "interface",
                        port, "type=dummy", f"ofport_request={number}")
         for address, network in NETWORKS:
@@ -74,8 +76,9 @@ class Switch:
             self.appctl("tnl/neigh/set", "br-phy", ip, "02:00:00:00:00:01")
         # From now on time stands still: flows do not expire.
         self.appctl("time/stop")
-        self.ofctl("add-meter", "br0",
-                   f"meter={METER} pktps bands=type=drop rate=1000")
+        for meter in meters():
+            self.ofctl("add-meter", "br0",
+                       f"meter={meter} pktps bands=type=drop rate=1000")
 
     def stop(self):
         for process in reversed(self.processes):
@@ -161,9 +164,19 @@ class Switch:
                 if f"table={table}" in line]
 
 
+def meters():
+    """The meters that the golden flows ask."""
+    found = set()
+    for path in glob.glob(f"{HERE}/golden/*.flows"):
+        with open(path, encoding="utf-8") as stream:
+            found.update(re.findall(r"meter(?:_id=|:)(\d+)", stream.read()))
+    return sorted(found)
+
+
 TOKEN = re.compile(r"push_vlan\(vid=(?P<push>\d+),[^)]*\)|(?P<pop>pop_vlan)"
                    r"|tnl_push\((?P<tunnel>.*?),out_port\([^)]*\)\)"
-                   r"|drop|br-phy|phy0|clone|(?P<port>[\w-]+)|[(),]")
+                   r"|drop|br-phy|phy0|clone|meter\(\d+\)|set\(eth\([^)]*\)\)"
+                   r"|(?P<port>[\w-]+)|[(),]")
 
 # The way to the controller.
 USERSPACE = re.compile(r"sample\(.*?userspace\(.*?controller\(.*?\)\)\)\),?"

@@ -96,25 +96,41 @@ net_segment(struct net *net, unsigned int n, uint32_t vni)
     free(name);
 }
 
+/* It sees each of 'others', numbers of edges, one digit each, by a port of its
+ * own: edge 2 by "bfd2". */
 void
-net_node(struct net *net, unsigned int n, const char *dpid, const char *ip)
+net_node_sees(struct net *net, unsigned int n, const char *dpid,
+              const char *ip, const char *others)
 {
+    struct smap bfd_ports = SMAP_INITIALIZER(&bfd_ports);
     char *name = xasprintf("e%u", n);
 
+    for (; *others; others++) {
+        smap_add_nocopy(&bfd_ports, xasprintf("e%c", *others),
+                        xasprintf("bfd%c", *others));
+    }
     topo_node_set(&net->topo, &(struct topo_node_row) {
         .uuid = net_uuid(TOPO_EDGE, n), .name = name, .dpid = dpid, .ip = ip,
         .tunnel_port = "genev0", .peer_port = "peer0",
+        .bfd_ports = &bfd_ports,
     });
+    smap_destroy(&bfd_ports);
     free(name);
 }
 
-/* 'members' are the numbers of its edges, one digit each: "21". */
 void
-net_cluster(struct net *net, unsigned int n, const char *members)
+net_node(struct net *net, unsigned int n, const char *dpid, const char *ip)
+{
+    net_node_sees(net, n, dpid, ip, "");
+}
+
+static void
+net_set_cluster(struct net *net, unsigned int n, const char *members,
+                bool fence)
 {
     char *name = xasprintf("c%u", n);
     struct topo_cluster_row row = {
-        .uuid = net_uuid(TOPO_CLUSTER, n), .name = name,
+        .uuid = net_uuid(TOPO_CLUSTER, n), .name = name, .fence = fence,
     };
 
     for (; *members; members++) {
@@ -122,6 +138,20 @@ net_cluster(struct net *net, unsigned int n, const char *members)
     }
     topo_cluster_set(&net->topo, &row);
     free(name);
+}
+
+/* 'members' are the numbers of its edges, one digit each: "21". */
+void
+net_cluster(struct net *net, unsigned int n, const char *members)
+{
+    net_set_cluster(net, n, members, false);
+}
+
+/* The same for one whose edges are to close their gates when cut off. */
+void
+net_fence(struct net *net, unsigned int n, const char *members)
+{
+    net_set_cluster(net, n, members, true);
 }
 
 void
@@ -322,6 +352,74 @@ net_setup_three(void **state)
     net_clean(net);
     *state = net;
     return 0;
+}
+
+/* e1 (active) and e2 in c1 with bindings 1 (p1/10) and 2 (p1/20), host e3
+ * with host port 1 (p1), VTEP 1; all in s1. */
+int
+net_setup_fdb(void **state)
+{
+    struct net *net = xmalloc(sizeof *net);
+
+    net_init(net);
+    net_node(net, 1, "1", "10.0.0.1");
+    net_node(net, 2, "2", "10.0.0.2");
+    net_node(net, 3, "3", "10.0.0.3");
+    net_segment(net, 1, 5000);
+    net_cluster(net, 1, "12");
+    for (unsigned int n = 1; n <= 3; n++) {
+        net_port(net, n, "genev0", 1);
+        net_port(net, n, "p1", 2);
+    }
+    net_binding(net, 1, 1, 1, "p1", 10);
+    net_binding(net, 2, 1, 1, "p1", 20);
+    net_host_port(net, 1, 1, 3, "p1");
+    net_vtep(net, 1, 1, "192.0.2.1");
+    net_settle(net);
+    net_active(net, 1, 1);
+    net_clean(net);
+    *state = net;
+    return 0;
+}
+
+/* Fails unless the operations are those that 'expected' tells, as in
+ * "e1 +src 01/2.10, e3 -dst 01", and forgets them. */
+void
+net_check_ops(struct net *net, const char *what, const char *expected)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < net->ops.n; i++) {
+        const struct fdb_op *op = &net->ops.ops[i];
+
+        ds_put_format(&s, "%s%s %c%s %02x", i ? ", " : "", op->node->name,
+                      op->add ? '+' : '-', op->source ? "src" : "dst",
+                      op->m.mac.ea[5]);
+        if (op->source) {
+            ds_put_format(&s, "/%"PRIu32".%"PRIu32, op->slot >> 16,
+                          op->slot & 0xffff);
+        }
+    }
+    if (strcmp(ds_cstr(&s), expected)) {
+        fail_msg("%s: \"%s\", not \"%s\"", what, ds_cstr(&s), expected);
+    }
+    ds_destroy(&s);
+    net->ops.n = 0;
+}
+
+enum fdb_verdict
+net_see(struct net *net, unsigned int node, enum topo_table table,
+        unsigned int place, uint8_t mac)
+{
+    return fdb_sight(&net->fdb, net_get_node(net, node),
+                     net_get_place(net, table, place), net_mac(mac),
+                     net->now, &net->ops);
+}
+
+struct fdb_mac *
+net_find(struct net *net, uint8_t mac)
+{
+    return fdb_find(&net->fdb, net_get_segment(net, 1), net_mac(mac));
 }
 
 int

@@ -34,6 +34,7 @@ void net_clean(struct net *);
 /* For cmocka: a net with edges e1 and e2 in c1, host e3, segments s1 and s2,
  * ports p1 and p2; and the end of any net. */
 int net_setup_three(void **state);
+int net_setup_fdb(void **state);
 int net_teardown(void **state);
 
 /* Rows.  UUIDs that refer to nothing are allowed. */
@@ -41,7 +42,10 @@ struct uuid net_uuid(enum topo_table, unsigned int n);
 void net_segment(struct net *, unsigned int n, uint32_t vni);
 void net_node(struct net *, unsigned int n, const char *dpid,
               const char *ip);
+void net_node_sees(struct net *, unsigned int n, const char *dpid,
+                   const char *ip, const char *others);
 void net_cluster(struct net *, unsigned int n, const char *members);
+void net_fence(struct net *, unsigned int n, const char *members);
 void net_binding(struct net *, unsigned int n, unsigned int segment,
                  unsigned int cluster, const char *port, uint16_t vlan);
 void net_host_port(struct net *, unsigned int n, unsigned int segment,
@@ -67,6 +71,15 @@ const char *net_error(struct net *, enum topo_table, unsigned int n);
 
 /* "aa:00:00:00:00:NN". */
 struct eth_addr net_mac(uint8_t n);
+
+/* Of s1: node 'node' sees MAC 'mac' at a place; and where it is, or NULL. */
+enum fdb_verdict net_see(struct net *, unsigned int node, enum topo_table,
+                         unsigned int place, uint8_t mac);
+struct fdb_mac *net_find(struct net *, uint8_t mac);
+
+/* Fails, saying 'what', unless the operations are 'expected', as in
+ * "e1 +src 01/2.10, e3 -dst 01", and forgets them. */
+void net_check_ops(struct net *, const char *what, const char *expected);
 
 /* Dirt: the cookies marked on edge 'n', as text, sorted: "segment 5000". */
 char *net_dirt(struct net *, unsigned int n);

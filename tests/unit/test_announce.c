@@ -55,7 +55,7 @@ check_actions(struct net *net, const char *what, uint8_t mac,
 
     ofpbuf_init(&acts, 0);
     if (announce_actions(&net->topo, &net->fdb, net_get_cluster(net, 1),
-                         net_get_node(net, 2), &m, &acts)) {
+                         net_get_node(net, 2), &m, 1000, &acts)) {
         ofpacts_format(acts.data, acts.size, &fp);
     }
     if (strcmp(ds_cstr(&s), expected)) {
@@ -84,8 +84,12 @@ test_actions(void **state)
     check_actions(net, "behind a foreign VTEP", 2, vlans);
     sight(net, 1, TOPO_BINDING, 1, 3, 0);
     check_actions(net, "in a VLAN", 3, vteps);
-    sight(net, 2, TOPO_BINDING, 1, 3, 0);
+    sight(net, 2, TOPO_BINDING, 1, 3, 1000);
+    check_actions(net, "in a VLAN, and had spoken before", 3, vteps);
+    sight(net, 2, TOPO_BINDING, 1, 3, 1001);
     check_actions(net, "in a VLAN, and has spoken since", 3, "");
+    sight(net, 2, TOPO_VTEP, 1, 2, 1001);
+    check_actions(net, "behind a foreign VTEP, and has spoken since", 2, "");
 }
 
 static void
@@ -102,7 +106,8 @@ test_collect(void **state)
 
     sight(net, 3, TOPO_HOST_PORT, 1, 1, 100);
     sight(net, 1, TOPO_BINDING, 1, 2, 300);
-    sight(net, 1, TOPO_VTEP, 1, 3, 200);
+    sight(net, 1, TOPO_VTEP, 1, 3, 100);
+    sight(net, 2, TOPO_VTEP, 1, 3, 200);
     macs = announce_collect(net_get_cluster(net, 1), &n);
 
     /* Once each, though the cluster is in the segment twice. */

@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow.h"
+#include "flows/delta.h"
+#include "flows/pipeline.h"
 #include "tests/unit/net.h"
 #include "util.h"
 
@@ -126,8 +129,66 @@ test_tunnel_port_dirt(void **state)
     settle(net);
     net_port(net, 1, "genev0", 7);
     net_check_dirt(net, "the tunnel port has another number", 1,
-                   "node 0, port 1, port 7, segment 5000");
+                   "cluster 1, node 0, port 1, port 7, segment 5000");
     net_check_dirt(net, "of no concern", 2, "");
+}
+
+/* Others are told at once, and not again when the next edge is active. */
+static void
+test_give_way(void **state)
+{
+    struct net *net = *state;
+    struct flowset before, after;
+
+    net_binding(net, 1, 1, 1, "p1", 10);
+    net_host_port(net, 1, 1, 3, "p1");
+    net_settle(net);
+    net_active(net, 1, 1);
+    net_clean(net);
+    topo_cluster_give_way(net_get_cluster(net, 1), net_get_node(net, 2));
+    net_check_dirt(net, "a host", 3, "cluster 1, segment 5000");
+    flowset_init(&before);
+    flowset_init(&after);
+    pipeline_all(&net->topo, net_get_node(net, 3), &before);
+    net_active(net, 1, 2);
+    pipeline_all(&net->topo, net_get_node(net, 3), &after);
+
+    struct delta delta;
+    delta_init(&delta, &before);
+    delta_all(&delta, &after);
+    delta_finish(&delta);
+    assert_true(delta_is_empty(&delta));
+    delta_destroy(&delta);
+    flowset_destroy(&before);
+    flowset_destroy(&after);
+}
+
+static void
+test_sight_dirt(void **state)
+{
+    struct net *net = *state;
+
+    net_binding(net, 1, 1, 1, "p1", 10);
+    settle(net);
+    net_port(net, 1, "peer0", 4);
+    net_check_dirt(net, "a port that sees the other", 1,
+                   "cluster 1, port 4");
+    net_check_dirt(net, "which has its own", 2, "");
+    net_clean(net);
+    topo_node_set_looped(&net->topo, net_get_node(net, 1), u16_to_ofp(4),
+                         true);
+    net_check_dirt(net, "it leads nowhere", 1, "cluster 1");
+    net_clean(net);
+    net_node_sees(net, 3, "3", "10.0.0.3", "12");
+    net_settle(net);
+    net_port(net, 3, "bfd2", 5);
+    net_check_dirt(net, "a host that sees edges", 3,
+                   "cluster 1, node 0, port 1, port 5");
+    net_clean(net);
+    net_fence(net, 1, "12");
+    net_check_dirt(net, "fence", 1, "cluster 1");
+    net_check_dirt(net, "fence, too", 2, "cluster 1");
+    net_check_dirt(net, "fence, of no concern", 3, "");
 }
 
 #define TEST(NAME) \
@@ -137,6 +198,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_give_way),
+        TEST(test_sight_dirt),
         TEST(test_dirt),
         TEST(test_failover_dirt),
         TEST(test_active_leaves),

@@ -60,6 +60,9 @@ world_run(struct world *w)
 
     for (int i = 0; i < 2; i++) {
         w->edges[i].gate_open = w->edges[i].ready && w->gate[i];
+        if (failover_is_doubted(&w->f, &w->edges[i])) {
+            w->edges[i].well_since = w->now;
+        }
     }
     do {
         failover_run(&w->f, &w->view, w->now, &action);
@@ -77,6 +80,7 @@ world_run(struct world *w)
             w->told[1] = action.edge == names[1];
         } else if (action.verb == FAILOVER_CLOSE) {
             w->told[0] = w->told[1] = false;
+            w->view.flushed = false;
         }
         assert_true(++n_calls <= 4);
     } while (action.verb);
@@ -139,8 +143,19 @@ world_event(struct world *w, int i, const char *event)
         world_set(w, i, false, false, e->fit);
     } else if (!strcmp(event, "confirms")) {
         w->gate[i] = w->told[i];
+        w->view.flushed = true;
+    } else if (!strcmp(event, "confirms-and-no-marker-comes")) {
+        w->gate[i] = w->told[i];
     } else if (!strcmp(event, "answers")) {
-        e->heard = w->now;
+        e->heard = e->answered = w->now;
+    } else if (!strcmp(event, "met")) {
+        e->met = w->now;
+    } else if (!strcmp(event, "reaches")) {
+        e->reached = w->now;
+    } else if (!strcmp(event, "alone")) {
+        w->gate[i] = e->alone = true;
+    } else if (!strcmp(event, "called-back")) {
+        w->gate[i] = e->alone = false;
     } else if (!strcmp(event, "trunk-down")) {
         world_set(w, i, e->ready, e->closed, false);
     } else if (!strcmp(event, "trunk-up")) {
@@ -195,20 +210,44 @@ static const struct story {
 } stories[] = {
     { "the active edge is killed", false, BEGIN
       "A dies\n"
+      "  10000: probe A\n"
+      "advance 20\n"
+      "advance 60000\n"
+      "  10025: open B (active edge closed its connection)\n" },
+    { "the active edge is killed, and BFD sees it first", false, BEGIN
+      "A dies\n"
+      "  10000: probe A\n"
       "B bfd-down\n"
       "  10000: open B (active edge closed its connection)\n"
       "B confirms\n"
       "advance 60000\n" },
+    { "the active edge reconnects", false, BEGIN
+      "A closes\n"
+      "  10000: probe A\n"
+      "advance 3\n"
+      "A met\n"
+      "advance 1000\n"
+      "A connects\n"
+      "advance 60000\n" },
+    { "the active edge closes its connection, then dies", false, BEGIN
+      "A closes\n"
+      "  10000: probe A\n"
+      "advance 3\n"
+      "A met\n"
+      "advance 5000\n"
+      "B bfd-down\n"
+      "  15003: open B (active edge closed its connection)\n" },
     { "the active edge vanishes", false, BEGIN
       "B bfd-down\n"
       "  10000: probe A\n"
       "advance 5000\n"
-      "  10100: open B (active edge is silent)\n"
+      "  10080: open B (active edge is silent)\n"
       "B confirms\n"
       "A fades\n"
       "advance 60000\n" },
     { "the active edge vanishes, its connection first", false, BEGIN
       "A fades\n"
+      "  10000: probe A\n"
       "advance 5000\n"
       "B bfd-down\n"
       "  15000: open B (active edge is out of reach)\n" },
@@ -217,8 +256,7 @@ static const struct story {
       "  10000: close A (active edge lost a port)\n"
       "advance 7\n"
       "A confirms\n"
-      "advance 20\n"
-      "  10027: open B (active edge lost a port)\n"
+      "  10007: open B (active edge lost a port)\n"
       "B confirms\n"
       "advance 60000\n" },
     { "the trunk goes down, and the gate does not close", false, BEGIN
@@ -226,68 +264,111 @@ static const struct story {
       "  10000: close A (active edge lost a port)\n"
       "advance 60000\n"
       "  11000: open B (active edge lost a port)\n" },
+    { "the trunk goes down, and the marker is lost", false, BEGIN
+      "A trunk-down\n"
+      "  10000: close A (active edge lost a port)\n"
+      "advance 7\n"
+      "A confirms-and-no-marker-comes\n"
+      "advance 60000\n"
+      "  10027: open B (active edge lost a port)\n" },
     { "the trunk goes down, then the standby is killed", false, BEGIN
       "A trunk-down\n"
       "  10000: close A (active edge lost a port)\n"
       "B dies\n"
       "  10000: open A (the edge to take over was lost)\n"
       "advance 60000\n" },
-    { "the underlay of the active edge goes down", false, BEGIN
+    { "the underlay of the active edge goes down", true, BEGIN
       "A bfd-down B bfd-down\n"
       "  10000: probe A\n"
+      "advance 3\n"
+      "A answers B reaches\n"
+      "advance 100\n"
+      "  10080: close A (active edge lost the overlay)\n"
+      "A confirms\n"
+      "  10103: open B (active edge lost the overlay)\n"
+      "  10103: probe A\n"
+      "B confirms\n"
+      "advance 1200\n"
+      "  10603: probe A\n"
+      "  11103: probe A\n"
+      "A bfd-up B bfd-up\n"
+      "advance 200\n"
+      "A met\n"
       "advance 60000\n"
-      "  10100: open B (active edge is silent)\n" },
+      "  16503: close B (preferred edge is back)\n"
+      "  17503: open A (preferred edge is back)\n"
+      "B confirms\n" },
+    { "the underlay of the active edge goes down, without BFD", true,
+      "A connects B connects\n"
+      "  0: open A (elected)\n"
+      "  0: probe A\n"
+      "A answers reaches confirms B answers reaches\n"
+      "advance 500\n"
+      "  500: probe A\n"
+      "A answers B answers reaches\n"
+      "advance 100\n"
+      "  580: close A (active edge lost the overlay)\n"
+      "A confirms B confirms\n"
+      "  600: open B (active edge lost the overlay)\n"
+      "  600: probe A\n"
+      "advance 400\n"
+      "A reaches B answers\n"
+      "  1000: probe B\n"
+      "advance 100\n"
+      "B answers\n"
+      "advance 400\n"
+      "  1500: probe B\n" },
     { "the active edge vanishes, preemptive", true, BEGIN
       "B bfd-down\n"
       "  10000: probe A\n"
       "advance 500\n"
-      "  10100: open B (active edge is silent)\n"
+      "  10080: open B (active edge is silent)\n"
       "B confirms\n"
       "advance 60000\n" },
     { "the active edge was only slow, preemptive", true, BEGIN
       "B bfd-down\n"
       "  10000: probe A\n"
       "advance 500\n"
-      "  10100: open B (active edge is silent)\n"
+      "  10080: open B (active edge is silent)\n"
       "B confirms bfd-up A answers confirms\n"
       "advance 60000\n"
-      "  15100: close B (preferred edge is back)\n"
-      "  16100: open A (preferred edge is back)\n" },
+      "  15500: close B (preferred edge is back)\n"
+      "  16500: open A (preferred edge is back)\n" },
     { "BFD is lost, but both edges are connected", false, BEGIN
       "A bfd-down B bfd-down\n"
       "  10000: probe A\n"
       "advance 3\n"
-      "A answers\n"
-      "advance 60000\n"
+      "A answers reaches B reaches\n"
+      "advance 499\n"
+      "  10500: probe A\n"
+      "A answers reaches B reaches\n"
       "A bfd-up B bfd-up\n"
       "advance 60000\n" },
-    { "and once more, when it has vanished", false, BEGIN
+    { "and then it vanishes", false, BEGIN
       "B bfd-down\n"
       "  10000: probe A\n"
       "advance 3\n"
       "A answers\n"
       "advance 60000\n"
-      "B bfd-up\n"
-      "advance 60000\n"
-      "B bfd-down\n"
-      "  130003: probe A\n"
-      "advance 60000\n"
-      "  130103: open B (active edge is silent)\n" },
+      "  10500: probe A\n"
+      "  10580: open B (active edge is silent)\n" },
     { "a suspicion ends with a new connection", false, BEGIN
       "B bfd-down\n"
       "  10000: probe A\n"
       "advance 3\n"
       "A answers\n"
       "A fades B bfd-up\n"
+      "  10003: probe A\n"
       "advance 5000\n"
       "A connects\n"
       "advance 5000\n"
       "B bfd-down\n"
       "  20003: probe A\n"
       "A answers\n"
-      "advance 60000\n" },
+      "advance 400\n" },
     { "a control connection is lost, but BFD is up", false, BEGIN
       "A fades\n"
+      "  10000: probe A\n"
       "advance 60000\n"
       "A connects\n"
       "advance 60000\n" },
@@ -299,6 +380,7 @@ static const struct story {
       "advance 60000\n" },
     { "the former active edge returns, preemptive", true, BEGIN
       "A dies\n"
+      "  10000: probe A\n"
       "B bfd-down\n"
       "  10000: open B (active edge closed its connection)\n"
       "B confirms\n"
@@ -308,12 +390,12 @@ static const struct story {
       "advance 5100\n"
       "  20000: close B (preferred edge is back)\n"
       "B confirms\n"
-      "advance 20\n"
-      "  20120: open A (preferred edge is back)\n"
+      "  20100: open A (preferred edge is back)\n"
       "A confirms\n"
       "advance 60000\n" },
     { "the former active edge returns, not preemptive", false, BEGIN
       "A dies\n"
+      "  10000: probe A\n"
       "B bfd-down\n"
       "  10000: open B (active edge closed its connection)\n"
       "B confirms\n"
@@ -323,6 +405,7 @@ static const struct story {
       "advance 60000\n" },
     { "twice in a row, in both directions", false, BEGIN
       "A dies\n"
+      "  10000: probe A\n"
       "B bfd-down\n"
       "  10000: open B (active edge closed its connection)\n"
       "B confirms\n"
@@ -330,6 +413,7 @@ static const struct story {
       "A connects bfd-up B bfd-up\n"
       "advance 5000\n"
       "B dies\n"
+      "  20000: probe B\n"
       "A bfd-down\n"
       "  20000: open A (active edge closed its connection)\n"
       "A confirms\n"
@@ -337,17 +421,16 @@ static const struct story {
       "B connects bfd-up A bfd-up\n"
       "advance 5000\n"
       "A dies\n"
+      "  30000: probe A\n"
       "advance 300\n"
-      "B bfd-down\n"
-      "  30300: open B (active edge closed its connection)\n"
+      "  30025: open B (active edge closed its connection)\n"
       "B confirms\n"
       "advance 60000\n" },
     { "a flapping trunk ends on the stable edge", true, BEGIN
       "A trunk-down\n"
       "  10000: close A (active edge lost a port)\n"
       "A confirms\n"
-      "advance 20\n"
-      "  10020: open B (active edge lost a port)\n"
+      "  10000: open B (active edge lost a port)\n"
       "B confirms\n"
       "advance 1000\n"
       "A trunk-up\n"
@@ -361,14 +444,13 @@ static const struct story {
       "A trunk-up\n"
       "advance 4999\n"
       "advance 1\n"
-      "  86019: close B (preferred edge is back)\n" },
+      "  85999: close B (preferred edge is back)\n" },
     { "a flapping trunk, not preemptive", false, BEGIN
       "A trunk-down\n"
       "  10000: close A (active edge lost a port)\n"
       "A trunk-up\n"
       "A confirms\n"
-      "advance 20\n"
-      "  10020: open B (active edge lost a port)\n"
+      "  10000: open B (active edge lost a port)\n"
       "B confirms\n"
       "A trunk-down\n"
       "A trunk-up\n"
@@ -402,6 +484,31 @@ static const struct story {
       "B connects\n"
       "advance 60000\n"
       "  20000: open B (elected)\n" },
+    { "the controller was away, the standby took over by itself", false,
+      BEGIN
+      "restart A dies fades B bfd-down alone\n"
+      "advance 1000\n"
+      "B connects\n"
+      "  11000: open B (took over by itself)\n"
+      "B confirms\n"
+      "advance 60000\n"
+      "A connects bfd-up B bfd-up\n"
+      "advance 60000\n" },
+    { "the controller slept, the standby took over by itself", false, BEGIN
+      "A dies B bfd-down alone\n"
+      "  10000: open B (took over by itself)\n"
+      "B confirms\n"
+      "advance 60000\n" },
+    { "the controller was away, both forward, the active one is first",
+      false, BEGIN
+      "restart A bfd-down B bfd-down alone\n"
+      "A connects\n"
+      "  10000: open A (adopted)\n"
+      "A answers reaches\n"
+      "B connects\n"
+      "  10000: probe A\n"
+      "B called-back\n"
+      "advance 400\n" },
     { "both edges are moved from while they are opening", false,
       "A connects bfd-up B connects bfd-up\n"
       "  0: open A (elected)\n"
@@ -414,23 +521,20 @@ static const struct story {
       "A wanted\n"
       "advance 2\n"
       "A confirms\n"
-      "advance 20\n"
-      "  28: open B (operator)\n"
+      "  8: open B (operator)\n"
       "advance 2\n"
       "B confirms\n"
-      "  30: close B (operator)\n"
+      "  10: close B (operator)\n"
       "advance 2\n"
       "B confirms\n"
-      "advance 20\n"
-      "  52: open A (operator)\n"
+      "  12: open A (operator)\n"
       "A confirms\n"
       "advance 60000\n" },
     { "a drained edge rests", true, BEGIN
       "A drained\n"
       "  10000: close A (active edge is drained)\n"
       "A confirms\n"
-      "advance 20\n"
-      "  10020: open B (active edge is drained)\n"
+      "  10000: open B (active edge is drained)\n"
       "B confirms\n"
       "advance 60000\n" },
 };

@@ -17,74 +17,6 @@
 #include "tests/unit/net.h"
 #include "util.h"
 
-/* e1 (active) and e2 in c1 with bindings 1 (p1/10) and 2 (p1/20), host e3
- * with host port 1 (p1), VTEP 1; all in s1. */
-static int
-setup(void **state)
-{
-    struct net *net = xmalloc(sizeof *net);
-
-    net_init(net);
-    net_node(net, 1, "1", "10.0.0.1");
-    net_node(net, 2, "2", "10.0.0.2");
-    net_node(net, 3, "3", "10.0.0.3");
-    net_segment(net, 1, 5000);
-    net_cluster(net, 1, "12");
-    for (unsigned int n = 1; n <= 3; n++) {
-        net_port(net, n, "genev0", 1);
-        net_port(net, n, "p1", 2);
-    }
-    net_binding(net, 1, 1, 1, "p1", 10);
-    net_binding(net, 2, 1, 1, "p1", 20);
-    net_host_port(net, 1, 1, 3, "p1");
-    net_vtep(net, 1, 1, "192.0.2.1");
-    net_settle(net);
-    net_active(net, 1, 1);
-    net_clean(net);
-    *state = net;
-    return 0;
-}
-
-/* Fails unless the operations are those that 'expected' tells, as in
- * "e1 +src 01/2.10, e3 -dst 01", and forgets them. */
-static void
-check_ops(struct net *net, const char *what, const char *expected)
-{
-    struct ds s = DS_EMPTY_INITIALIZER;
-
-    for (size_t i = 0; i < net->ops.n; i++) {
-        const struct fdb_op *op = &net->ops.ops[i];
-
-        ds_put_format(&s, "%s%s %c%s %02x", i ? ", " : "", op->node->name,
-                      op->add ? '+' : '-', op->source ? "src" : "dst",
-                      op->m.mac.ea[5]);
-        if (op->source) {
-            ds_put_format(&s, "/%"PRIu32".%"PRIu32, op->slot >> 16,
-                          op->slot & 0xffff);
-        }
-    }
-    if (strcmp(ds_cstr(&s), expected)) {
-        fail_msg("%s: \"%s\", not \"%s\"", what, ds_cstr(&s), expected);
-    }
-    ds_destroy(&s);
-    net->ops.n = 0;
-}
-
-static enum fdb_verdict
-see(struct net *net, unsigned int node, enum topo_table table,
-    unsigned int place, uint8_t mac)
-{
-    return fdb_sight(&net->fdb, net_get_node(net, node),
-                     net_get_place(net, table, place), net_mac(mac),
-                     net->now, &net->ops);
-}
-
-static struct fdb_mac *
-find(struct net *net, uint8_t mac)
-{
-    return fdb_find(&net->fdb, net_get_segment(net, 1), net_mac(mac));
-}
-
 /* Slots of port 2: VLAN 10, VLAN 20, untagged. */
 #define SLOT(VLAN) layout_slot(u16_to_ofp(2), VLAN)
 
@@ -132,17 +64,18 @@ test_sight(void **state)
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         const struct row *r = &rows[i];
-        enum fdb_verdict verdict = see(net, r->node, r->table, r->place, 1);
+        enum fdb_verdict verdict = net_see(net, r->node, r->table, r->place,
+                                           1);
 
         if (verdict != r->verdict) {
             fail_msg("%s: verdict %d, not %d", r->what, verdict, r->verdict);
         }
-        check_ops(net, r->what, r->ops);
+        net_check_ops(net, r->what, r->ops);
         assert_int_equal(net_get_segment(net, 1)->n_learned, 1);
     }
     assert_int_equal(net->fdb.n_learned, 1);
     assert_int_equal(net->fdb.n_moved, 4);
-    assert_int_equal(find(net, 1)->n_moves, 4);
+    assert_int_equal(net_find(net, 1)->n_moves, 4);
 }
 
 /* A node that lacks the port of the new place must not keep the way to the old
@@ -156,12 +89,12 @@ test_move_to_missing_port(void **state)
     net_port(net, 1, "p9", 9);
     net_settle(net);
     net_clean(net);
-    see(net, 1, TOPO_BINDING, 1, 1);
-    check_ops(net, "learned",
-              "e1 +dst 01, e2 +dst 01, e3 +dst 01, e1 +src 01/2.10");
-    see(net, 1, TOPO_BINDING, 3, 1);
-    check_ops(net, "moved", "e1 -src 01/2.10, e1 +dst 01, e2 -dst 01, "
-              "e3 +dst 01, e1 +src 01/9.10");
+    net_see(net, 1, TOPO_BINDING, 1, 1);
+    net_check_ops(net, "learned",
+                  "e1 +dst 01, e2 +dst 01, e3 +dst 01, e1 +src 01/2.10");
+    net_see(net, 1, TOPO_BINDING, 3, 1);
+    net_check_ops(net, "moved", "e1 -src 01/2.10, e1 +dst 01, e2 -dst 01, "
+                  "e3 +dst 01, e1 +src 01/9.10");
 }
 
 static void
@@ -192,24 +125,24 @@ test_idle(void **state)
 
     net_static(net, 1, 1, "aa:00:00:00:00:05", TOPO_BINDING, 1);
     net_settle(net);
-    see(net, 1, TOPO_BINDING, 1, 1);
-    see(net, 2, TOPO_BINDING, 1, 1);
+    net_see(net, 1, TOPO_BINDING, 1, 1);
+    net_see(net, 2, TOPO_BINDING, 1, 1);
     net->ops.n = 0;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         const struct row *r = &rows[i];
-        bool known = find(net, 1) != NULL;
+        bool known = net_find(net, 1) != NULL;
         bool forgotten = idle(net, r->node, r->table, r->place,
                               SLOT(r->vlan), r->mac);
-        size_t n_seen = find(net, 1) ? find(net, 1)->n_seen : 0;
+        size_t n_seen = net_find(net, 1) ? net_find(net, 1)->n_seen : 0;
 
         if (n_seen != r->n_seen || forgotten != (known && !n_seen)) {
             fail_msg("%s: seen by %"PRIuSIZE", %sforgotten", r->what, n_seen,
                      forgotten ? "" : "not ");
         }
-        check_ops(net, r->what, r->ops);
+        net_check_ops(net, r->what, r->ops);
     }
-    assert_null(find(net, 1));
-    assert_non_null(find(net, 5));
+    assert_null(net_find(net, 1));
+    assert_non_null(net_find(net, 5));
     assert_int_equal(net->fdb.n_aged, 1);
 }
 
@@ -218,39 +151,39 @@ test_static(void **state)
 {
     struct net *net = *state;
 
-    see(net, 3, TOPO_HOST_PORT, 1, 5);
+    net_see(net, 3, TOPO_HOST_PORT, 1, 5);
     net->ops.n = 0;
     net_static(net, 1, 1, "aa:00:00:00:00:05", TOPO_BINDING, 1);
     net_settle(net);
-    check_ops(net, "in the place of a learned one",
-              "e3 -src 05/2.0, e1 -dst 05, e2 -dst 05, e3 -dst 05, "
-              "e1 +dst 05, e2 +dst 05, e3 +dst 05, "
-              "e1 +src 05/2.10, e2 +src 05/2.10");
+    net_check_ops(net, "in the place of a learned one",
+                  "e3 -src 05/2.0, e1 -dst 05, e2 -dst 05, e3 -dst 05, "
+                  "e1 +dst 05, e2 +dst 05, e3 +dst 05, "
+                  "e1 +src 05/2.10, e2 +src 05/2.10");
     assert_int_equal(net_get_segment(net, 1)->n_learned, 0);
     assert_int_equal(net_get_place(net, TOPO_BINDING, 1)->n_learned, 0);
     assert_int_equal(net_get_segment(net, 1)->n_macs, 1);
 
-    assert_int_equal(see(net, 3, TOPO_HOST_PORT, 1, 5), FDB_REFUSED);
-    check_ops(net, "never moves", "");
-    assert_int_equal(see(net, 1, TOPO_BINDING, 1, 5), FDB_CONFIRMED);
-    check_ops(net, "is where it should be", "e1 +src 05/2.10");
+    assert_int_equal(net_see(net, 3, TOPO_HOST_PORT, 1, 5), FDB_REFUSED);
+    net_check_ops(net, "never moves", "");
+    assert_int_equal(net_see(net, 1, TOPO_BINDING, 1, 5), FDB_CONFIRMED);
+    net_check_ops(net, "is where it should be", "e1 +src 05/2.10");
     assert_int_equal(fdb_flush(&net->fdb, NULL, NULL, &net->ops), 0);
-    check_ops(net, "is not flushed", "");
+    net_check_ops(net, "is not flushed", "");
     net_settle(net);
-    check_ops(net, "nothing has changed", "");
+    net_check_ops(net, "nothing has changed", "");
 
     net_static(net, 1, 1, "aa:00:00:00:00:05", TOPO_BINDING, 2);
     net_settle(net);
-    check_ops(net, "moved by hand",
-              "e1 -src 05/2.10, e2 -src 05/2.10, "
-              "e1 -dst 05, e2 -dst 05, e3 -dst 05, "
-              "e1 +dst 05, e2 +dst 05, e3 +dst 05, "
-              "e1 +src 05/2.20, e2 +src 05/2.20");
+    net_check_ops(net, "moved by hand",
+                  "e1 -src 05/2.10, e2 -src 05/2.10, "
+                  "e1 -dst 05, e2 -dst 05, e3 -dst 05, "
+                  "e1 +dst 05, e2 +dst 05, e3 +dst 05, "
+                  "e1 +src 05/2.20, e2 +src 05/2.20");
     net_static(net, 1, 1, "not a MAC", TOPO_BINDING, 2);
     net_settle(net);
-    check_ops(net, "in error", "e1 -src 05/2.20, e2 -src 05/2.20, "
-              "e1 -dst 05, e2 -dst 05, e3 -dst 05");
-    assert_null(find(net, 5));
+    net_check_ops(net, "in error", "e1 -src 05/2.20, e2 -src 05/2.20, "
+                  "e1 -dst 05, e2 -dst 05, e3 -dst 05");
+    assert_null(net_find(net, 5));
 }
 
 static void
@@ -260,42 +193,42 @@ test_limit(void **state)
     struct topo_segment *segment = net_get_segment(net, 1);
 
     segment->mac_limit = 4;
-    see(net, 3, TOPO_HOST_PORT, 1, 1);
-    see(net, 1, TOPO_BINDING, 1, 2);
-    see(net, 1, TOPO_BINDING, 2, 3);
-    see(net, 1, TOPO_BINDING, 2, 4);
+    net_see(net, 3, TOPO_HOST_PORT, 1, 1);
+    net_see(net, 1, TOPO_BINDING, 1, 2);
+    net_see(net, 1, TOPO_BINDING, 2, 3);
+    net_see(net, 1, TOPO_BINDING, 2, 4);
     net->ops.n = 0;
 
     /* One port floods: it loses its own oldest, whatever it sends. */
     for (uint8_t mac = 10; mac < 60; mac++) {
-        see(net, 1, TOPO_BINDING, 2, mac);
+        net_see(net, 1, TOPO_BINDING, 2, mac);
         assert_int_equal(segment->n_learned, 4);
-        assert_null(find(net, mac == 10 ? 3 : mac == 11 ? 4 : mac - 2));
+        assert_null(net_find(net, mac == 10 ? 3 : mac == 11 ? 4 : mac - 2));
     }
-    assert_non_null(find(net, 1));
-    assert_non_null(find(net, 2));
+    assert_non_null(net_find(net, 1));
+    assert_non_null(net_find(net, 2));
     assert_int_equal(net->fdb.n_evicted, 50);
     net->ops.n = 0;
 
     /* A neighbour takes from the one that holds most. */
-    see(net, 1, TOPO_BINDING, 1, 5);
-    check_ops(net, "a neighbour", "e1 -src 3a/2.20, "
-              "e1 -dst 3a, e2 -dst 3a, e3 -dst 3a, "
-              "e1 +dst 05, e2 +dst 05, e3 +dst 05, e1 +src 05/2.10");
+    net_see(net, 1, TOPO_BINDING, 1, 5);
+    net_check_ops(net, "a neighbour", "e1 -src 3a/2.20, "
+                  "e1 -dst 3a, e2 -dst 3a, e3 -dst 3a, "
+                  "e1 +dst 05, e2 +dst 05, e3 +dst 05, e1 +src 05/2.10");
 
     /* A static one does not count, and is not evicted. */
     net_static(net, 1, 1, "aa:00:00:00:00:06", TOPO_BINDING, 1);
     net_settle(net);
     assert_int_equal(segment->n_learned, 4);
-    see(net, 1, TOPO_BINDING, 1, 7);
-    see(net, 1, TOPO_BINDING, 1, 8);
-    assert_non_null(find(net, 6));
+    net_see(net, 1, TOPO_BINDING, 1, 7);
+    net_see(net, 1, TOPO_BINDING, 1, 8);
+    assert_non_null(net_find(net, 6));
     assert_int_equal(segment->n_learned, 4);
     assert_int_equal(segment->n_macs, 5);
 
     /* A lower limit holds from the next one on. */
     segment->mac_limit = 2;
-    see(net, 3, TOPO_HOST_PORT, 1, 9);
+    net_see(net, 3, TOPO_HOST_PORT, 1, 9);
     assert_int_equal(segment->n_learned, 2);
 }
 
@@ -306,16 +239,16 @@ test_limit_even(void **state)
     struct net *net = *state;
 
     net_get_segment(net, 1)->mac_limit = 4;
-    see(net, 1, TOPO_BINDING, 1, 1);
-    see(net, 1, TOPO_BINDING, 1, 2);
-    see(net, 3, TOPO_HOST_PORT, 1, 3);
-    see(net, 3, TOPO_HOST_PORT, 1, 4);
-    see(net, 1, TOPO_BINDING, 1, 5);
-    assert_null(find(net, 1));
-    see(net, 3, TOPO_HOST_PORT, 1, 6);
-    assert_null(find(net, 3));
-    assert_non_null(find(net, 2));
-    assert_non_null(find(net, 4));
+    net_see(net, 1, TOPO_BINDING, 1, 1);
+    net_see(net, 1, TOPO_BINDING, 1, 2);
+    net_see(net, 3, TOPO_HOST_PORT, 1, 3);
+    net_see(net, 3, TOPO_HOST_PORT, 1, 4);
+    net_see(net, 1, TOPO_BINDING, 1, 5);
+    assert_null(net_find(net, 1));
+    net_see(net, 3, TOPO_HOST_PORT, 1, 6);
+    assert_null(net_find(net, 3));
+    assert_non_null(net_find(net, 2));
+    assert_non_null(net_find(net, 4));
 }
 
 static void
@@ -329,17 +262,17 @@ test_flush(void **state)
     net_settle(net);
     net_clean(net);
     for (uint8_t i = 1; i <= 3; i++) {
-        see(net, 1, TOPO_BINDING, 1, i);
-        see(net, 1, TOPO_BINDING, 4, i);
+        net_see(net, 1, TOPO_BINDING, 1, i);
+        net_see(net, 1, TOPO_BINDING, 4, i);
     }
     net->ops.n = 0;
     assert_int_equal(fdb_flush(&net->fdb, net_get_segment(net, 1), &mac,
                                &net->ops), 1);
-    check_ops(net, "one", "e1 -src 01/2.10, e1 -dst 01, e2 -dst 01, "
-              "e3 -dst 01");
+    net_check_ops(net, "one", "e1 -src 01/2.10, e1 -dst 01, e2 -dst 01, "
+                  "e3 -dst 01");
     assert_int_equal(fdb_flush(&net->fdb, NULL, &mac, &net->ops), 1);
-    check_ops(net, "one, in any segment", "e1 -src 01/2.40, e1 -dst 01, "
-              "e2 -dst 01");
+    net_check_ops(net, "one, in any segment", "e1 -src 01/2.40, e1 -dst 01, "
+                  "e2 -dst 01");
     assert_int_equal(fdb_flush(&net->fdb, net_get_segment(net, 2), NULL,
                                &net->ops), 2);
     assert_int_equal(net_get_segment(net, 1)->n_macs, 2);
@@ -354,23 +287,23 @@ test_withdrawn(void **state)
     struct net *net = *state;
     char *dirt;
 
-    see(net, 1, TOPO_BINDING, 1, 1);
-    see(net, 2, TOPO_BINDING, 2, 2);
-    see(net, 1, TOPO_VTEP, 1, 3);
+    net_see(net, 1, TOPO_BINDING, 1, 1);
+    net_see(net, 2, TOPO_BINDING, 2, 2);
+    net_see(net, 1, TOPO_VTEP, 1, 3);
     net->ops.n = 0;
     net_del(net, TOPO_BINDING, 1);
     net_settle(net);
-    check_ops(net, "a binding", "e1 -src 01/2.10, e1 -dst 01, e2 -dst 01, "
-              "e3 -dst 01");
+    net_check_ops(net, "a binding", "e1 -src 01/2.10, e1 -dst 01, e2 -dst 01, "
+                  "e3 -dst 01");
     dirt = net_dirt(net, 1);
     assert_null(strstr(dirt, "macs"));
     free(dirt);
     net_clean(net);
     net_del(net, TOPO_VTEP, 1);
     net_settle(net);
-    check_ops(net, "a VTEP", "e1 -src 03/0.0, e1 -dst 03, e2 -dst 03, "
-              "e3 -dst 03");
-    assert_non_null(find(net, 2));
+    net_check_ops(net, "a VTEP", "e1 -src 03/0.0, e1 -dst 03, e2 -dst 03, "
+                  "e3 -dst 03");
+    assert_non_null(net_find(net, 2));
 }
 
 /* An edge leaves the cluster, and comes back. */
@@ -379,19 +312,19 @@ test_edge_leaves(void **state)
 {
     struct net *net = *state;
 
-    see(net, 1, TOPO_BINDING, 1, 1);
-    see(net, 2, TOPO_BINDING, 1, 1);
-    see(net, 2, TOPO_BINDING, 1, 2);
+    net_see(net, 1, TOPO_BINDING, 1, 1);
+    net_see(net, 2, TOPO_BINDING, 1, 1);
+    net_see(net, 2, TOPO_BINDING, 1, 2);
     net_host_port(net, 2, 1, 2, "p2");
     net_settle(net);
     net_clean(net);
     net_cluster(net, 1, "1");
     net_settle(net);
-    check_ops(net, "one that was seen by another too, and one that was not",
-              "e2 -src 01/2.10, e1 +dst 01, e2 +dst 01, e3 +dst 01, "
-              "e2 -src 02/2.10, e1 -dst 02, e2 -dst 02, e3 -dst 02");
-    assert_int_equal(find(net, 1)->n_seen, 1);
-    assert_null(find(net, 2));
+    net_check_ops(net, "one that another has seen too, and one that not",
+                  "e2 -src 01/2.10, e1 +dst 01, e2 +dst 01, e3 +dst 01, "
+                  "e2 -src 02/2.10, e1 -dst 02, e2 -dst 02, e3 -dst 02");
+    assert_int_equal(net_find(net, 1)->n_seen, 1);
+    assert_null(net_find(net, 2));
 }
 
 static void
@@ -399,131 +332,21 @@ test_forget_node(void **state)
 {
     struct net *net = *state;
 
-    see(net, 1, TOPO_VTEP, 1, 1);
-    see(net, 3, TOPO_VTEP, 1, 1);
-    see(net, 3, TOPO_VTEP, 1, 2);
+    net_see(net, 1, TOPO_VTEP, 1, 1);
+    net_see(net, 3, TOPO_VTEP, 1, 1);
+    net_see(net, 3, TOPO_VTEP, 1, 2);
     net_static(net, 1, 1, "aa:00:00:00:00:05", TOPO_VTEP, 1);
     net_settle(net);
     net_clean(net);
     net_del(net, TOPO_EDGE, 3);
     net_settle(net);
-    check_ops(net, "the only one who saw it has gone",
-              "e1 -dst 02, e2 -dst 02");
-    assert_non_null(find(net, 1));
-    assert_non_null(find(net, 5));
-    for (size_t i = 0; i < find(net, 5)->n_seen; i++) {
-        assert_string_not_equal(find(net, 5)->seen[i].node->name, "e3");
+    net_check_ops(net, "the only one who saw it has gone",
+                  "e1 -dst 02, e2 -dst 02");
+    assert_non_null(net_find(net, 1));
+    assert_non_null(net_find(net, 5));
+    for (size_t i = 0; i < net_find(net, 5)->n_seen; i++) {
+        assert_string_not_equal(net_find(net, 5)->seen[i].node->name, "e3");
     }
-}
-
-static void
-adopt(struct net *net, unsigned int node, bool source, unsigned int place,
-      uint8_t mac, uint32_t epoch)
-{
-    struct topo_place *p = net_get_place(net, TOPO_BINDING, place);
-
-    if (source) {
-        fdb_adopt_source(&net->fdb, net_get_node(net, node), p,
-                         SLOT(place * 10), net_mac(mac), epoch, net->now,
-                         &net->ops);
-    } else {
-        fdb_adopt_dest(&net->fdb, net_get_node(net, node), p, net_mac(mac),
-                       epoch, net->now, &net->ops);
-    }
-}
-
-static void
-test_adopt(void **state)
-{
-    struct net *net = *state;
-
-    adopt(net, 1, true, 1, 1, 1);
-    adopt(net, 1, false, 1, 1, 1);
-    check_ops(net, "the others are told; the node itself has it",
-              "e2 +dst 01, e3 +dst 01");
-    assert_int_equal(find(net, 1)->n_seen, 1);
-    adopt(net, 2, false, 1, 1, 1);
-    adopt(net, 3, false, 1, 1, 1);
-    check_ops(net, "they have it already", "");
-    assert_int_equal(find(net, 1)->n_seen, 1);
-    assert_true(ovs_list_is_empty(&net->fdb.probation));
-}
-
-/* By hearsay. */
-static void
-test_probation(void **state)
-{
-    struct net *net = *state;
-
-    net->now = 1000000;
-    adopt(net, 3, false, 1, 1, 1);
-    check_ops(net, "from DEST", "e1 +dst 01, e2 +dst 01");
-    adopt(net, 3, false, 1, 2, 1);
-    net->ops.n = 0;
-    adopt(net, 1, true, 1, 2, 1);
-    fdb_run(&net->fdb, net->now + 299999, &net->ops);
-    check_ops(net, "not yet", "");
-    fdb_run(&net->fdb, net->now + 300000, &net->ops);
-    check_ops(net, "nobody has seen it",
-              "e1 -dst 01, e2 -dst 01, e3 -dst 01");
-    assert_null(find(net, 1));
-    fdb_run(&net->fdb, net->now + 900000, &net->ops);
-    check_ops(net, "somebody has", "");
-    assert_non_null(find(net, 2));
-
-    adopt(net, 3, false, 1, 3, 1);
-    see(net, 1, TOPO_BINDING, 1, 3);
-    net->ops.n = 0;
-    fdb_run(&net->fdb, net->now + 900000, &net->ops);
-    check_ops(net, "a sighting ends it too", "");
-}
-
-/* Who has lost one flow of the two has let the MAC age. */
-static void
-test_aged_while_away(void **state)
-{
-    struct net *net = *state;
-
-    see(net, 1, TOPO_BINDING, 1, 1);
-    see(net, 2, TOPO_BINDING, 1, 2);
-    see(net, 1, TOPO_BINDING, 1, 2);
-    see(net, 1, TOPO_BINDING, 1, 3);
-    see(net, 1, TOPO_BINDING, 1, 4);
-    net->ops.n = 0;
-
-    /* Edge 1 comes back, for the second time: 4 it has seen. */
-    adopt(net, 1, true, 1, 4, 2);
-    adopt(net, 1, false, 1, 1, 2);
-    check_ops(net, "DEST alone", "e1 -dst 01, e2 -dst 01, e3 -dst 01");
-    assert_null(find(net, 1));
-    adopt(net, 1, false, 1, 2, 2);
-    adopt(net, 1, false, 1, 4, 2);
-    check_ops(net, "DEST alone, but another has seen it; and both", "");
-    assert_int_equal(find(net, 2)->n_seen, 1);
-    assert_non_null(find(net, 4));
-    assert_int_equal(find(net, 3)->n_seen, 1);
-    assert_int_equal(net->fdb.n_aged, 1);
-}
-
-/* What the controller knows better. */
-static void
-test_adopt_conflicts(void **state)
-{
-    struct net *net = *state;
-
-    net_static(net, 1, 1, "aa:00:00:00:00:05", TOPO_BINDING, 2);
-    net_settle(net);
-    see(net, 1, TOPO_BINDING, 2, 1);
-    net->ops.n = 0;
-    adopt(net, 2, true, 1, 1, 1);
-    adopt(net, 2, true, 1, 5, 1);
-    adopt(net, 2, false, 1, 1, 1);
-    adopt(net, 2, false, 1, 5, 1);
-    check_ops(net, "another place", "");
-    assert_ptr_equal(find(net, 1)->place,
-                     net_get_place(net, TOPO_BINDING, 2));
-    assert_int_equal(find(net, 1)->n_seen, 1);
-    assert_true(find(net, 5)->is_static);
 }
 
 /* Operations and fdb_node_flows() say the same. */
@@ -533,14 +356,14 @@ test_ports_renumbered(void **state)
     struct net *net = *state;
     struct flowset set;
 
-    see(net, 1, TOPO_BINDING, 1, 1);
+    net_see(net, 1, TOPO_BINDING, 1, 1);
     net_clean(net);
     net_port(net, 1, "p1", 7);
     flowset_init(&set);
     fdb_node_flows(&net->fdb, net_get_node(net, 1), NULL, &set);
     assert_int_equal(flowset_count(&set), 2);
     flowset_destroy(&set);
-    assert_int_equal(find(net, 1)->seen[0].slot,
+    assert_int_equal(net_find(net, 1)->seen[0].slot,
                      layout_slot(u16_to_ofp(7), 10));
     net_port(net, 1, "p1", 0);
     flowset_init(&set);
@@ -549,12 +372,12 @@ test_ports_renumbered(void **state)
     flowset_destroy(&set);
 
     fdb_flush(&net->fdb, NULL, NULL, &net->ops);
-    check_ops(net, "no SOURCE flow to delete",
-              "e1 -dst 01, e2 -dst 01, e3 -dst 01");
+    net_check_ops(net, "no SOURCE flow to delete",
+                  "e1 -dst 01, e2 -dst 01, e3 -dst 01");
 }
 
 #define TEST(NAME) \
-    cmocka_unit_test_setup_teardown(NAME, setup, net_teardown)
+    cmocka_unit_test_setup_teardown(NAME, net_setup_fdb, net_teardown)
 
 int
 main(void)
@@ -570,10 +393,6 @@ main(void)
         TEST(test_withdrawn),
         TEST(test_edge_leaves),
         TEST(test_forget_node),
-        TEST(test_adopt),
-        TEST(test_probation),
-        TEST(test_aged_while_away),
-        TEST(test_adopt_conflicts),
         TEST(test_ports_renumbered),
     };
 

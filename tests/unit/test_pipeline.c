@@ -180,6 +180,49 @@ make_overlap(struct net *net)
     see(net, 3, TOPO_HOST_PORT, 2, 3);
 }
 
+/* Two edges, and a host, that see each other by BFD. */
+static void
+make_alone(struct net *net)
+{
+    make_pair(net);
+    net_node_sees(net, 3, "3", "fd00::3", "12");
+    net_settle(net);
+    net_port(net, 1, "peer0", 4);
+    net_port(net, 2, "peer0", 4);
+    net_port(net, 3, "bfd1", 4);
+    net_port(net, 3, "bfd2", 5);
+    net_settle(net);
+}
+
+/* The same, where an edge that is cut off closes its gate. */
+static void
+make_fence(struct net *net)
+{
+    make_alone(net);
+    net_fence(net, 1, "12");
+    net_settle(net);
+}
+
+/* Three edges, of which each sees the others, and e2 is active. */
+static void
+make_three(struct net *net)
+{
+    make_nodes(net, 3);
+    net_node_sees(net, 1, "1", "10.0.0.1", "23");
+    net_node_sees(net, 2, "2", "10.0.0.2", "13");
+    net_node_sees(net, 3, "3", "fd00::3", "12");
+    net_cluster(net, 1, "123");
+    net_binding(net, 1, 1, 1, "p1", 10);
+    net_settle(net);
+    for (unsigned int n = 1; n <= 3; n++) {
+        net_port(net, n, n == 1 ? "bfd2" : "bfd1", 4);
+        net_port(net, n, n == 3 ? "bfd2" : "bfd3", 5);
+    }
+    net_settle(net);
+    net_active(net, 1, 2);
+    see(net, 2, TOPO_BINDING, 1, 1);
+}
+
 static const struct golden {
     const char *name;
     const char *what;
@@ -202,6 +245,11 @@ static const struct golden {
       make_opposite, 3 },
     { "overlap", "c1 = e1, e2 (active); host ports on e1 and e3",
       make_overlap, 3 },
+    { "alone", "pair, where all see each other by BFD (4, 5)", make_alone,
+      3 },
+    { "fence", "alone, with isolation=fence", make_fence, 3 },
+    { "three", "edges e1, e2 (active) and e3 see each other by BFD (4, 5)",
+      make_three, 3 },
 };
 
 static int

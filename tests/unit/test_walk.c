@@ -156,8 +156,11 @@ rebuild_state(struct walk *walk, struct net *again)
             continue;
         }
         HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
-            net_port(again, node->row.uuid.parts[3], port->name,
-                     ofp_to_u16(port->ofport));
+            unsigned int n = node->row.uuid.parts[3];
+
+            net_port(again, n, port->name, ofp_to_u16(port->ofport));
+            topo_node_set_looped(&again->topo, net_get_node(again, n),
+                                 port->ofport, port->looped);
         }
     }
     HMAP_FOR_EACH (cluster, row.node, &walk->net.topo.rows[TOPO_CLUSTER]) {

@@ -184,10 +184,10 @@ walk_write(struct walk *walk, struct net *net, enum topo_table table,
         net_segment(net, n, row->a);
         break;
     case TOPO_EDGE:
-        net_node(net, n, row->s2, row->s);
+        net_node_sees(net, n, row->s2, row->s, row->s3);
         break;
     case TOPO_CLUSTER:
-        net_cluster(net, n, row->s);
+        (row->vlan ? net_fence : net_cluster)(net, n, row->s);
         break;
     case TOPO_BINDING:
         net_binding(net, n, row->a, row->b, row->s, row->vlan);
@@ -218,6 +218,7 @@ walk_make_row(struct walk *walk, enum topo_table table, unsigned int n)
     static const char *const members[] = {
         "1", "2", "12", "21", "34", "43", "123", "4", "9", "11",
     };
+    static const char *const others[] = { "", "", "12", "123", "34", "2" };
     static const char *const ports[] = { "p1", "p1", "p2", "p3", "genev0" };
     static const char *const vteps[] = {
         "192.0.2.1", "192.0.2.2", "2001:db8::1", "10.0.0.9", "10.0.0.2", "?",
@@ -243,9 +244,11 @@ walk_make_row(struct walk *walk, enum topo_table table, unsigned int n)
     case TOPO_EDGE:
         row.s2 = walk_random(walk, 4) ? dpids[n - 1] : WALK_PICK(walk, dpids);
         row.s = walk_random(walk, 4) ? ips[n - 1] : WALK_PICK(walk, ips);
+        row.s3 = WALK_PICK(walk, others);
         break;
     case TOPO_CLUSTER:
         row.s = WALK_PICK(walk, members);
+        row.vlan = !walk_random(walk, 4);
         break;
     case TOPO_BINDING:
         row.b = 1 + walk_random(walk, WALK_CLUSTERS);
@@ -321,13 +324,18 @@ static void
 walk_port(struct walk *walk)
 {
     static const char *const names[] = {
-        "genev0", "genev0", "p1", "p2", "p3", "p1", "p2", "p4", "peer0"
+        "genev0", "genev0", "p1", "p2", "p3", "p1", "p2", "p4", "peer0",
+        "peer0", "bfd1", "bfd2", "bfd3",
     };
     struct topo_node *node = walk_pick_node(walk);
 
-    if (node) {
+    if (node && !walk_random(walk, 10)) {
+        topo_node_set_looped(&walk->net.topo, node,
+                             u16_to_ofp(1 + walk_random(walk, 12)),
+                             walk_random(walk, 2));
+    } else if (node) {
         net_port(&walk->net, node->row.uuid.parts[3], WALK_PICK(walk, names),
-                 walk_random(walk, 4) ? 1 + walk_random(walk, 9) : 0);
+                 walk_random(walk, 4) ? 1 + walk_random(walk, 12) : 0);
     }
 }
 

@@ -28,7 +28,8 @@ struct walk_row {
     bool exists;
     unsigned int a, b;          /* Segment and owner, or VNI. */
     const char *s, *s2;         /* Port, MAC or address; datapath ID. */
-    uint16_t vlan;
+    const char *s3;             /* Edges that an edge sees. */
+    uint16_t vlan;              /* Or, of a cluster, whether it is fenced. */
     enum topo_table table;      /* Place of a static MAC. */
 };
 

@@ -1,0 +1,99 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Letting the switches know that we are here, so that none decides by itself.
+ *
+ * An edge whose lease has ended goes by what it sees: as a standby it opens
+ * its gate when nobody that comes before it is there.  If it did so, a new
+ * lease calls it back.  That has to wait until we have made up our mind: while
+ * its cluster has no active edge, or the one that it has is in doubt; and if
+ * it is to go on, until it has the open gate of an active edge. */
+
+#include <config.h>
+#include "controller/agent.h"
+
+#include "controller/edge.h"
+#include "flows/layout.h"
+#include "openvswitch/poll-loop.h"
+#include "timeval.h"
+#include "util.h"
+
+/* How often leases are renewed, in milliseconds. */
+#define AGENT_LEASE_INTERVAL (LAYOUT_LEASE_TIME * 1000 / 3)
+
+/* At every how many-th time ports show where they lead. */
+#define AGENT_LEASES_A_PROBE 10
+
+/* Whether all clusters of 'node' know their active edge. */
+static bool
+agent_is_decided(const struct agent *agent, const struct topo_node *node,
+                 long long now)
+{
+    const struct topo_cluster *cluster;
+
+    HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
+        if (topo_cluster_has_node(cluster, node)
+            && cluster->n_members > 1
+            && !failover_is_decided(&cluster->failover, now)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Leases the switch of 'edge', which is in sync or about to be, unless that
+ * would be too early. */
+void
+agent_lease(struct agent *agent, struct edge *edge)
+{
+    if (edge->leased
+        || (!agent_is_adopted(agent, edge)
+            && (!agent_is_alone(agent, edge)
+                || agent_is_decided(agent, edge->tnode, time_msec())))) {
+        edge_lease(edge);
+    }
+}
+
+/* It may be time to lease an edge that had to wait for it. */
+void
+agent_lease_soon(struct agent *agent)
+{
+    const struct edge *edge;
+
+    LIST_FOR_EACH (edge, node, &agent->edges) {
+        if ((edge->state == EDGE_SYNC || edge->state == EDGE_SYNCED)
+            && !edge->leased) {
+            agent->lease_at = 0;
+        }
+    }
+}
+
+/* Renews the leases if it is time to. */
+void
+agent_leases_run(struct agent *agent)
+{
+    long long now = time_msec();
+    struct edge *edge;
+
+    if (now < agent->lease_at) {
+        return;
+    }
+    agent->lease_at = now + AGENT_LEASE_INTERVAL;
+    agent->n_leases++;
+    LIST_FOR_EACH (edge, node, &agent->edges) {
+        if (edge->state == EDGE_SYNC || edge->state == EDGE_SYNCED) {
+            agent_lease(agent, edge);
+            if (!(agent->n_leases % AGENT_LEASES_A_PROBE)) {
+                agent_probe_ports(agent, edge);
+            }
+        }
+    }
+}
+
+void
+agent_leases_wait(const struct agent *agent)
+{
+    if (!ovs_list_is_empty(&agent->edges)) {
+        poll_timer_wait_until(agent->lease_at);
+    }
+}

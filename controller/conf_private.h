@@ -1,0 +1,48 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CONTROLLER_CONF_PRIVATE_H
+#define CONTROLLER_CONF_PRIVATE_H 1
+
+/* What the files of controller/conf.h share among themselves.
+ *
+ *   conf.c        the connection, and what comes from the database
+ *   conf_write.c  what goes there
+ *
+ * One transaction is in progress at most; conf_run_txn() ends it. */
+
+#include "controller/conf.h"
+
+#include "flows/topo.h"
+#include "ovsdb-idl.h"
+
+struct conf {
+    struct ovsdb_idl *idl;
+    char *remote;
+    unsigned int seqno;
+    struct topo *topo;
+    conf_edge_status_func *edge_status;
+    conf_member_status_func *member_status;
+    bool was_connected;
+
+    int64_t cfg_seq, ctl_seq, edges_seq;
+    unsigned int learn_rate, announce_rate;
+
+    struct ovsdb_idl_txn *txn;  /* In progress, or NULL. */
+    bool status_pending, errors_pending;
+};
+
+/* A table that both sides know. */
+struct conf_table {
+    enum topo_table table;
+    const struct ovsdb_idl_table_class *class;
+    const struct ovsdb_idl_column *error;
+    void (*read)(struct conf *, const struct ovsdb_idl_row *);
+};
+
+#define CONF_N_TABLES TOPO_N_TABLES
+extern const struct conf_table conf_tables[CONF_N_TABLES];
+
+void conf_run_txn(struct conf *);
+
+#endif /* controller/conf_private.h */

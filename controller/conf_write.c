@@ -1,0 +1,183 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "controller/conf_private.h"
+
+#include "flows/topo.h"
+#include "kakehashi-idl.h"
+#include "openvswitch/json.h"
+#include "ovsdb-data.h"
+#include "ovsdb-idl-provider.h"
+#include "smap.h"
+#include "util.h"
+
+static void
+conf_write_error(const struct ovsdb_idl_row *row,
+                 const struct ovsdb_idl_column *column, const char *error)
+{
+    const struct ovsdb_datum *old = ovsdb_idl_read(row, column);
+    struct ovsdb_datum datum;
+
+    if (nullable_string_is_equal(old->n ? json_string(old->keys[0].s) : NULL,
+                                 error)) {
+        return;
+    }
+    ovsdb_datum_init_empty(&datum);
+    if (error) {
+        union ovsdb_atom atom = { .s = ovsdb_atom_string_create(error) };
+
+        ovsdb_datum_add_unsafe(&datum, &atom, NULL, &column->type, NULL);
+        ovsdb_atom_destroy(&atom, OVSDB_TYPE_STRING);
+    }
+    ovsdb_idl_txn_write(row, column, &datum);
+}
+
+static void
+conf_write_errors(struct conf *conf)
+{
+    for (size_t i = 0; i < CONF_N_TABLES; i++) {
+        const struct conf_table *t = &conf_tables[i];
+        const struct ovsdb_idl_row *row;
+
+        if (t->table == TOPO_EDGE) {
+            continue;           /* conf_write_edges() knows more. */
+        }
+        for (row = ovsdb_idl_first_row(conf->idl, t->class); row;
+             row = ovsdb_idl_next_row(row)) {
+            const struct topo_row *ours = topo_row(conf->topo, t->table,
+                                                   &row->uuid);
+            if (ours) {
+                conf_write_error(row, t->error, ours->error);
+            }
+        }
+    }
+}
+
+static void
+conf_write_edges(struct conf *conf)
+{
+    const struct kkrec_edge *r;
+
+    KKREC_EDGE_FOR_EACH (r, conf->idl) {
+        struct topo_row *row = topo_row(conf->topo, TOPO_EDGE,
+                                        &r->header_.uuid);
+        if (!row) {
+            continue;
+        }
+
+        struct conf_edge_status status = { .connected = false };
+        struct smap smap = SMAP_INITIALIZER(&smap);
+        conf->edge_status(CONTAINER_OF(row, struct topo_node, row), &status);
+        smap_add(&smap, "state", status.state);
+        if (status.address) {
+            smap_add(&smap, "address", status.address);
+            smap_add(&smap, "openflow", status.openflow);
+        }
+        if (r->connected != status.connected) {
+            kkrec_edge_set_connected(r, status.connected);
+        }
+        if (!smap_equal(&r->status, &smap)) {
+            kkrec_edge_set_status(r, &smap);
+        }
+        smap_destroy(&smap);
+
+        /* What comes back of that is no order of anybody's. */
+        struct topo_node *node = CONTAINER_OF(row, struct topo_node, row);
+        if (node->drained != (r->n_drained && r->drained[0])) {
+            kkrec_edge_set_drained(r, &node->drained, node->drained);
+            node->drained_row = node->drained;
+        }
+        conf_write_error(&r->header_,
+                         &kkrec_edge_columns[KKREC_EDGE_COL_ERROR],
+                         row->error ? row->error : status.error);
+    }
+}
+
+/* Writes what each edge of 'cluster' is to it, and what the operator wants. */
+static void
+conf_write_members(struct conf *conf, struct topo_cluster *cluster,
+                   const struct kkrec_cluster *r)
+{
+    const struct kkrec_edge *wanted
+        = kkrec_edge_get_for_uuid(conf->idl, &cluster->wanted);
+    struct smap smap = SMAP_INITIALIZER(&smap);
+
+    if (wanted != r->wanted_edge) {
+        kkrec_cluster_set_wanted_edge(r, wanted);
+        cluster->wanted_row = cluster->wanted;
+    }
+    for (size_t i = 0; i < cluster->n_members; i++) {
+        const struct topo_node *node = cluster->members[i];
+
+        smap_add_nocopy(&smap, xstrdup(node->name),
+                        conf->member_status(cluster, node));
+    }
+    if (!smap_equal(&r->edge_status, &smap)) {
+        kkrec_cluster_set_edge_status(r, &smap);
+    }
+    smap_destroy(&smap);
+}
+
+static void
+conf_write_clusters(struct conf *conf)
+{
+    const struct kkrec_cluster *r;
+
+    KKREC_CLUSTER_FOR_EACH (r, conf->idl) {
+        struct topo_row *row = topo_row(conf->topo, TOPO_CLUSTER,
+                                        &r->header_.uuid);
+        struct topo_cluster *cluster
+            = row ? CONTAINER_OF(row, struct topo_cluster, row) : NULL;
+        const struct kkrec_edge *active;
+
+        if (cluster) {
+            conf_write_members(conf, cluster, r);
+        }
+        if (!cluster || !cluster->active) {
+            continue;           /* What is remembered is worth keeping. */
+        }
+        active = kkrec_edge_get_for_uuid(conf->idl,
+                                         &cluster->active->row.uuid);
+        if (active && active != r->active_edge) {
+            int64_t since = cluster->active_since;
+
+            kkrec_cluster_set_active_edge(r, active);
+            kkrec_cluster_set_active_since(r, &since, 1);
+            kkrec_cluster_set_reason(r, cluster->reason);
+        }
+    }
+}
+
+/* Writes to the database what is not there as it should be. */
+void
+conf_write(struct conf *conf)
+{
+    struct topo_row *row;
+
+    LIST_FOR_EACH_POP (row, error_node, &conf->topo->errors) {
+        ovs_list_init(&row->error_node);
+        conf->errors_pending = true;
+    }
+    if (conf->txn || !conf->was_connected
+        || !(conf->status_pending || conf->errors_pending)) {
+        return;
+    }
+
+    const struct kkrec_kakehashi_global *g
+        = kkrec_kakehashi_global_first(conf->idl);
+    conf->txn = ovsdb_idl_txn_create(conf->idl);
+    if (g && g->ctl_seq != conf->ctl_seq) {
+        kkrec_kakehashi_global_set_ctl_seq(g, conf->ctl_seq);
+    }
+    if (g && g->edges_seq != conf->edges_seq) {
+        kkrec_kakehashi_global_set_edges_seq(g, conf->edges_seq);
+    }
+    conf_write_edges(conf);
+    conf_write_clusters(conf);
+    if (conf->errors_pending) {
+        conf_write_errors(conf);
+    }
+    conf->status_pending = conf->errors_pending = false;
+    conf_run_txn(conf);
+}

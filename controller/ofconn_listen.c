@@ -1,0 +1,83 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "controller/ofconn_private.h"
+
+#include <unistd.h>
+#include "fatal-signal.h"
+#include "openvswitch/vlog.h"
+#include "socket-util.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(ofconn_listen);
+
+static void
+ofconn_listener_closed_cb(uv_handle_t *handle)
+{
+    struct ofconn_listener *listener = handle->data;
+
+    free(listener->target);
+    free(listener);
+}
+
+void
+ofconn_listener_close(struct ofconn_listener *listener)
+{
+    uv_close(&listener->h.handle, ofconn_listener_closed_cb);
+}
+
+static int
+ofconn_bind(struct ofconn_listener *listener, const char *address)
+{
+    if (listener->is_pipe) {
+        /* What a predecessor that was killed left behind. */
+        unlink(address);
+        int error = uv_pipe_bind(&listener->h.pipe, address);
+        if (!error) {
+            fatal_signal_add_file_to_unlink(address);
+        }
+        return error;
+    }
+
+    struct sockaddr_storage ss;
+    if (!inet_parse_passive(address, OFP_PORT, &ss, true, NULL)) {
+        return UV_EINVAL;
+    }
+    return uv_tcp_bind(&listener->h.tcp, (struct sockaddr *) &ss, 0);
+}
+
+/* Starts to listen on 'target' ("ptcp:[PORT][:IP]" or "punix:PATH") on behalf
+ * of 'user'.  Returns NULL, storing the listener into '*listenerp', or an
+ * error that the caller frees. */
+char *
+ofconn_listen(const char *target, const struct ofconn_user *user,
+              struct ofconn_listener **listenerp)
+{
+    bool is_pipe = !strncmp(target, "punix:", 6);
+
+    if (!is_pipe && strncmp(target, "ptcp:", 5)) {
+        return xasprintf("%s: not ptcp:[PORT][:IP] or punix:PATH", target);
+    }
+
+    struct ofconn_listener *listener = xzalloc(sizeof *listener);
+    listener->target = xstrdup(target);
+    listener->is_pipe = is_pipe;
+    listener->user = user;
+    int error = ofconn_init_handle(&listener->h, is_pipe, listener);
+    if (!error) {
+        error = ofconn_bind(listener, strchr(target, ':') + 1);
+    }
+    if (!error) {
+        error = uv_listen(&listener->h.stream, 1024, ofconn_accept_cb);
+    }
+    if (error) {
+        ofconn_listener_close(listener);
+        return xasprintf("%s: cannot listen (%s)", target,
+                         uv_strerror(error));
+    }
+    ofconn_start_probing();
+    *listenerp = listener;
+    VLOG_INFO("%s: listening for OpenFlow connections", target);
+    return NULL;
+}

@@ -1,0 +1,37 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CONTROLLER_OFCONN_PRIVATE_H
+#define CONTROLLER_OFCONN_PRIVATE_H 1
+
+/* What the files of controller/ofconn.h share among themselves.
+ *
+ *   ofconn.c         connections
+ *   ofconn_listen.c  where they come from
+ *
+ * A listener outlives the connections that it has accepted, or not: they do
+ * not refer to it. */
+
+#include "controller/ofconn.h"
+
+#include "controller/loop.h"
+
+union ofconn_handle {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+};
+
+struct ofconn_listener {
+    union ofconn_handle h;
+    char *target;
+    bool is_pipe;
+    const struct ofconn_user *user;
+};
+
+int ofconn_init_handle(union ofconn_handle *, bool is_pipe, void *data);
+void ofconn_accept_cb(uv_stream_t *, int status);
+void ofconn_start_probing(void);
+
+#endif /* controller/ofconn_private.h */

@@ -1,0 +1,24 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef FLOWS_PIPELINE_PRIVATE_H
+#define FLOWS_PIPELINE_PRIVATE_H 1
+
+/* What the files of flows/pipeline.h share among themselves.
+ *
+ *   pipeline.c          what is the same on every node; ports
+ *   pipeline_alone.c    of that, what serves a node without a controller, and
+ *                       probes
+ *   pipeline_cluster.c  gates, and the ways to clusters
+ *   pipeline_segment.c  segments
+ *   pipeline_mac.c      MACs */
+
+#include "flows/pipeline.h"
+
+void pipeline_add_str(struct flowset *, uint64_t cookie, const char *format,
+                      ...) OVS_PRINTF_FORMAT(3, 4);
+void pipeline_alone(struct flowset *, uint64_t cookie);
+void pipeline_follow(struct flowset *, uint64_t cookie);
+void pipeline_probe(struct flowset *, uint64_t cookie, ofp_port_t tunnel);
+
+#endif /* flows/pipeline_private.h */

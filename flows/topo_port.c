@@ -1,0 +1,225 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "flows/topo_place.h"
+
+#include "flow.h"
+#include "flows/layout.h"
+#include "hash.h"
+#include "util.h"
+
+const struct topo_port *
+topo_node_port(const struct topo_node *node, const char *name)
+{
+    const struct topo_port *port;
+
+    HMAP_FOR_EACH_WITH_HASH (port, name_node, hash_string(name, 0),
+                             &node->ports_by_name) {
+        if (!strcmp(port->name, name)) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+const struct topo_port *
+topo_node_ofport(const struct topo_node *node, ofp_port_t ofport)
+{
+    const struct topo_port *port;
+
+    HMAP_FOR_EACH_WITH_HASH (port, ofport_node, hash_ofp_port(ofport),
+                             &node->ports_by_ofport) {
+        if (port->ofport == ofport) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+/* Returns the number of the tunnel port, or OFPP_NONE if 'node' lacks it. */
+ofp_port_t
+topo_node_tunnel(const struct topo_node *node)
+{
+    const struct topo_port *port = topo_node_port(node, node->tunnel_port);
+
+    return port ? port->ofport : OFPP_NONE;
+}
+
+/* Returns the name of the port by which 'node' sees 'to', a member of
+ * 'cluster', by BFD, or NULL if none is configured.  The peer port leads to
+ * the other edge of a cluster of two. */
+const char *
+topo_node_port_name_to(const struct topo_node *node,
+                       const struct topo_cluster *cluster,
+                       const struct topo_node *to)
+{
+    const char *name = smap_get(&node->bfd_ports, to->name);
+
+    return (name ? name
+            : cluster->n_members == 2 && topo_cluster_has_node(cluster, node)
+            ? node->peer_port : NULL);
+}
+
+/* Returns that port, or NULL if 'node' lacks it, or it leads nowhere else. */
+const struct topo_port *
+topo_node_port_to(const struct topo_node *node,
+                  const struct topo_cluster *cluster,
+                  const struct topo_node *to)
+{
+    const char *name = topo_node_port_name_to(node, cluster, to);
+    const struct topo_port *port = name ? topo_node_port(node, name) : NULL;
+
+    return port && !port->looped ? port : NULL;
+}
+
+/* Whether 'node' sees others by its port called 'name'. */
+bool
+topo_node_sees_by(const struct topo_node *node, const char *name)
+{
+    const struct smap_node *n;
+
+    SMAP_FOR_EACH (n, &node->bfd_ports) {
+        if (!strcmp(n->value, name)) {
+            return true;
+        }
+    }
+    return nullable_string_is_equal(node->peer_port, name);
+}
+
+/* Returns whether 'mac' is that of a port of 'node' itself. */
+bool
+topo_node_owns_mac(const struct topo_node *node, struct eth_addr mac)
+{
+    const struct topo_port *port;
+
+    HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
+        if (eth_addr_equals(port->mac, mac)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The port called 'name' has come with the number 'ofport', or gone. */
+static void
+topo_node_port_changed(struct topo *topo, struct topo_node *node,
+                       const char *name, ofp_port_t ofport)
+{
+    struct topo_claim *claim;
+
+    HMAP_FOR_EACH_WITH_HASH (claim, port_node, hash_string(name, 0),
+                             &node->claims) {
+        if (!strcmp(claim->attach->port, name)) {
+            topo_claim_resolve(claim);
+            topo_attach_check_ports(topo, claim->attach);
+            if (claim->attach->place.n_macs) {
+                topo_node_mark(node, layout_cookie(
+                    LAYOUT_K_LEARNED, claim->attach->place.segment->vni));
+            }
+        }
+    }
+    if (topo_node_sees_by(node, name)) {
+        topo_node_mark(node, layout_cookie(LAYOUT_K_PORT,
+                                           ofp_to_u16(ofport)));
+        topo_node_mark_clusters(topo, node);
+    }
+    if (node->tunnel_port && !strcmp(node->tunnel_port, name)) {
+        topo_node_mark_tunnel(topo, node, ofport);
+        topo_node_check_ports(topo, node);
+    }
+}
+
+/* The switch says that 'node' has, or has changed, this port. */
+void
+topo_node_set_port(struct topo *topo, struct topo_node *node,
+                   const char *name, ofp_port_t ofport, struct eth_addr mac,
+                   bool link_up, bool live)
+{
+    struct topo_port *port = CONST_CAST(struct topo_port *,
+                                        topo_node_ofport(node, ofport));
+
+    if (port && strcmp(port->name, name)) {
+        topo_node_del_port(topo, node, ofport);
+        port = NULL;
+    }
+    if (!port) {
+        const struct topo_port *old = topo_node_port(node, name);
+
+        if (old) {
+            topo_node_del_port(topo, node, old->ofport);
+        }
+        port = xzalloc(sizeof *port);
+        port->name = xstrdup(name);
+        port->ofport = ofport;
+        hmap_insert(&node->ports_by_name, &port->name_node,
+                    hash_string(name, 0));
+        hmap_insert(&node->ports_by_ofport, &port->ofport_node,
+                    hash_ofp_port(ofport));
+        topo_node_port_changed(topo, node, name, ofport);
+    }
+    port->mac = mac;
+    port->link_up = link_up;
+    port->live = live;
+    port->was_live |= live;
+}
+
+/* The switch of 'node' has connected: what its ports have shown, they have to
+ * show again. */
+void
+topo_node_new_session(struct topo_node *node)
+{
+    struct topo_port *port;
+
+    HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
+        port->live = port->was_live = false;
+    }
+}
+
+/* A probe has shown whether what 'node' sends by port 'ofport' comes back to
+ * it. */
+void
+topo_node_set_looped(struct topo *topo, struct topo_node *node,
+                     ofp_port_t ofport, bool looped)
+{
+    struct topo_port *port = CONST_CAST(struct topo_port *,
+                                        topo_node_ofport(node, ofport));
+
+    if (port && port->looped != looped) {
+        port->looped = looped;
+        topo_node_check_ports(topo, node);
+        topo_node_mark_clusters(topo, node);
+    }
+}
+
+/* The switch says that 'node' has no port 'ofport' (any more). */
+void
+topo_node_del_port(struct topo *topo, struct topo_node *node,
+                   ofp_port_t ofport)
+{
+    struct topo_port *port = CONST_CAST(struct topo_port *,
+                                        topo_node_ofport(node, ofport));
+
+    if (port) {
+        hmap_remove(&node->ports_by_name, &port->name_node);
+        hmap_remove(&node->ports_by_ofport, &port->ofport_node);
+        topo_node_port_changed(topo, node, port->name, ofport);
+        free(port->name);
+        free(port);
+    }
+}
+
+/* Says whether the list of ports of 'node' is complete, so that one that is
+ * not in it is missing. */
+void
+topo_node_set_ports_known(struct topo *topo, struct topo_node *node,
+                          bool known)
+{
+    struct topo_claim *claim;
+
+    node->ports_known = known;
+    topo_node_check_ports(topo, node);
+    HMAP_FOR_EACH (claim, port_node, &node->claims) {
+        topo_attach_check_ports(topo, claim->attach);
+    }
+}
