@@ -13,7 +13,7 @@ import pytest
 from frames import BROADCAST
 from netns import LabError, wait_until
 from proxy import TO_CONTROLLER, TO_SWITCH, Proxy
-from world import configure, our_flows, wait_location, wait_synced
+from world import active_edge, configure, our_flows, wait_location, wait_synced
 
 MAC = "02:00:00:00:00:77"
 
@@ -36,8 +36,10 @@ def whole_life(proxy, lab, switch):
 @pytest.mark.parametrize("direction", [TO_SWITCH, TO_CONTROLLER],
                          ids=["to_switch", "to_controller"])
 def test_cut_after_each_message(blue, direction):
-    """From an empty bridge, hence with a bundle of everything."""
-    switch = blue.switch("edge1")
+    """From an empty bridge, hence with a bundle of everything.
+
+    The standby's, for an active edge without flows would be replaced."""
+    switch = active_edge(blue)[1]
     flows = sorted(our_flows(switch))
     with Proxy(blue) as proxy:
         messages = whole_life(proxy, blue, switch)[direction]

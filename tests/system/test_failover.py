@@ -14,144 +14,14 @@ import signal
 
 import pytest
 
-from frames import BROADCAST, Stream
+from faults import (TRUNKS, check_bridge, cluster, cut_trunk,
+                    cut_trunk_at_the_tor, kill, never_twice, part_the_edges,
+                    no_peer_ports, prefer_first, revive, status_of, takeovers,
+                    vanish, wait_active, wait_bfd, wait_connected, wait_port)
+from frames import BROADCAST
 from netns import wait_until
-from world import (active_edge, both_ways, configure, our_flows,
-                   wait_synced)
-
-PATIENCE = 20                   # More than two inactivity probes.
-TRUNKS = "trunk0", "trunk1"
-
-
-# ---- What the controller says -------------------------------------------
-
-def cluster(lab, name="edges"):
-    """What "show" says of a cluster."""
-    return next(c for c in lab.control.json("show")["clusters"]
-                if c["name"] == name)
-
-
-def wait_active(lab, edge, name="edges"):
-    """Until an edge is active, as "show" and the cluster's row say."""
-    wait_until(lambda: cluster(lab, name)["active"] == edge.name, PATIENCE,
-               f"{edge.name} active for {name}")
-    wait_until(lambda: active_edge(lab, name)[0] is edge,
-               what=f"{edge.name} in the row of {name}")
-
-
-def takeovers(lab, name="edges"):
-    """The edges that became active, one after the other."""
-    return re.findall(rf"cluster {name}: (\S+) is active",
-                      lab.control.log("kakehashi.log"))
-
-
-def port_is_live(lab, edge, port):
-    return any(p["name"] == port and p["live"]
-               for p in lab.control.edge(edge.name)["ports"])
-
-
-def wait_port(lab, edge, port, live):
-    """Until the controller knows that a port is live, or is not."""
-    wait_until(lambda: port_is_live(lab, edge, port) == live, PATIENCE,
-               f"{port} of {edge.name} {'live' if live else 'dead'}")
-
-
-def wait_bfd(lab, live=True):
-    """Until the controller knows that BFD is up, or down, at both ends."""
-    for edge in active_edge(lab):
-        wait_port(lab, edge, "peer0", live)
-
-
-def wait_connected(lab, edge, connected=True):
-    wait_until(lambda: lab.control.edge(edge.name)["connected"] == connected,
-               PATIENCE, f"{edge.name} {'' if connected else 'dis'}connected")
-
-
-# ---- What stations see --------------------------------------------------
-
-@contextlib.contextmanager
-def never_twice(lab):
-    """Meanwhile no broadcast arrives twice; before and after, each does."""
-    streams = {Stream(lab, "vm1"): ("ph1", "vm2"),
-               Stream(lab, "ph1"): ("vm1", "vm2")}
-    try:
-        for stream, names in streams.items():
-            stream.wait_for(*names)
-        yield
-        for stream, names in streams.items():
-            stream.wait_for(*names, timeout=PATIENCE)
-    finally:
-        for stream in streams:
-            stream.close()
-    for stream in streams:
-        assert not stream.excess(), f"copies of frames from {stream.sender}"
-
-
-def check_bridge(lab, wires, vlan="ph1", vm="vm1", others=("vm2",)):
-    """Both sides reach each other, and every edge has what it should.
-
-    The first pings are for the switches in between to learn the way.
-    """
-    vlan, vm = lab.station(vlan), lab.station(vm)
-    for here, there in (vm, vlan), (vlan, vm):
-        wait_until(lambda: here.reaches(there), PATIENCE,
-                   f"{here.name} reaches {there.name}")
-    both_ways(vlan, vm)
-    wires.check(vm.name, BROADCAST, {vlan.name, *others})
-    wires.check(vlan.name, BROADCAST, {vm.name, *others})
-    wait_synced(lab, *(s.name for s in lab.controlled
-                       if lab.control.edge(s.name)["connected"]))
-
-
-# ---- Faults -------------------------------------------------------------
-
-def kill(edge):
-    edge.stop_vswitchd(signal.SIGKILL)
-
-
-def revive(edge):
-    edge.start_vswitchd()
-    edge.warm_up()
-
-
-def vanish(edge):
-    """All links at once, that of the controller first: it is not told."""
-    edge.ip(*(f"link set {name} down"
-              for name in ("mgmt", "underlay", *TRUNKS)))
-
-
-def cut_trunk(edge, up=False):
-    edge.set_link("trunk0", up)
-
-
-def cut_trunk_at_the_tor(edge, up=False):
-    edge.lab.switch("tor").set_link(edge.name, up)
-
-
-def part_the_edges(lab, apart=True):
-    """The edges do not reach each other, but all others do.
-
-    The underlay's bridge forwards nothing between ports that are isolated.
-    """
-    for edge in active_edge(lab):
-        lab.fabric.ip(f"link set u-{edge.name} type bridge_slave isolated "
-                      + ("on" if apart else "off"))
-
-
-def prefer_first(lab, holddown):
-    """Make the cluster preemptive, with its first edge active: (it, other).
-
-    Until it is active, it is not held down.
-    """
-    first, other = sorted(active_edge(lab), key=lambda edge: edge.name)
-    configure(lab, ("set", "cluster", "edges", "failover=preemptive",
-                    "other_config:holddown=0"))
-    wait_active(lab, first)
-    configure(lab, ("set", "cluster", "edges",
-                    f"other_config:holddown={holddown}"))
-    wait_synced(lab)
-    return first, other
-
+from world import (active_edge, both_ways, configure, controller_log,
+                   our_flows, wait_error, wait_synced)
 
 # ---- The active edge fails ----------------------------------------------
 
@@ -175,13 +45,13 @@ def test_the_other_takes_over(blue, wires, fault):
 def test_the_other_takes_over_without_bfd(blue, wires):
     """An edge without peer port that vanishes is missed all the same."""
     active, standby = active_edge(blue)
-    for edge in active, standby:
-        edge.vsctl("del-port", "br0", "peer0")
-        wait_until(lambda: not port_is_live(blue, edge, "peer0"),
-                   what=f"no peer port on {edge.name}")
+    no_peer_ports(blue)
     with never_twice(blue):
         vanish(active)
         wait_active(blue, standby)
+        # Nobody has waited for the connection to time out.
+        assert cluster(blue)["reason"] == "active edge is silent"
+        wait_connected(blue, active, False)
     check_bridge(blue, wires)
 
 
@@ -242,8 +112,9 @@ def test_take_over_sends_no_mac(blue, wires, segments):
     wait_synced(blue)
     assert sorted(our_flows(standby, "table=6")) == flows
     assert youngest() > age
-    # The standby opens its gate, one flow.
-    assert blue.control.edge(standby.name)["flow_mods"] - sent <= 2
+    # Its gate, how it shows that, the one that would open by itself, and the
+    # way to the other.
+    assert blue.control.edge(standby.name)["flow_mods"] - sent <= 4
     check_bridge(blue, wires)
 
 
@@ -307,6 +178,8 @@ def test_edge_vanishes_after_bfd_was_lost(blue, wires):
     with never_twice(blue):
         vanish(active)
         wait_active(blue, standby)
+        assert cluster(blue)["reason"] == "active edge is silent"
+        wait_connected(blue, active, False)
     check_bridge(blue, wires)
 
 
@@ -447,6 +320,262 @@ def test_both_edges_restart(blue, wires, number):
         wait_synced(blue)
     check_bridge(blue, wires)
     wait_active(blue, active_edge(blue)[0])
+
+
+def lose_underlay(edge, up=False):
+    edge.set_link("underlay", up)
+
+
+def lose_mgmt_and_underlay(edge):
+    edge.ip("link set mgmt down", "link set underlay down")
+
+
+def test_active_edge_loses_the_overlay(blue, wires):
+    """It is connected, but reaches nobody, where the other does.  When it is
+    back, nothing changes."""
+    active, standby = active_edge(blue)
+    wait_bfd(blue)
+    before = takeovers(blue)
+    with never_twice(blue):
+        lose_underlay(active)
+        wait_active(blue, standby)
+        assert cluster(blue)["reason"] == "active edge lost the overlay"
+        assert status_of(blue, active) == "not ready: lost the overlay"
+        lose_underlay(active, up=True)
+        active.warm_up()
+        wait_bfd(blue)
+        wait_until(lambda: status_of(blue, active) == "standby",
+                   what="a standby that is ready")
+    check_bridge(blue, wires)
+    assert takeovers(blue) == before + [standby.name]
+
+
+def test_active_edge_loses_the_overlay_without_bfd(blue, wires):
+    active, standby = active_edge(blue)
+    no_peer_ports(blue)
+    with never_twice(blue):
+        lose_underlay(active)
+        wait_active(blue, standby)
+        assert cluster(blue)["reason"] == "active edge lost the overlay"
+        lose_underlay(active, up=True)
+        active.warm_up()
+        wait_until(lambda: status_of(blue, active) == "standby",
+                   what="a standby that is ready")
+    check_bridge(blue, wires)
+
+
+def test_standby_loses_the_overlay(blue, wires):
+    _, standby = active_edge(blue)
+    wait_bfd(blue)
+    with nothing_changes(blue):
+        lose_underlay(standby)
+        wait_bfd(blue, False)
+    with nothing_changes(blue):
+        lose_underlay(standby, up=True)
+        standby.warm_up()
+        wait_bfd(blue)
+    check_bridge(blue, wires)
+
+
+@pytest.mark.parametrize("fault", [lose_mgmt_and_underlay, vanish])
+def test_lost_edge_comes_back_all_at_once(blue, wires, fault):
+    """With an open gate, and before it meets the controller: it is told by way
+    of the other edge to keep quiet.
+
+    What crosses until it is told is a matter of milliseconds, and may come
+    twice; after that nothing does, although the controller is out of reach for
+    as long as it likes."""
+    active, standby = active_edge(blue)
+    wait_bfd(blue)
+    fault(active)
+    wait_active(blue, standby)
+    wait_connected(blue, active, False)
+    wait_until(lambda: not active.flows("table=13"), what="no lease")
+    active.ip(*(f"link set {name} up" for name in ("underlay", *TRUNKS)))
+    wait_until(lambda: "load:0x1" in str(active.flows("table=18"))
+               or "reg6" in str(active.flows("table=18")),
+               what="word from the other edge")
+    with never_twice(blue):
+        ph1, vm1 = blue.station("ph1"), blue.station("vm1")
+        assert ph1.ping(vm1, 100, 0.01) == (100, 100)
+        active.set_link("mgmt", True)
+        wait_synced(blue)
+        active.warm_up()
+        wait_bfd(blue)
+        wait_port(blue, active, "trunk0", True)
+    wait_until(lambda: not active.flows("table=18"), 15, "no such word")
+    check_bridge(blue, wires)
+    assert cluster(blue)["active"] == standby.name
+
+
+@pytest.mark.parametrize("with_bfd", [True, False], ids=["bfd", "no-bfd"])
+def test_active_edge_reconnects(blue, wires, with_bfd):
+    """A connection that is closed is no death: the edge answers others."""
+    active, _ = active_edge(blue)
+    if with_bfd:
+        wait_bfd(blue)
+    else:
+        no_peer_ports(blue)
+    with nothing_changes(blue):
+        for number in range(3):
+            # A change of its settings makes OVS connect anew.
+            sessions = len(controller_log(blue, f"{active.name}: connected"))
+            active.vsctl("set", "controller", "br0",
+                         "connection_mode="
+                         + ["out-of-band", "in-band"][number % 2])
+            active.vsctl("set", "bridge", "br0", "protocols="
+                         + ["OpenFlow13,OpenFlow15", "OpenFlow15"][number % 2])
+            wait_until(lambda: len(controller_log(
+                blue, f"{active.name}: connected")) > sessions,
+                what="a new connection")
+        wait_synced(blue)
+    check_bridge(blue, wires)
+
+
+# ---- On the operator's word ---------------------------------------------
+
+def test_manual_failover(blue, wires):
+    """There and back."""
+    ph1, vm1 = blue.station("ph1"), blue.station("vm1")
+    both_ways(ph1, vm1)
+    wait_bfd(blue)
+    with never_twice(blue):
+        for _ in range(4):
+            active, standby = active_edge(blue)
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                ping = pool.submit(ph1.ping, vm1, 100, 0.01)
+                blue.control.appctl("cluster/failover", "edges",
+                                    *([standby.name] if _ % 2 else []))
+                # The ToR takes a while to learn from the announcements.
+                assert ping.result()[1] >= 50
+            wait_active(blue, standby)
+            assert cluster(blue)["reason"] == "operator"
+    check_bridge(blue, wires)
+
+
+def test_drain(blue, wires):
+    """It moves all clusters, holds against preemption, and survives a restart
+    of the controller; so does the operator's choice."""
+    first, second = prefer_first(blue, holddown=0)
+    with never_twice(blue):
+        blue.control.appctl("edge/drain", first.name)
+        wait_active(blue, second)
+        assert status_of(blue, first) == "not ready: drained"
+        wait_until(lambda: "true" in blue.control.ctl(
+            "get", "edge", first.name, "drained"), what="a drained row")
+        blue.control.stop_daemon(signal.SIGKILL)
+        blue.control.start_daemon()
+        wait_active(blue, second)
+        wait_synced(blue)
+        assert status_of(blue, first) == "not ready: drained"
+        blue.control.appctl("edge/undrain", first.name)
+        wait_active(blue, first)
+        blue.control.appctl("cluster/failover", "edges", second.name)
+        wait_active(blue, second)
+        wait_until(lambda: "[]" not in blue.control.ctl(
+            "get", "cluster", "edges", "wanted_edge"), what="a wanted edge")
+        blue.control.stop_daemon(signal.SIGKILL)
+        blue.control.start_daemon()
+        wait_active(blue, second)
+        wait_synced(blue)
+        assert cluster(blue)["wanted"] == second.name
+    check_bridge(blue, wires)
+    # The database is as good as ovs-appctl.
+    configure(blue, ("set", "edge", second.name, "drained=true"))
+    wait_active(blue, first)
+    configure(blue, ("clear", "edge", second.name, "drained"))
+    assert cluster(blue)["wanted"] is None
+
+
+def test_orders_that_make_no_sense(blue):
+    _, standby = active_edge(blue)
+    for words, error in [
+            (("cluster/failover", "nosuch"), 'no cluster "nosuch"'),
+            (("cluster/failover", "edges", "host1"),
+             'cluster edges has no edge "host1"'),
+            (("edge/drain", "nosuch"), 'no edge "nosuch"'),
+            (("cluster/show", "nosuch"), 'no cluster "nosuch"')]:
+        status, text = blue.control.run("ovs-appctl", "-t", "kakehashi",
+                                        *words, check=False)
+        assert status and error in text
+    cut_trunk(standby)
+    wait_port(blue, standby, "trunk0", False)
+    for words, error in [
+            (("cluster/failover", "edges"), "has no standby that is ready"),
+            (("cluster/failover", "edges", standby.name),
+             f"edge {standby.name} is not ready: a port is missing or down")]:
+        status, text = blue.control.run("ovs-appctl", "-t", "kakehashi",
+                                        *words, check=False)
+        assert status and error in text
+
+
+# ---- What is said of it -------------------------------------------------
+
+def test_readiness_in_the_database(blue):
+    active, standby = active_edge(blue)
+    wait_bfd(blue)
+    assert status_of(blue, active) == "active"
+    assert status_of(blue, standby) == "standby"
+    cut_trunk(standby)
+    wait_until(lambda: status_of(blue, standby)
+               == "not ready: a port is missing or down", what="a status")
+    cut_trunk(standby, up=True)
+    wait_until(lambda: status_of(blue, standby) == "standby",
+               what="a status")
+    kill(standby)
+    wait_until(lambda: status_of(blue, standby) == "not ready: disconnected",
+               what="a status")
+
+
+def test_missing_peer_port_is_shown(blue):
+    active, _ = active_edge(blue)
+    wait_bfd(blue)
+    assert "peer up" in blue.control.appctl("cluster/show")
+    active.vsctl("del-port", "br0", "peer0")
+    wait_until(lambda: f"{active.name}: active, peer missing"
+               in blue.control.appctl("cluster/show"), what="peer missing")
+    configure(blue, ("clear", "edge", active.name, "peer_port"))
+    assert f"{active.name}: active, peer not configured" \
+        in blue.control.appctl("cluster/show")
+
+
+def test_peer_port_that_leads_back(blue, wires):
+    """What goes out by it comes back in: an error in the row, and the cluster
+    does without."""
+    active, standby = active_edge(blue)
+    wait_bfd(blue)
+    loop = "trunk1"             # Its other end is made to send back.
+    configure(blue, ("set", "edge", active.name, f"peer_port={loop}"))
+    blue.switch("tor").ofctl("add-flow", "br1",
+                             f"priority=9,in_port={active.name}-1,"
+                             "actions=in_port")
+    assert f"leads back to edge {active.name} itself" \
+        in wait_error(blue, "edge", active.name, timeout=20)
+    assert f"{active.name}: active, peer looped" \
+        in blue.control.appctl("cluster/show")
+    with never_twice(blue):
+        kill(active)
+        wait_active(blue, standby)
+    check_bridge(blue, wires)
+
+
+def test_edges_that_cannot_be(blue):
+    """One clear line each, and all else works on."""
+    for words, error in [
+            (("cluster-add", "c2", "edge1", "nosuch"), "nosuch"),
+            (("cluster-add", "c2", "edge1", "edge1"), "given twice"),
+            (("edge-add", "e9", "99", "10.1.0.99", "peer_port=genev0"),
+             "cannot be both"),
+            (("cluster-add", "c2", "edge1", "edge2", "isolation=perhaps"),
+             'isolation "perhaps" is neither "forward" nor "fence"')]:
+        status, text = blue.control.try_ctl(*words)
+        assert status and error in text and len(text.splitlines()) == 1, text
+    configure(blue, ("set", "edge", "edge2", "bfd_ports:edge2=peer0"))
+    assert "names edge edge2 itself" in wait_error(blue, "edge", "edge2")
+    both_ways(blue.station("ph1"), blue.station("vm1"))
+    configure(blue, ("clear", "edge", "edge2", "bfd_ports"))
+    wait_error(blue, "edge", "edge2", False)
+    wait_synced(blue)
 
 
 # ---- Trunks -------------------------------------------------------------

@@ -8,6 +8,7 @@ import netns
 from netns import wait_until
 
 COOKIE = "cookie=0x4b48000000000000/0xffff000000000000"
+LEARNED = "cookie=0x4b4807", "cookie=0x4b4808", "cookie=0x4b4809"
 
 
 def join(rows):
@@ -31,8 +32,11 @@ def wait_synced(lab, *names, timeout=15):
 
 
 def our_flows(switch, match=""):
-    """Flows of the controller in a switch, as dump-flows prints them."""
-    return switch.flows(COOKIE + ("," + match if match else ""))
+    """Flows of the controller in a switch, as dump-flows prints them, but for
+    those that the switch has written itself and that end by themselves."""
+    return [flow for flow in switch.flows(COOKIE + ("," + match if match
+                                                    else ""))
+            if not flow.startswith(LEARNED)]
 
 
 def flows_of_mac(switch, mac):
@@ -119,3 +123,9 @@ def controller_socket(lab, port=6653):
     sock.settimeout(5)
     sock.connect(("10.0.0.1", port))
     return sock
+
+
+def controller_log(lab, text):
+    """The lines of the controller's log that have a text in them."""
+    return [line for line in lab.control.log("kakehashi.log").splitlines()
+            if text in line]
