@@ -26,8 +26,8 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/packetout.c flows/pipeline.c flows/pipeline_alone.c \
                   flows/pipeline_cluster.c flows/pipeline_mac.c \
                   flows/pipeline_segment.c flows/sighting.c flows/topo.c \
-                  flows/topo_node.c flows/topo_place.c flows/topo_port.c \
-                  flows/topo_static.c
+                  flows/topo_cluster.c flows/topo_node.c \
+                  flows/topo_place.c flows/topo_port.c flows/topo_static.c
 
 # The tool, and the daemon (without main.c, so that tests can link the rest).
 CTL_SRC        := controller/kctl.c controller/kctl_args.c \

@@ -7,6 +7,7 @@
 /* What the files of flows/topo.h share among themselves.
  *
  *   topo.c        rows, segments, clusters
+ *   topo_cluster.c  what a cluster is to its edges: fit, active, seen
  *   topo_place.c  attachments and VTEPs: in force and out of it
  *   topo_static.c static MACs
  *   topo_node.c   nodes, and the dirt on them
