@@ -75,8 +75,7 @@ agent_send_ops(struct agent *agent)
         const struct fdb_op *op = &agent->ops.ops[i];
         struct edge *edge = agent_session(op->node);
 
-        if (edge && (edge->state == EDGE_SYNC
-                     || edge->state == EDGE_SYNCED)) {
+        if (edge_is_ready(edge)) {
             edge_send_op(edge, op);
         }
     }

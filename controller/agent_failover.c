@@ -19,12 +19,6 @@ VLOG_DEFINE_THIS_MODULE(agent_failover);
 /* Take-overs that are remembered, of all clusters. */
 #define AGENT_MAX_HISTORY 256
 
-static bool
-agent_is_ready(const struct edge *edge)
-{
-    return edge && (edge->state == EDGE_SYNC || edge->state == EDGE_SYNCED);
-}
-
 /* Whether the switch of 'edge' has a flow of 'priority' in GATE for
  * 'cluster': that of an active edge, or that of a standby. */
 static bool
@@ -229,7 +223,7 @@ agent_view(struct agent *agent, struct topo_cluster *cluster,
     for (size_t i = 0; i < cluster->n_members; i++) {
         struct topo_node *node = cluster->members[i];
         const struct edge *edge = agent_session(node);
-        bool ready = agent_is_ready(edge);
+        bool ready = edge_is_ready(edge);
         bool fit = topo_cluster_is_fit(cluster, node);
         bool alone = ready && agent_is_alone_for(edge, cluster);
 
@@ -398,17 +392,12 @@ agent_set_gate_meters(struct agent *agent, struct edge *edge)
 {
     const struct topo_cluster *cluster;
 
-    for (int open = 0; open <= 1; open++) {
-        HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
-            uint32_t meter = layout_gate_meter(cluster->id);
-
-            if (open && cluster->active == edge->tnode) {
-                edge_open_meter(edge, meter);
-            } else if (!open && cluster->active
-                       && cluster->active != edge->tnode
-                       && agent_has_gate(edge, cluster, LAYOUT_PRIO_MAIN)) {
-                edge_close_meter(edge, meter);
-            }
+    HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
+        if (cluster->active == edge->tnode) {
+            edge_open_meter(edge, layout_gate_meter(cluster->id));
+        } else if (cluster->active
+                   && agent_has_gate(edge, cluster, LAYOUT_PRIO_MAIN)) {
+            agent_close_meter(agent, cluster, edge);
         }
     }
 }

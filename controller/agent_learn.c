@@ -26,7 +26,7 @@ agent_packet_in(struct agent *agent, struct edge *edge,
     /* Until the switch's own MACs have been adopted, this could overrule one
      * of them.  The frame went on its way, and its sender is seen again in a
      * second. */
-    if (edge->state != EDGE_SYNC && edge->state != EDGE_SYNCED) {
+    if (!edge_is_ready(edge)) {
         return;
     }
     why = sighting_from_packet_in(&agent->topo, edge->tnode, pin, &s);

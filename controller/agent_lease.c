@@ -61,8 +61,7 @@ agent_lease_soon(struct agent *agent)
     const struct edge *edge;
 
     LIST_FOR_EACH (edge, node, &agent->edges) {
-        if ((edge->state == EDGE_SYNC || edge->state == EDGE_SYNCED)
-            && !edge->leased) {
+        if (edge_is_ready(edge) && !edge->leased) {
             agent->lease_at = 0;
         }
     }
@@ -81,7 +80,7 @@ agent_leases_run(struct agent *agent)
     agent->lease_at = now + AGENT_LEASE_INTERVAL;
     agent->n_leases++;
     LIST_FOR_EACH (edge, node, &agent->edges) {
-        if (edge->state == EDGE_SYNC || edge->state == EDGE_SYNCED) {
+        if (edge_is_ready(edge)) {
             agent_lease(agent, edge);
             if (!(agent->n_leases % AGENT_LEASES_A_PROBE)) {
                 agent_probe_ports(agent, edge);

@@ -96,12 +96,6 @@ agent_ask(const struct agent *agent, const struct topo_cluster *cluster,
     agent_send_probe(edge, whom, &probe);
 }
 
-static bool
-agent_has_flows(const struct edge *edge)
-{
-    return edge && (edge->state == EDGE_SYNC || edge->state == EDGE_SYNCED);
-}
-
 /* Finds up to AGENT_MAX_WITNESSES nodes that share a segment with 'cluster'
  * and are no edges of it, storing them into 'nodes', and their number. */
 static size_t
@@ -116,7 +110,7 @@ agent_witnesses(const struct topo_cluster *cluster,
 
         for (size_t i = 0; i < segment->n_sites; i++) {
             const struct topo_node *node = segment->sites[i].node;
-            bool is_new = agent_has_flows(agent_session(node))
+            bool is_new = edge_is_ready(agent_session(node))
                           && !topo_cluster_has_node(cluster, node);
 
             for (size_t j = 0; is_new && j < n; j++) {
@@ -145,7 +139,7 @@ agent_round_send(const struct agent *agent,
         const struct topo_node *node = cluster->members[i];
         struct edge *edge = agent_session(node);
 
-        if (!agent_has_flows(edge)) {
+        if (!edge_is_ready(edge)) {
             continue;
         }
         if (node == about && first) {
@@ -248,11 +242,11 @@ agent_depose_in(const struct agent *agent, const struct topo_cluster *cluster)
         const struct topo_node *node = cluster->members[i];
 
         if (node != cluster->active
-            && (!agent_has_flows(agent_session(node))
+            && (!edge_is_ready(agent_session(node))
                 || (cluster->failover.silent
                     && cluster->failover.doubted == node))) {
             any = true;
-            if (agent_has_flows(edge)) {
+            if (edge_is_ready(edge)) {
                 struct packetout_probe probe
                     = agent_probe_by(agent, edge, PACKETOUT_DEPOSE);
 
@@ -261,7 +255,7 @@ agent_depose_in(const struct agent *agent, const struct topo_cluster *cluster)
             }
         }
     }
-    return any && agent_has_flows(edge);
+    return any && edge_is_ready(edge);
 }
 
 void

@@ -138,6 +138,13 @@ enum edge_event {
     EDGE_EV_NONSENSE,           /* Not OpenFlow as we know it. */
 };
 
+/* Returns true if it is known which flows 'edge', which may be NULL, has. */
+static inline bool
+edge_is_ready(const struct edge *edge)
+{
+    return edge && (edge->state == EDGE_SYNC || edge->state == EDGE_SYNCED);
+}
+
 struct edge_input {
     struct ofputil_packet_in pin;
     struct ofputil_flow_removed removed;

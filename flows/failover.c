@@ -231,13 +231,14 @@ failover_run_lost(struct failover *f, const struct failover_edge *active,
                   struct failover_action *action)
 {
     bool bfd_up = candidate->bfd == FAILOVER_BFD_UP;
+    const char *reason = (candidate->alone ? failover_adopted(candidate)
+                          : active->closed
+                          ? "active edge closed its connection"
+                          : "active edge is out of reach");
     long long end;
 
     if (candidate->bfd == FAILOVER_BFD_DOWN || candidate->alone) {
-        failover_open(f, candidate, candidate->alone
-                      ? failover_adopted(candidate)
-                      : active->closed ? "active edge closed its connection"
-                      : "active edge is out of reach", now, action);
+        failover_open(f, candidate, reason, now, action);
         return;
     }
 
@@ -254,9 +255,7 @@ failover_run_lost(struct failover *f, const struct failover_edge *active,
         failover_wake(action, bfd_up ? LLONG_MAX
                       : f->round + FAILOVER_REPROBE);
     } else {
-        failover_open(f, candidate,
-                      active->closed ? "active edge closed its connection"
-                      : "active edge is out of reach", now, action);
+        failover_open(f, candidate, reason, now, action);
     }
 }
 

@@ -35,7 +35,7 @@ sys.path[:0] = [os.path.join(HERE, "..", "lab"),
                 os.path.join(HERE, "..", "system")]
 sys.dont_write_bytecode = True
 
-from faults import (TRUNKS, cut_trunk, cut_trunk_at_the_tor, kill, revive,
+from faults import (TRUNKS, cut_trunk, cut_trunk_at_the_tor, kill,
                     vanish, wait_active, wait_bfd)      # noqa: E402
 from frames import BROADCAST, Wires                     # noqa: E402
 from kklab import ROOT, Lab                             # noqa: E402
