@@ -8,6 +8,8 @@
 #include "openvswitch/poll-loop.h"
 #include "util.h"
 
+static bool waiting;            /* In loop_wait(). */
+
 uv_loop_t *
 loop_uv(void)
 {
@@ -25,7 +27,9 @@ loop_wait(void)
 {
     uv_loop_t *loop = loop_uv();
 
+    waiting = true;
     uv_run(loop, UV_RUN_NOWAIT);
+    waiting = false;
     poll_fd_wait(uv_backend_fd(loop), POLLIN);
     if (uv_loop_alive(loop)) {
         int timeout = uv_backend_timeout(loop);
@@ -33,5 +37,15 @@ loop_wait(void)
         if (timeout >= 0) {
             poll_timer_wait(timeout);
         }
+    }
+}
+
+/* Says that the caller, a callback of libuv, leaves something to do to the
+ * rest of the main loop, which must not sleep before it is done. */
+void
+loop_wake(void)
+{
+    if (waiting) {
+        poll_immediate_wake();
     }
 }

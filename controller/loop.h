@@ -20,12 +20,15 @@
  *     poll_block();
  *
  * where loop_wait() runs libuv once more, because what was done in between
- * may have started something that libuv has yet to tell the kernel about. */
+ * may have started something that libuv has yet to tell the kernel about.
+ * Callbacks that run there are late for this turn: by loop_wake() they see to
+ * it that another one follows at once. */
 
 #include <uv.h>
 
 uv_loop_t *loop_uv(void);
 void loop_run(void);
 void loop_wait(void);
+void loop_wake(void);
 
 #endif /* controller/loop.h */

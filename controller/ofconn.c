@@ -219,6 +219,7 @@ ofconn_written_cb(uv_write_t *req, int status)
 {
     struct ofconn *conn = req->data;
 
+    loop_wake();
     ofpbuf_clear(&conn->in_flight);
     if (status < 0) {
         if (status != UV_ECANCELED) {
@@ -393,6 +394,7 @@ ofconn_read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct ofconn *conn = stream->data;
 
+    loop_wake();
     if (n < 0) {
         conn->closed_by_peer = n == UV_EOF || n == UV_ECONNRESET;
         ofconn_fail(conn, n == UV_EOF ? "connection closed by peer"
@@ -446,6 +448,7 @@ ofconn_probe_cb(uv_timer_t *timer OVS_UNUSED)
     long long now = time_msec();
     struct ofconn *conn;
 
+    loop_wake();
     LIST_FOR_EACH_SAFE (conn, node, &conns) {
         ofconn_probe(conn, now);
     }
@@ -500,6 +503,7 @@ ofconn_accept_cb(uv_stream_t *stream, int status)
 {
     struct ofconn_listener *listener = stream->data;
 
+    loop_wake();
     if (status < 0) {
         VLOG_WARN_RL(&rl, "%s: accept failed (%s)", listener->target,
                      uv_strerror(status));
