@@ -102,26 +102,14 @@ static size_t
 agent_witnesses(const struct topo_cluster *cluster,
                 const struct topo_node *nodes[AGENT_MAX_WITNESSES])
 {
-    const struct topo_attach *attach;
+    const struct topo_user *user;
     size_t n = 0;
 
-    LIST_FOR_EACH (attach, cluster_node, &cluster->attaches) {
-        const struct topo_segment *segment = attach->place.segment;
-
-        for (size_t i = 0; i < segment->n_sites; i++) {
-            const struct topo_node *node = segment->sites[i].node;
-            bool is_new = edge_is_ready(agent_session(node))
-                          && !topo_cluster_has_node(cluster, node);
-
-            for (size_t j = 0; is_new && j < n; j++) {
-                is_new = nodes[j] != node;
-            }
-            if (is_new) {
-                nodes[n++] = node;
-                if (n == AGENT_MAX_WITNESSES) {
-                    return n;
-                }
-            }
+    HMAP_FOR_EACH (user, node, &cluster->users) {
+        if (n < AGENT_MAX_WITNESSES
+            && edge_is_ready(agent_session(user->tnode))
+            && !topo_cluster_has_node(cluster, user->tnode)) {
+            nodes[n++] = user->tnode;
         }
     }
     return n;
@@ -297,64 +285,43 @@ agent_answered(struct agent *agent, const struct topo_node *node,
     }
 }
 
-/* The port names of the trunks of a cluster, as far as there are markers for
- * them. */
-struct agent_trunks {
-    const char *names[64];
-    const struct topo_attach *attaches[64];     /* One for each name. */
-    size_t n;
-};
-
-static void
-agent_trunks_find(const struct topo_cluster *cluster,
-                  struct agent_trunks *trunks)
-{
-    const struct topo_attach *attach;
-
-    trunks->n = 0;
-    LIST_FOR_EACH (attach, cluster_node, &cluster->attaches) {
-        size_t i = 0;
-
-        while (i < trunks->n && strcmp(trunks->names[i], attach->port)) {
-            i++;
-        }
-        if (i == trunks->n && i < ARRAY_SIZE(trunks->names)) {
-            trunks->names[i] = attach->port;
-            trunks->attaches[i] = attach;
-            trunks->n++;
-        }
-    }
-}
-
 /* Lets 'edge', which has closed its gate for 'cluster', send a marker into a
- * VLAN of each trunk. */
+ * VLAN of each trunk, as far as there are markers for them. */
 void
 agent_mark(const struct agent *agent, struct topo_cluster *cluster,
            struct edge *edge)
 {
     struct packetout_probe probe = agent_probe_by(agent, edge,
                                                   PACKETOUT_MARKER);
-    struct agent_trunks trunks;
+    const struct topo_trunk *trunk;
 
     /* Stations see it, so it is good for this once. */
     probe.secret = cluster->marker_secret = random_uint64();
-    agent_trunks_find(cluster, &trunks);
     probe.cluster = cluster->id;
-    cluster->markers = trunks.n ? UINT64_MAX >> (64 - trunks.n) : UINT64_MAX;
-    for (size_t i = 0; i < trunks.n; i++) {
-        const struct topo_claim *claim
-            = topo_attach_claim(trunks.attaches[i], edge->tnode);
+    cluster->markers = 0;
+    LIST_FOR_EACH (trunk, node, &cluster->trunks) {
+        const struct topo_attach *attach
+            = CONTAINER_OF(ovs_list_front(&trunk->attaches),
+                           struct topo_attach, trunk_node);
+        const struct topo_claim *claim = topo_attach_claim(attach,
+                                                           edge->tnode);
+        uint64_t stub[256 / 8];
+        struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
+        struct dp_packet packet;
 
+        if (probe.port == 64) {
+            break;
+        }
+        cluster->markers |= UINT64_C(1) << probe.port;
         if (claim && claim->slot) {
-            uint64_t stub[256 / 8];
-            struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
-            struct dp_packet packet;
-
-            probe.port = i;
             dp_packet_init(&packet, ETH_TOTAL_MIN);
             packetout_mark(&packet, &acts, &probe, claim->slot);
             agent_probe_send(edge, &packet, &acts);
         }
+        probe.port++;
+    }
+    if (!cluster->markers) {
+        cluster->markers = UINT64_MAX;
     }
 }
 

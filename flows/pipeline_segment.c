@@ -204,26 +204,6 @@ pipeline_compare_ips(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct in6_addr));
 }
 
-/* Whether an edge of 'cluster' is in 'segment' in another way too, so that
- * one frame could reach it twice. */
-static bool
-pipeline_overlaps(const struct topo_segment *segment,
-                  const struct topo_cluster *cluster)
-{
-    const struct topo_attach *attach;
-
-    LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
-        if (attach->cluster != cluster) {
-            for (size_t i = 0; i < attach->n_claims; i++) {
-                if (topo_cluster_has_node(cluster, attach->claims[i]->node)) {
-                    return true;
-                }
-            }
-        }
-    }
-    return false;
-}
-
 /* Whether 'attach' is the first in its segment that belongs to its cluster. */
 static bool
 pipeline_is_first_of_cluster(const struct topo_segment *segment,
@@ -259,7 +239,7 @@ pipeline_flood_clusters(struct pipeline_ctx *ctx,
         } else if (cluster == ctx->only
                    || !pipeline_is_first_of_cluster(ctx->segment, attach)) {
             continue;
-        } else if (!pipeline_overlaps(ctx->segment, cluster)) {
+        } else if (ovs_list_is_empty(&attach->overlap_node)) {
             acts_set_reg(&ctx->acts, 2, cluster->id);
             acts_resubmit(&ctx->acts, LAYOUT_REMOTE);
         } else if (cluster->via && cluster->via != ctx->node) {

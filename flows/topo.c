@@ -227,13 +227,13 @@ topo_cluster_withdraw_attaches(struct topo *topo,
     topo->clusters_changed = true;
 }
 
-void
-topo_cluster_mark_members(const struct topo_cluster *cluster)
+static void
+topo_cluster_init(struct topo_cluster *cluster)
 {
-    for (size_t i = 0; i < cluster->n_members; i++) {
-        topo_node_mark(cluster->members[i],
-                       layout_cookie(LAYOUT_K_CLUSTER, cluster->id));
-    }
+    ovs_list_init(&cluster->attaches);
+    ovs_list_init(&cluster->trunks);
+    ovs_list_init(&cluster->overlaps);
+    hmap_init(&cluster->users);
 }
 
 void
@@ -248,7 +248,7 @@ topo_cluster_set(struct topo *topo, const struct topo_cluster_row *row)
     } else {
         cluster = xzalloc(sizeof *cluster);
         topo_row_add(topo, TOPO_CLUSTER, &row->uuid, &cluster->row);
-        ovs_list_init(&cluster->attaches);
+        topo_cluster_init(cluster);
         cluster->remembered = row->remembered;
         cluster->markers = UINT64_MAX;
         cluster->id = topo_cluster_pick_id(topo, &row->uuid);
@@ -278,6 +278,8 @@ topo_cluster_set(struct topo *topo, const struct topo_cluster_row *row)
 static void
 topo_cluster_free(struct topo_cluster *cluster)
 {
+    ovs_assert(ovs_list_is_empty(&cluster->attaches));
+    hmap_destroy(&cluster->users);
     free(cluster->last_active);
     free(cluster->name);
     free(cluster);

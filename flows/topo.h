@@ -24,7 +24,8 @@
  *
  *   - An attachment in force has one claim on each of its nodes, and no two
  *     claims of a node have the same (port name, VLAN).
- *   - A segment's 'sites' are just the nodes with a claim in it.
+ *   - A segment's 'sites' are just the nodes with a claim in it, and a
+ *     cluster's 'users' just the nodes in segments that are bound to it.
  *   - A place that is not in force is in 'waiting'.
  *   - Whatever changes a flow marks its owner dirty on the node concerned
  *     (struct topo_dirty).  Marks are made before and after the change, so
@@ -107,9 +108,13 @@ struct topo_attach {
     struct topo_place place;
     struct ovs_list segment_node;   /* In 'attaches' of the segment. */
     struct ovs_list cluster_node;   /* In 'attaches' of the cluster. */
+    struct ovs_list trunk_node;     /* In 'attaches' of the trunk. */
+    struct ovs_list overlap_node;   /* In 'overlaps' of the cluster, or
+                                     * empty. */
     struct uuid segment_uuid;
     struct uuid owner_uuid;         /* Cluster of a binding, or node. */
     struct topo_cluster *cluster;   /* While in force; NULL for a host port. */
+    struct topo_trunk *trunk;       /* Likewise. */
     char *port;
     uint16_t vlan;
     struct topo_claim *claims[TOPO_MAX_EDGES];  /* While in force. */
@@ -134,6 +139,20 @@ struct topo_vtep {
     struct in6_addr ip;             /* IPv4 as IPv4-mapped. */
 };
 
+/* The bindings of a cluster to one port of its edges. */
+struct topo_trunk {
+    struct ovs_list node;       /* In 'trunks' of the cluster. */
+    struct ovs_list attaches;   /* Of struct topo_attach, never empty. */
+    char *port;
+};
+
+/* A node that is in segments which are bound to a cluster. */
+struct topo_user {
+    struct hmap_node node;      /* In 'users' of the cluster. */
+    struct topo_node *tnode;
+    size_t n;                   /* In how many, by each binding. */
+};
+
 struct topo_cluster {
     struct topo_row row;
     struct hmap_node id_node;
@@ -155,6 +174,11 @@ struct topo_cluster {
     bool fence;                 /* An edge that is cut off closes its gate. */
     long long holddown;         /* Milliseconds. */
     struct ovs_list attaches;   /* In force. */
+    struct ovs_list trunks;     /* The same by port, of struct topo_trunk. */
+    struct ovs_list overlaps;   /* Those of 'attaches' in whose segment an
+                                 * edge of the cluster is in another way
+                                 * too. */
+    struct hmap users;          /* Of struct topo_user. */
 
     /* For the controller: the state of the decision, since when each member
      * has been well, which edge the operator wants, which edge the database

@@ -5,7 +5,126 @@
 #include "flows/topo_place.h"
 
 #include "flows/layout.h"
+#include "hash.h"
 #include "util.h"
+
+/* How 'node' reaches 'cluster' is to be derived anew. */
+static void
+topo_cluster_mark_on(const struct topo_cluster *cluster,
+                     struct topo_node *node)
+{
+    topo_node_mark(node, layout_cookie(LAYOUT_K_CLUSTER, cluster->id));
+}
+
+void
+topo_cluster_mark_members(const struct topo_cluster *cluster)
+{
+    for (size_t i = 0; i < cluster->n_members; i++) {
+        topo_cluster_mark_on(cluster, cluster->members[i]);
+    }
+}
+
+/* Bindings. */
+
+static struct topo_user *
+topo_cluster_user(const struct topo_cluster *cluster,
+                  const struct topo_node *node)
+{
+    struct topo_user *user;
+
+    HMAP_FOR_EACH_WITH_HASH (user, node, hash_pointer(node, 0),
+                             &cluster->users) {
+        if (user->tnode == node) {
+            return user;
+        }
+    }
+    return NULL;
+}
+
+/* 'node' is in one more segment, by one more binding of it to 'cluster'. */
+void
+topo_cluster_add_user(struct topo_cluster *cluster, struct topo_node *node)
+{
+    struct topo_user *user = topo_cluster_user(cluster, node);
+
+    if (!user) {
+        user = xzalloc(sizeof *user);
+        user->tnode = node;
+        hmap_insert(&cluster->users, &user->node, hash_pointer(node, 0));
+        topo_cluster_mark_on(cluster, node);
+    }
+    user->n++;
+}
+
+/* And one less. */
+void
+topo_cluster_del_user(struct topo_cluster *cluster, struct topo_node *node)
+{
+    struct topo_user *user = topo_cluster_user(cluster, node);
+
+    if (!--user->n) {
+        hmap_remove(&cluster->users, &user->node);
+        free(user);
+        topo_cluster_mark_on(cluster, node);
+    }
+}
+
+static struct topo_trunk *
+topo_cluster_trunk(struct topo_cluster *cluster, const char *port)
+{
+    struct topo_trunk *trunk;
+
+    LIST_FOR_EACH (trunk, node, &cluster->trunks) {
+        if (!strcmp(trunk->port, port)) {
+            return trunk;
+        }
+    }
+    trunk = xmalloc(sizeof *trunk);
+    trunk->port = xstrdup(port);
+    ovs_list_init(&trunk->attaches);
+    ovs_list_push_back(&cluster->trunks, &trunk->node);
+    return trunk;
+}
+
+/* 'attach', in force but for that, is a binding to 'cluster'. */
+void
+topo_cluster_bind(struct topo_cluster *cluster, struct topo_attach *attach)
+{
+    const struct topo_segment *segment = attach->place.segment;
+
+    attach->cluster = cluster;
+    ovs_list_push_back(&cluster->attaches, &attach->cluster_node);
+    attach->trunk = topo_cluster_trunk(cluster, attach->port);
+    ovs_list_push_back(&attach->trunk->attaches, &attach->trunk_node);
+    for (size_t i = 0; i < segment->n_sites; i++) {
+        topo_cluster_add_user(cluster, segment->sites[i].node);
+    }
+}
+
+/* The binding 'attach' goes out of force. */
+void
+topo_cluster_unbind(struct topo_attach *attach)
+{
+    const struct topo_segment *segment = attach->place.segment;
+    struct topo_trunk *trunk = attach->trunk;
+
+    for (size_t i = 0; i < segment->n_sites; i++) {
+        topo_cluster_del_user(attach->cluster, segment->sites[i].node);
+    }
+    ovs_list_remove(&attach->overlap_node);
+    ovs_list_init(&attach->overlap_node);
+    ovs_list_remove(&attach->trunk_node);
+    if (ovs_list_is_empty(&trunk->attaches)) {
+        ovs_list_remove(&trunk->node);
+        free(trunk->port);
+        free(trunk);
+    }
+    ovs_list_remove(&attach->cluster_node);
+    attach->cluster = NULL;
+    attach->trunk = NULL;
+}
+
+/* What a cluster is to its edges. */
 
 /* Returns whether 'node' has all ports that it needs to be active for
  * 'cluster', and their links are up. */
@@ -13,16 +132,11 @@ bool
 topo_cluster_is_fit(const struct topo_cluster *cluster,
                     const struct topo_node *node)
 {
-    const struct topo_attach *attach;
+    const struct topo_trunk *trunk;
 
-    LIST_FOR_EACH (attach, cluster_node, &cluster->attaches) {
-        const struct topo_claim *claim = topo_attach_claim(attach, node);
-        const struct topo_port *port;
+    LIST_FOR_EACH (trunk, node, &cluster->trunks) {
+        const struct topo_port *port = topo_node_port(node, trunk->port);
 
-        if (!claim || !claim->slot) {
-            return false;
-        }
-        port = topo_node_ofport(node, u16_to_ofp(claim->slot >> 16));
         if (!port || !port->link_up) {
             return false;
         }
@@ -35,14 +149,7 @@ bool
 topo_cluster_used_by(const struct topo_cluster *cluster,
                      const struct topo_node *node)
 {
-    const struct topo_attach *attach;
-
-    LIST_FOR_EACH (attach, cluster_node, &cluster->attaches) {
-        if (topo_segment_has_node(attach->place.segment, node)) {
-            return true;
-        }
-    }
-    return false;
+    return topo_cluster_user(cluster, node) != NULL;
 }
 
 /* Makes 'active', which may be NULL, the edge that forwards for 'cluster'. */
@@ -51,21 +158,26 @@ topo_cluster_set_active(struct topo_cluster *cluster,
                         struct topo_node *active)
 {
     struct topo_attach *attach;
+    struct topo_user *user;
 
     if (cluster->active == active) {
         return;
     }
     if (cluster->active) {
         /* It may have ceased to be a member. */
-        topo_node_mark(cluster->active,
-                       layout_cookie(LAYOUT_K_CLUSTER, cluster->id));
+        topo_cluster_mark_on(cluster, cluster->active);
     }
     cluster->active = active;
     if (active) {
         cluster->via = active;
     }
-    LIST_FOR_EACH (attach, cluster_node, &cluster->attaches) {
-        topo_segment_mark_cluster(attach->place.segment, cluster);
+    HMAP_FOR_EACH (user, node, &cluster->users) {
+        topo_cluster_mark_on(cluster, user->tnode);
+    }
+    /* A flood that must not reach a node twice names the active edge itself
+     * (see flows/pipeline_segment.c). */
+    LIST_FOR_EACH (attach, overlap_node, &cluster->overlaps) {
+        topo_segment_mark(attach->place.segment);
     }
     topo_cluster_mark_members(cluster);
 }

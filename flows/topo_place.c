@@ -40,19 +40,41 @@ topo_segment_mark_macs(struct topo_segment *segment)
     }
 }
 
-/* How 'cluster', to which the segment is bound, is reached has changed. */
-void
-topo_segment_mark_cluster(struct topo_segment *segment,
-                          const struct topo_cluster *cluster)
+/* Whether an edge of the cluster of 'attach', which is in force, is in its
+ * segment in another way too, so that one frame could reach it twice. */
+static bool
+topo_attach_overlaps(const struct topo_attach *attach)
 {
-    for (size_t i = 0; i < segment->n_sites; i++) {
-        topo_node_mark(segment->sites[i].node,
-                       layout_cookie(LAYOUT_K_CLUSTER, cluster->id));
+    const struct topo_segment *segment = attach->place.segment;
+    const struct topo_attach *other;
+
+    LIST_FOR_EACH (other, segment_node, &segment->attaches) {
+        for (size_t i = 0; other->cluster != attach->cluster
+                           && i < other->n_claims; i++) {
+            if (topo_cluster_has_node(attach->cluster,
+                                      other->claims[i]->node)) {
+                return true;
+            }
+        }
     }
-    /* A flood that must not reach a node twice names the active edge itself
-     * (see flows/pipeline_segment.c). */
-    if (segment->attaches.next != segment->attaches.prev) {
-        topo_segment_mark(segment);
+    return false;
+}
+
+/* Finds anew where an edge is in the segment in more than one way. */
+static void
+topo_segment_find_overlaps(struct topo_segment *segment)
+{
+    struct topo_attach *attach;
+
+    LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
+        if (attach->cluster) {
+            ovs_list_remove(&attach->overlap_node);
+            ovs_list_init(&attach->overlap_node);
+            if (topo_attach_overlaps(attach)) {
+                ovs_list_push_back(&attach->cluster->overlaps,
+                                   &attach->overlap_node);
+            }
+        }
     }
 }
 
@@ -77,18 +99,19 @@ topo_segment_has_node(const struct topo_segment *segment,
     return topo_segment_site(segment, node) != NULL;
 }
 
-/* 'node' begins or ceases to reach the clusters that the segment is bound
- * to. */
+/* 'node' comes into the segment, or leaves it. */
 static void
-topo_segment_mark_clusters_on(const struct topo_segment *segment,
-                              struct topo_node *node)
+topo_segment_move(struct topo_segment *segment, struct topo_node *node,
+                  bool comes)
 {
     const struct topo_attach *attach;
 
+    topo_segment_mark_macs_on(segment, node);
     LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
-        if (attach->cluster) {
-            topo_node_mark(node, layout_cookie(LAYOUT_K_CLUSTER,
-                                               attach->cluster->id));
+        if (attach->cluster && comes) {
+            topo_cluster_add_user(attach->cluster, node);
+        } else if (attach->cluster) {
+            topo_cluster_del_user(attach->cluster, node);
         }
     }
 }
@@ -106,8 +129,7 @@ topo_segment_add_claim(struct topo_segment *segment, struct topo_node *node)
         }
         site = &segment->sites[segment->n_sites++];
         *site = (struct topo_site) { .node = node };
-        topo_segment_mark_macs_on(segment, node);
-        topo_segment_mark_clusters_on(segment, node);
+        topo_segment_move(segment, node, true);
     }
     site->n_claims++;
 }
@@ -132,8 +154,7 @@ topo_segment_thin(struct topo_segment *segment)
         if (segment->sites[i].n_claims) {
             segment->sites[n++] = segment->sites[i];
         } else {
-            topo_segment_mark_macs_on(segment, segment->sites[i].node);
-            topo_segment_mark_clusters_on(segment, segment->sites[i].node);
+            topo_segment_move(segment, segment->sites[i].node, false);
         }
     }
     segment->n_sites = n;
@@ -279,9 +300,7 @@ topo_attach_withdraw(struct topo *topo, struct topo_attach *attach)
 
     topo_segment_mark(segment);
     if (attach->cluster) {
-        topo_segment_mark_cluster(segment, attach->cluster);
-        ovs_list_remove(&attach->cluster_node);
-        attach->cluster = NULL;
+        topo_cluster_unbind(attach);
     }
     for (size_t i = 0; i < attach->n_claims; i++) {
         topo_segment_del_claim(topo, segment, attach->claims[i]->node);
@@ -289,6 +308,7 @@ topo_attach_withdraw(struct topo *topo, struct topo_attach *attach)
     }
     attach->n_claims = 0;
     ovs_list_remove(&attach->segment_node);
+    topo_segment_find_overlaps(segment);
     topo_place_withdraw(topo, &attach->place);
 }
 
@@ -354,6 +374,7 @@ topo_attach_set(struct topo *topo, const struct topo_attach_row *row)
     }
     attach = xzalloc(sizeof *attach);
     attach->place.type = TOPO_PLACE_ATTACH;
+    ovs_list_init(&attach->overlap_node);
     topo_place_init(topo, &attach->place, row->table, &row->uuid);
     attach->segment_uuid = row->segment;
     attach->owner_uuid = row->owner;
@@ -465,10 +486,9 @@ topo_attach_instate(struct topo *topo, struct topo_attach *attach)
         topo_claim_add(attach, nodes[i]);
     }
     if (cluster) {
-        attach->cluster = cluster;
-        ovs_list_push_back(&cluster->attaches, &attach->cluster_node);
-        topo_segment_mark_cluster(segment, cluster);
+        topo_cluster_bind(cluster, attach);
     }
+    topo_segment_find_overlaps(segment);
     topo_segment_mark(segment);
     return NULL;
 }

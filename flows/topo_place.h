@@ -30,9 +30,11 @@ void topo_attach_check_ports(struct topo *, struct topo_attach *);
 
 void topo_segment_mark(struct topo_segment *);
 void topo_segment_mark_macs(struct topo_segment *);
-void topo_segment_mark_cluster(struct topo_segment *,
-                               const struct topo_cluster *);
 
+void topo_cluster_bind(struct topo_cluster *, struct topo_attach *);
+void topo_cluster_unbind(struct topo_attach *);
+void topo_cluster_add_user(struct topo_cluster *, struct topo_node *);
+void topo_cluster_del_user(struct topo_cluster *, struct topo_node *);
 void topo_cluster_mark_members(const struct topo_cluster *);
 void topo_claim_resolve(struct topo_claim *);
 void topo_node_mark_clusters(struct topo *, struct topo_node *);

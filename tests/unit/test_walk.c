@@ -82,12 +82,52 @@ check_sites(struct walk *walk, uint32_t seed, int step)
     }
 }
 
+/* A cluster's users are just the nodes in the segments bound to it. */
+static void
+check_users(struct walk *walk, uint32_t seed, int step)
+{
+    struct topo_cluster *cluster;
+
+    HMAP_FOR_EACH (cluster, row.node, &walk->net.topo.rows[TOPO_CLUSTER]) {
+        size_t n_sites = 0, n_users = 0, n_attaches = 0;
+        const struct topo_trunk *trunk;
+        const struct topo_attach *attach;
+        const struct topo_user *user;
+
+        LIST_FOR_EACH (attach, cluster_node, &cluster->attaches) {
+            const struct topo_segment *segment = attach->place.segment;
+
+            n_sites += segment->n_sites;
+            for (size_t i = 0; i < segment->n_sites; i++) {
+                assert_true(topo_cluster_used_by(cluster,
+                                                 segment->sites[i].node));
+            }
+        }
+        HMAP_FOR_EACH (user, node, &cluster->users) {
+            n_users += user->n;
+        }
+        LIST_FOR_EACH (trunk, node, &cluster->trunks) {
+            LIST_FOR_EACH (attach, trunk_node, &trunk->attaches) {
+                assert_string_equal(attach->port, trunk->port);
+                n_attaches++;
+            }
+        }
+        if (n_sites != n_users
+            || n_attaches != ovs_list_size(&cluster->attaches)) {
+            fail_msg("seed %"PRIu32", step %d: %"PRIuSIZE" sites, %"PRIuSIZE
+                     " users, %"PRIuSIZE" bindings at trunks", seed, step,
+                     n_sites, n_users, n_attaches);
+        }
+    }
+}
+
 static void
 check_rebuild(struct walk *walk, uint32_t seed, int step)
 {
     struct topo_node *node;
 
     check_sites(walk, seed, step);
+    check_users(walk, seed, step);
     HMAP_FOR_EACH (node, row.node, &walk->net.topo.rows[TOPO_EDGE]) {
         struct flowset want;
 
