@@ -349,6 +349,7 @@ agent_open(struct agent *agent, struct topo_cluster *cluster,
     agent_remember(agent, cluster, cluster->last_active, node->name, reason);
     free(cluster->last_active);
     cluster->last_active = xstrdup(node->name);
+    cluster->remembered = node->row.uuid;
     cluster->reason = reason;
     cluster->active_since = time_wall_msec();
     topo_cluster_set_active(cluster, node);

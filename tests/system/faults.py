@@ -17,13 +17,12 @@ TRUNKS = "trunk0", "trunk1"
 # ---- What the controller says -------------------------------------------
 
 def cluster(lab, name="edges"):
-    """What "show" says of a cluster."""
-    return next(c for c in lab.control.json("show")["clusters"]
-                if c["name"] == name)
+    """What the controller says of a cluster."""
+    return lab.control.json("cluster/show", name)[0]
 
 
 def wait_active(lab, edge, name="edges"):
-    """Until an edge is active, as "show" and the cluster's row say."""
+    """Until an edge is active, as controller and database say."""
     wait_until(lambda: cluster(lab, name)["active"] == edge.name, PATIENCE,
                f"{edge.name} active for {name}")
     wait_until(lambda: active_edge(lab, name)[0] is edge,
