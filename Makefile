@@ -52,7 +52,9 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 UNIT_LIB   := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
-HELPER_SRC := $(wildcard tests/flows/*.c tests/system/*.c tests/bench/*.c)
+BENCH_LIB  := tests/bench/benchio.c tests/bench/ofswitch.c
+HELPER_SRC := $(filter-out $(BENCH_LIB),$(wildcard tests/flows/*.c \
+                  tests/system/*.c tests/bench/*.c))
 
 # ---- Debian packages -------------------------------------------------------
 
@@ -293,6 +295,8 @@ $(FUZZ_PROGRAMS): $(O)/tests/%: $(O)/obj/tests/fuzz/%.o
 $(FUZZ_PROGRAMS): $(if $(FUZZ),,$(O)/obj/tests/fuzz/replay.o)
 $(foreach s,$(HELPER_SRC),$(eval \
     $(O)/tests/$(notdir $(s:.c=)): $(call objects,$(s))))
+
+$(O)/tests/ofload $(O)/tests/ofanswer: $(call objects,$(BENCH_LIB))
 
 $(CONTROLLER_TESTS): $(LIBCONTROLLER)
 $(TEST_PROGRAMS): $(LIBFLOWS)

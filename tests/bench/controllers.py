@@ -1,0 +1,210 @@
+# Copyright (c) 2026 The Kakehashi Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Controllers under test and what they are compared with, as processes.
+
+Each is a context: inside it the controller runs, in a directory of its own,
+and switches reach it at 'target'.  Nothing leaves the machine.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+SCHEMA = os.path.join(ROOT, "controller", "kakehashi.ovsschema")
+PATIENCE = 60                   # Seconds.
+
+
+class BenchError(Exception):
+    """Something that the benchmark needs does not work."""
+
+
+def wait_until(what, condition, timeout=PATIENCE):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise BenchError(f"not within {timeout} s: {what}")
+        time.sleep(0.01)
+
+
+class Controller:
+    """A process that switches connect to."""
+
+    def __init__(self, name, build, cpu=None):
+        self.name, self.build, self.cpu = name, build, cpu
+        self.process = None
+
+    def __enter__(self):
+        self.directory = tempfile.mkdtemp(prefix="kakehashi-bench-")
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def socket(self):
+        return os.path.join(self.directory, "of.sock")
+
+    @property
+    def target(self):
+        return "unix:" + self.socket
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def command(self):
+        raise NotImplementedError
+
+    def environment(self):
+        return {**os.environ, **{name: self.directory for name in (
+            "OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR")}}
+
+    def start(self):
+        command = list(self.command())
+        if self.cpu is not None:
+            command[:0] = ["taskset", "-c", str(self.cpu)]
+        with open(os.path.join(self.directory, "stderr"), "ab") as errors:
+            self.process = subprocess.Popen(
+                command, env=self.environment(), stdout=errors,
+                stderr=errors, stdin=subprocess.DEVNULL)
+        wait_until(f"{self.name} listens", self.listens)
+
+    def listens(self):
+        if self.process.poll() is not None:
+            with open(os.path.join(self.directory, "stderr"),
+                      encoding="utf-8") as stream:
+                raise BenchError(f"{self.name} ended: {stream.read()}")
+        return os.path.exists(self.socket)
+
+    def stop(self, number=signal.SIGTERM):
+        if self.process:
+            self.process.send_signal(number)
+            self.process.wait()
+            self.process = None
+
+
+class Answer(Controller):
+    """One of the two that tests/bench/ofanswer.c has."""
+
+    def command(self):
+        return [os.path.join(self.build, "tests", "ofanswer"), self.name,
+                "punix:" + self.socket]
+
+
+class TestController(Controller):
+    """ovs-testcontroller."""
+
+    def command(self):
+        return ["ovs-testcontroller", "-OOpenFlow13", "punix:" + self.socket,
+                "--unixctl=" + os.path.join(self.directory, "ctl")]
+
+
+class Kakehashi(Controller):
+    """The controller, and its database."""
+
+    def __init__(self, build, cpu=None, rows=()):
+        super().__init__("kakehashi", build, cpu)
+        self.rows, self.database = rows, None
+
+    @property
+    def db(self):
+        return "unix:" + os.path.join(self.directory, "db.sock")
+
+    def command(self):
+        return [os.path.join(self.build, "kakehashi"), f"--db={self.db}",
+                "--listen=punix:" + self.socket, "-vconsole:off",
+                "-vfile:info",
+                f"--log-file={self.directory}/kakehashi.log",
+                f"--unixctl={self.directory}/kakehashi.ctl"]
+
+    def start(self):
+        if not self.database:
+            self._start_database()
+            self.configure(self.rows)
+        super().start()
+
+    def _start_database(self):
+        path = os.path.join(self.directory, "kakehashi.db")
+        subprocess.run(["ovsdb-tool", "create", path, SCHEMA], check=True,
+                       env=self.environment())
+        self.database = subprocess.Popen(
+            ["ovsdb-server", "-vconsole:off", "--remote=p" + self.db,
+             f"--unixctl={self.directory}/db.ctl", path],
+            env=self.environment())
+        wait_until("the database", lambda: os.path.exists(self.db[5:]))
+
+    def ctl(self, *args, timeout=PATIENCE):
+        return subprocess.run(
+            [os.path.join(self.build, "kakehashi-ctl"), f"--db={self.db}",
+             f"--timeout={timeout}", *map(str, args)], check=True,
+            env=self.environment(), stdout=subprocess.PIPE,
+            encoding="utf-8").stdout
+
+    def configure(self, rows, size=400):
+        """kakehashi-ctl with some hundred commands at a time."""
+        rows = list(rows)
+        for i in range(0, len(rows), size):
+            args = []
+            for row in rows[i:i + size]:
+                args += (["--"] if args else []) + list(row)
+            self.ctl(*args)
+
+    def appctl(self, *args):
+        return subprocess.run(
+            ["ovs-appctl", "-t", f"{self.directory}/kakehashi.ctl",
+             *map(str, args)], check=True, env=self.environment(),
+            stdout=subprocess.PIPE, encoding="utf-8").stdout
+
+    def stop(self, number=signal.SIGTERM):
+        super().stop(number)
+        if self.database:
+            self.database.terminate()
+            self.database.wait()
+            self.database = None
+
+    def restart(self, number=signal.SIGKILL):
+        """Another process over the same database."""
+        super().stop(number)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.socket)
+        super().start()
+
+
+def ofload(build, controller, *options, cpu=None, timeout=600):
+    """The result of tests/bench/ofload.c, a dictionary."""
+    command = [os.path.join(build, "tests", "ofload"),
+               f"--pid={controller.pid}", *map(str, options),
+               controller.target]
+    if cpu is not None:
+        command[:0] = ["taskset", "-c", str(cpu)]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE,
+                          encoding="utf-8", timeout=timeout)
+    if done.returncode:
+        raise BenchError(f"ofload ended with status {done.returncode}")
+    return json.loads(done.stdout)
+
+
+def emulated_rows(switches, segments=1, limit=1000000):
+    """Rows for the switches that ofload emulates: an edge and a cluster for
+    each, and segments of its own."""
+    for n in range(switches):
+        yield ("edge-add", f"e{n}", f"{n + 1:016x}",
+               f"10.1.{n >> 8}.{n & 255}")
+        yield "cluster-add", f"c{n}", f"e{n}"
+        for m in range(segments):
+            number = n * segments + m
+            yield ("segment-add", f"s{number}", 10000 + number,
+                   f"mac_limit={limit}")
+            yield "bind", f"s{number}", f"c{n}", "trunk0", m + 1
