@@ -94,12 +94,13 @@ static const struct fdb_mac **
 admin_sorted_macs(const struct agent *agent,
                   const struct topo_segment *segment, size_t *n)
 {
-    const struct fdb_mac **macs = xmalloc(MAX(1, hmap_count(&agent->fdb.macs))
+    const struct fdb_mac **macs = xmalloc(MAX(1, agent->fdb.macs.n)
                                           * sizeof *macs);
     const struct fdb_mac *e;
+    struct fdb_walk walk;
 
     *n = 0;
-    HMAP_FOR_EACH (e, node, &agent->fdb.macs) {
+    FDB_TABLE_FOR_EACH (e, &walk, &agent->fdb.macs) {
         if (!segment || e->segment == segment) {
             macs[(*n)++] = e;
         }

@@ -10,6 +10,7 @@
 #include "controller/edge.h"
 #include "controller/ofconn.h"
 #include "flows/layout.h"
+#include "flows/macmsg.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "simap.h"
@@ -88,7 +89,10 @@ static void
 agent_opened(struct ofconn *conn, void *agent_)
 {
     struct agent *agent = agent_;
-    struct edge *edge = edge_create(conn, &agent->topo, ++agent->epoch);
+    const struct macmsg *macmsg
+        = agent->macmsgs[ofconn_version(conn) - OFP13_VERSION];
+    struct edge *edge = edge_create(conn, &agent->topo, macmsg,
+                                    ++agent->epoch);
 
     ofconn_set_aux(conn, edge);
     ovs_list_push_back(&agent->edges, &edge->node);
@@ -220,6 +224,10 @@ agent_create(const char *db)
     ovs_list_init(&agent->edges);
     ovs_list_init(&agent->history);
     ovs_list_init(&agent->announcements);
+    for (int i = 0; i < AGENT_N_VERSIONS; i++) {
+        agent->macmsgs[i] = macmsg_create(
+            ofputil_protocol_from_ofp_version(OFP13_VERSION + i));
+    }
     agent_probe_init(agent);
     agent->elect_at = LLONG_MAX;
     agent->conf = conf_create(db, &agent->topo, agent_edge_status,
@@ -242,6 +250,9 @@ agent_destroy(struct agent *agent)
     fdb_destroy(&agent->fdb);
     topo_destroy(&agent->topo);
     fdb_ops_uninit(&agent->ops);
+    for (int i = 0; i < AGENT_N_VERSIONS; i++) {
+        macmsg_destroy(agent->macmsgs[i]);
+    }
 
     agent_announcements_clear(agent);
     agent_rounds_clear(agent);
@@ -287,7 +298,7 @@ agent_tell(struct agent *agent, long long now)
               fdb->n_learned - agent->told_learned,
               fdb->n_moved - agent->told_moved,
               fdb->n_aged - agent->told_aged,
-              fdb->n_evicted - agent->told_evicted, hmap_count(&fdb->macs));
+              fdb->n_evicted - agent->told_evicted, fdb->macs.n);
     agent->told_learned = fdb->n_learned;
     agent->told_moved = fdb->n_moved;
     agent->told_aged = fdb->n_aged;
@@ -383,7 +394,7 @@ agent_memory_usage(const struct agent *agent, struct simap *usage)
     LIST_FOR_EACH (edge, node, &agent->edges) {
         flows += flowset_count(&edge->installed);
     }
-    simap_increase(usage, "macs", hmap_count(&agent->fdb.macs));
+    simap_increase(usage, "macs", agent->fdb.macs.n);
     simap_increase(usage, "sessions", ovs_list_size(&agent->edges));
     simap_increase(usage, "flows", flows);
     simap_increase(usage, "segments",

@@ -25,20 +25,24 @@
 #include "flows/fdb.h"
 #include "flows/topo.h"
 #include "openvswitch/list.h"
+#include "openvswitch/ofp-protocol.h"
 
 struct conf;
 struct delta;
 struct edge;
 struct ofconn_listener;
 struct ofputil_flow_removed;
-struct ofputil_packet_in;
+struct packetin;
 struct simap;
+
+#define AGENT_N_VERSIONS (OFP15_VERSION - OFP13_VERSION + 1)
 
 struct agent {
     struct topo topo;
     struct fdb fdb;
     struct conf *conf;
     struct ovs_list edges;      /* Of struct edge. */
+    struct macmsg *macmsgs[AGENT_N_VERSIONS];   /* From OpenFlow 1.3 on. */
     uint32_t epoch;             /* Of the latest session. */
     struct fdb_ops ops;         /* Reused, empty between walks. */
     long long elect_at;         /* When an election is due, LLONG_MAX: not. */
@@ -82,7 +86,7 @@ void agent_confirmed(struct agent *, struct edge *);
 
 /* agent_learn.c */
 void agent_packet_in(struct agent *, struct edge *,
-                     const struct ofputil_packet_in *);
+                     const struct packetin *);
 void agent_flow_removed(struct agent *, struct edge *,
                         const struct ofputil_flow_removed *);
 size_t agent_flush_macs(struct agent *, struct topo_segment *,
@@ -121,7 +125,7 @@ void agent_rounds_wait(const struct agent *);
 void agent_rounds_clear(struct agent *);
 void agent_depose_run(struct agent *);
 bool agent_probe_in(struct agent *, struct edge *,
-                    const struct ofputil_packet_in *);
+                    const struct packetin *);
 void agent_probe_ports(const struct agent *, struct edge *);
 void agent_mark(const struct agent *, struct topo_cluster *, struct edge *);
 

@@ -7,7 +7,6 @@
 #include "controller/edge.h"
 #include "flows/layout.h"
 #include "flows/sighting.h"
-#include "openvswitch/ofp-packet.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
 
@@ -18,7 +17,7 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 /* The first walk: a packet-in of LEARN. */
 void
 agent_packet_in(struct agent *agent, struct edge *edge,
-                const struct ofputil_packet_in *pin)
+                const struct packetin *pin)
 {
     struct sighting s;
     const char *why;

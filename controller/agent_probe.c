@@ -14,8 +14,8 @@
 #include "dp-packet.h"
 #include "flows/failover.h"
 #include "flows/layout.h"
+#include "flows/packetin.h"
 #include "flows/packetout.h"
-#include "openvswitch/ofp-packet.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
@@ -267,10 +267,9 @@ agent_depose_run(struct agent *agent)
 static void
 agent_answered(struct agent *agent, const struct topo_node *node,
                const struct packetout_probe *probe,
-               const struct ofputil_packet_in *pin)
+               const struct packetin *pin)
 {
-    struct in6_addr ip = flow_tnl_src(&pin->flow_metadata.flow.tunnel);
-    struct topo_node *other = topo_node_by_ip(&agent->topo, &ip);
+    struct topo_node *other = topo_node_by_ip(&agent->topo, &pin->tun_src);
     struct topo_cluster *cluster = topo_cluster_by_id(&agent->topo,
                                                       probe->cluster);
 
@@ -362,19 +361,19 @@ agent_arrived(struct agent *agent, const struct topo_node *node,
  * 'pin' is something else. */
 bool
 agent_probe_in(struct agent *agent, struct edge *edge,
-               const struct ofputil_packet_in *pin)
+               const struct packetin *pin)
 {
     struct topo_node *node = edge->tnode;
     struct packetout_probe probe;
 
     if (pin->table_id != LAYOUT_CLASSIFY
-        || !packetout_read(pin->packet, pin->packet_len, &probe)) {
+        || !packetout_read(pin->frame, pin->frame_len, &probe)) {
         return false;
     }
 
     /* Each comes in where it belongs, and is of our making. */
-    const struct topo_port *port = node ? topo_node_ofport(
-        node, pin->flow_metadata.flow.in_port.ofp_port) : NULL;
+    const struct topo_port *port = (node ? topo_node_ofport(node, pin->in_port)
+                                    : NULL);
     if (!port
         || (probe.type != PACKETOUT_MARKER && probe.secret != agent->secret)) {
         return true;

@@ -74,12 +74,14 @@ edge_note_error(struct edge *edge, const char *what, enum ofperr error)
 
 /* Starts a session over 'conn', which has agreed on a version. */
 struct edge *
-edge_create(struct ofconn *conn, struct topo *topo, uint32_t epoch)
+edge_create(struct ofconn *conn, struct topo *topo,
+            const struct macmsg *macmsg, uint32_t epoch)
 {
     struct edge *edge = xzalloc(sizeof *edge);
 
     edge->conn = conn;
     edge->topo = topo;
+    edge->macmsg = macmsg;
     edge->epoch = epoch;
     edge->created = time_msec();
     edge->state = EDGE_FEATURES;
@@ -396,15 +398,18 @@ edge_receive(struct edge *edge, const struct ofp_header *oh,
 {
     enum ofptype type;
 
+    if (packetin_read(oh, &in->pin)) {
+        edge->n_packet_ins++;
+        return EDGE_EV_PACKET_IN;
+    }
     if (ofptype_decode(&type, oh)) {
         return EDGE_EV_NONSENSE;
     }
     switch ((int) type) {
     case OFPTYPE_PACKET_IN:
         edge->n_packet_ins++;
-        return (ofputil_decode_packet_in(oh, true, NULL, NULL, &in->pin, NULL,
-                                         NULL, NULL)
-                ? EDGE_EV_NONSENSE : EDGE_EV_PACKET_IN);
+        return (packetin_decode(oh, &in->pin) ? EDGE_EV_NONSENSE
+                : EDGE_EV_PACKET_IN);
     case OFPTYPE_FLOW_REMOVED:
         return edge_receive_flow_removed(edge, oh, in);
     case OFPTYPE_FEATURES_REPLY:

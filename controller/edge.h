@@ -35,13 +35,14 @@
 #include <stdint.h>
 #include "flows/delta.h"
 #include "flows/flowset.h"
+#include "flows/packetin.h"
 #include "openvswitch/list.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-monitor.h"
-#include "openvswitch/ofp-packet.h"
 
 struct fdb_op;
+struct macmsg;
 struct ofconn;
 struct ofp_header;
 struct topo;
@@ -97,6 +98,7 @@ struct edge {
     struct ovs_list node;       /* For the owner. */
     struct ofconn *conn;
     struct topo *topo;
+    const struct macmsg *macmsg;    /* For the version of 'conn'. */
     struct topo_node *tnode;    /* NULL until known. */
     enum edge_state state;
     uint64_t dpid;              /* From PORTS or UNKNOWN on. */
@@ -132,7 +134,7 @@ enum edge_event {
     EDGE_EV_FLOWS,              /* 'dump' is complete. */
     EDGE_EV_CONFIRMED,          /* 'txn' is in force. */
     EDGE_EV_REFUSED,            /* 'txn' is not. */
-    EDGE_EV_PACKET_IN,          /* 'in->pin', to be destroyed. */
+    EDGE_EV_PACKET_IN,          /* 'in->pin'. */
     EDGE_EV_FLOW_REMOVED,       /* 'in->removed'. */
     EDGE_EV_LEASE_ENDED,        /* 'leased' is false. */
     EDGE_EV_NONSENSE,           /* Not OpenFlow as we know it. */
@@ -146,11 +148,12 @@ edge_is_ready(const struct edge *edge)
 }
 
 struct edge_input {
-    struct ofputil_packet_in pin;
+    struct packetin pin;
     struct ofputil_flow_removed removed;
 };
 
-struct edge *edge_create(struct ofconn *, struct topo *, uint32_t epoch);
+struct edge *edge_create(struct ofconn *, struct topo *, const struct macmsg *,
+                         uint32_t epoch);
 void edge_destroy(struct edge *);
 const char *edge_state_to_string(enum edge_state);
 

@@ -7,9 +7,8 @@
 #include "controller/ofconn.h"
 #include "coverage.h"
 #include "flows/bundlemsg.h"
-#include "flows/fdb.h"
+#include "flows/macmsg.h"
 #include "flows/topo.h"
-#include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-packet.h"
 #include "openvswitch/ofp-util.h"
 #include "openvswitch/ofpbuf.h"
@@ -128,39 +127,23 @@ edge_back_off(struct edge *edge, long long now)
 void
 edge_send_op(struct edge *edge, const struct fdb_op *op)
 {
+    ovs_be32 xid = htonl(edge->next_xid);
     uint64_t stub[256 / 8];
-    struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
-    struct flowset_spec spec;
-    struct match match;
+    struct ofpbuf b = OFPBUF_STUB_INITIALIZER(stub);
+    struct ofpbuf *msg;
 
-    if (fdb_op_flow(op, &spec, &match, &acts)) {
-        struct ofputil_flow_mod fm = {
-            .priority = spec.priority,
-            .table_id = spec.table,
-            .command = op->add ? OFPFC_ADD : OFPFC_DELETE_STRICT,
-            .new_cookie = op->add ? htonll(spec.cookie) : OVS_BE64_MAX,
-            .buffer_id = UINT32_MAX,
-            .out_port = OFPP_ANY,
-            .out_group = OFPG_ANY,
-        };
-
-        minimatch_init(&fm.match, &match);
-        if (op->add) {
-            fm.idle_timeout = spec.idle_timeout;
-            fm.flags = spec.flags;
-            fm.ofpacts = acts.data;
-            fm.ofpacts_len = acts.size;
-        } else {
-            fm.cookie = htonll(spec.cookie);
-            fm.cookie_mask = OVS_BE64_MAX;
+    if (macmsg_put(edge->macmsg, op, xid, &b)) {
+        ofconn_put(edge->conn, b.data, b.size);
+    } else {
+        msg = macmsg_encode(op, ofconn_protocol(edge->conn), xid);
+        if (!msg) {
+            return;
         }
-        edge_send(edge, ofputil_encode_flow_mod(&fm,
-                                                ofconn_protocol(edge->conn)));
-        minimatch_destroy(&fm.match);
-        edge->n_flow_mods++;
-        COVERAGE_INC(edge_flow_mod);
+        ofconn_send(edge->conn, msg);
     }
-    ofpbuf_uninit(&acts);
+    edge->next_xid++;
+    edge->n_flow_mods++;
+    COVERAGE_INC(edge_flow_mod);
 }
 
 /* Lets the switch do 'acts' with a frame that comes from no port. */

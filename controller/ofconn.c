@@ -199,18 +199,25 @@ ofconn_fail(struct ofconn *conn, const char *reason)
 
 /* Writing. */
 
-/* Queues 'msg', which 'conn' comes to own. */
+/* Queues a copy of the 'size' bytes at 'msg', a message that is complete. */
 void
-ofconn_send(struct ofconn *conn, struct ofpbuf *msg)
+ofconn_put(struct ofconn *conn, const void *msg, size_t size)
 {
     if (!conn->closing) {
-        ofpmsg_update_length(msg);
-        ofpbuf_put(&conn->tx, msg->data, msg->size);
+        ofpbuf_put(&conn->tx, msg, size);
         if (ovs_list_is_empty(&conn->tx_node)) {
             ovs_list_push_back(&dirty, &conn->tx_node);
         }
         COVERAGE_INC(ofconn_sent);
     }
+}
+
+/* Queues 'msg', which 'conn' comes to own. */
+void
+ofconn_send(struct ofconn *conn, struct ofpbuf *msg)
+{
+    ofpmsg_update_length(msg);
+    ofconn_put(conn, msg->data, msg->size);
     ofpbuf_delete(msg);
 }
 

@@ -49,6 +49,7 @@ char *ofconn_listen(const char *target, const struct ofconn_user *,
 void ofconn_listener_close(struct ofconn_listener *);
 
 void ofconn_send(struct ofconn *, struct ofpbuf *);
+void ofconn_put(struct ofconn *, const void *msg, size_t);
 void ofconn_flush(void);
 void ofconn_close(struct ofconn *, const char *reason);
 

@@ -78,7 +78,6 @@ void
 fdb_init(struct fdb *fdb)
 {
     memset(fdb, 0, sizeof *fdb);
-    hmap_init(&fdb->macs);
     ovs_list_init(&fdb->probation);
 }
 
@@ -92,11 +91,13 @@ struct fdb_mac *
 fdb_find(const struct fdb *fdb, const struct topo_segment *segment,
          struct eth_addr mac)
 {
-    struct fdb_mac *e;
+    struct fdb_slot *slot = fdb_table_first(&fdb->macs,
+                                            fdb_hash(segment, mac));
 
-    HMAP_FOR_EACH_WITH_HASH (e, node, fdb_hash(segment, mac), &fdb->macs) {
-        if (e->segment == segment && eth_addr_equals(e->mac, mac)) {
-            return e;
+    for (; slot; slot = fdb_table_next(&fdb->macs, slot)) {
+        if (slot->mac->segment == segment
+            && eth_addr_equals(slot->mac->mac, mac)) {
+            return slot->mac;
         }
     }
     return NULL;
@@ -130,8 +131,10 @@ fdb_create(struct fdb *fdb, struct topo_place *place, struct eth_addr mac,
     e->mac = mac;
     e->is_static = is_static;
     e->learned_at = now;
+    e->seen = &e->first_seen;
+    e->allocated_seen = 1;
     ovs_list_init(&e->probation_node);
-    hmap_insert(&fdb->macs, &e->node, fdb_hash(segment, mac));
+    fdb_table_insert(&fdb->macs, e, fdb_hash(segment, mac));
     ovs_list_push_back(&segment->macs, &e->segment_node);
     segment->n_macs++;
     segment->n_learned += !is_static;
@@ -148,8 +151,10 @@ fdb_drop(struct fdb *fdb, struct fdb_mac *e)
     ovs_list_remove(&e->probation_node);
     e->segment->n_macs--;
     e->segment->n_learned -= !e->is_static;
-    hmap_remove(&fdb->macs, &e->node);
-    free(e->seen);
+    fdb_table_remove(&fdb->macs, e, fdb_hash(e->segment, e->mac));
+    if (e->seen != &e->first_seen) {
+        free(e->seen);
+    }
     free(e);
 }
 
@@ -167,12 +172,13 @@ fdb_remove(struct fdb *fdb, struct fdb_mac *e, struct fdb_ops *ops)
 void
 fdb_destroy(struct fdb *fdb)
 {
+    struct fdb_walk walk;
     struct fdb_mac *e;
 
-    HMAP_FOR_EACH_SAFE (e, node, &fdb->macs) {
+    FDB_TABLE_FOR_EACH (e, &walk, &fdb->macs) {
         fdb_drop(fdb, e);
     }
-    hmap_destroy(&fdb->macs);
+    fdb_table_destroy(&fdb->macs);
 }
 
 /* Who saw it. */
@@ -188,16 +194,28 @@ fdb_seen(const struct fdb_mac *e, const struct topo_node *node)
     return NULL;
 }
 
+/* Makes room for one more node that has seen 'e'. */
+static void
+fdb_seen_reserve(struct fdb_mac *e)
+{
+    if (e->n_seen == e->allocated_seen) {
+        struct fdb_seen *old = e->seen == &e->first_seen ? NULL : e->seen;
+
+        e->allocated_seen *= 2;
+        e->seen = xrealloc(old, e->allocated_seen * sizeof *e->seen);
+        if (!old) {
+            e->seen[0] = e->first_seen;
+        }
+    }
+}
+
 struct fdb_seen *
 fdb_seen_add(struct fdb_mac *e, struct topo_node *node, uint32_t slot)
 {
     struct fdb_seen *seen = fdb_seen(e, node);
 
     if (!seen) {
-        if (e->n_seen == e->allocated_seen) {
-            e->seen = x2nrealloc(e->seen, &e->allocated_seen,
-                                 sizeof *e->seen);
-        }
+        fdb_seen_reserve(e);
         seen = &e->seen[e->n_seen++];
         *seen = (struct fdb_seen) { .node = node };
     }
@@ -391,10 +409,11 @@ size_t
 fdb_flush(struct fdb *fdb, struct topo_segment *segment,
           const struct eth_addr *mac, struct fdb_ops *ops)
 {
+    struct fdb_walk walk;
     struct fdb_mac *e;
     size_t n = 0;
 
-    HMAP_FOR_EACH_SAFE (e, node, &fdb->macs) {
+    FDB_TABLE_FOR_EACH (e, &walk, &fdb->macs) {
         if (!e->is_static && (!segment || e->segment == segment)
             && (!mac || eth_addr_equals(e->mac, *mac))) {
             fdb_remove(fdb, e, ops);
@@ -487,6 +506,7 @@ void
 fdb_sync_statics(struct fdb *fdb, const struct topo *topo, long long now,
                  struct fdb_ops *ops)
 {
+    struct fdb_walk walk;
     struct topo_static_mac *sm;
     struct fdb_mac *e;
 
@@ -495,7 +515,7 @@ fdb_sync_statics(struct fdb *fdb, const struct topo *topo, long long now,
             fdb_sync_static(fdb, sm, now, ops);
         }
     }
-    HMAP_FOR_EACH_SAFE (e, node, &fdb->macs) {
+    FDB_TABLE_FOR_EACH (e, &walk, &fdb->macs) {
         if (e->is_static && !e->synced) {
             fdb_remove(fdb, e, ops);
         } else {
@@ -509,9 +529,10 @@ void
 fdb_forget_node(struct fdb *fdb, const struct topo_node *node,
                 struct fdb_ops *ops)
 {
+    struct fdb_walk walk;
     struct fdb_mac *e;
 
-    HMAP_FOR_EACH_SAFE (e, node, &fdb->macs) {
+    FDB_TABLE_FOR_EACH (e, &walk, &fdb->macs) {
         struct fdb_seen *seen = fdb_seen(e, node);
 
         if (seen) {

@@ -34,13 +34,14 @@
  * The fdb owns its entries; segments, places and nodes belong to the topology
  * and keep lists and counts for the fdb. */
 
+#include "flows/fdb_table.h"
 #include "flows/pipeline.h"
 #include "flows/topo.h"
 
 struct flowset;
 
 struct fdb {
-    struct hmap macs;           /* Of struct fdb_mac, by segment and MAC. */
+    struct fdb_table macs;      /* By segment and MAC. */
     struct ovs_list probation;  /* Of struct fdb_mac, oldest first. */
     unsigned long long n_learned, n_moved, n_aged, n_evicted;
 };
@@ -54,7 +55,6 @@ struct fdb_seen {
 };
 
 struct fdb_mac {
-    struct hmap_node node;
     struct ovs_list segment_node;
     struct ovs_list place_node;
     struct ovs_list probation_node; /* Empty unless on probation. */
@@ -66,7 +66,8 @@ struct fdb_mac {
     uint32_t n_moves;
     long long learned_at;       /* Monotonic, milliseconds. */
     struct fdb_seen *seen;      /* All nodes, for a static MAC. */
-    size_t n_seen, allocated_seen;
+    uint32_t n_seen, allocated_seen;
+    struct fdb_seen first_seen; /* Where 'seen' points while one is enough. */
 };
 
 /* One flow of one node is to be added (or replaced), or deleted.  Refers to

@@ -74,10 +74,11 @@ fdb_node_flows(const struct fdb *fdb, const struct topo_node *node,
 {
     uint64_t stub[128 / 8];
     struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
+    struct fdb_walk walk;
     struct fdb_mac *e;
 
     if (!segment) {
-        HMAP_FOR_EACH (e, node, &fdb->macs) {
+        FDB_TABLE_FOR_EACH (e, &walk, &fdb->macs) {
             if (topo_segment_has_node(e->segment, node)) {
                 fdb_refresh_slot(e, node);
                 fdb_mac_flows(e, node, set, &acts);

@@ -6,10 +6,10 @@
 
 #include "flows/flowset.h"
 #include "flows/layout.h"
+#include "flows/packetin.h"
 #include "flows/pipeline.h"
 #include "flows/topo.h"
 #include "openvswitch/ofp-actions.h"
-#include "openvswitch/ofp-packet.h"
 #include "util.h"
 
 /* Returns the segment that METADATA = 'metadata' names, or NULL. */
@@ -29,29 +29,28 @@ sighting_check_mac(struct eth_addr mac)
             ? "source is no station" : NULL);
 }
 
-/* Fills in 's' but for the MAC from the metadata in 'match'. */
+/* Fills in 's' but for the MAC: a frame with 'metadata' came in by 'slot' or,
+ * if that is 0, from 'tun_src'. */
 static const char *
 sighting_place(const struct topo *topo, const struct topo_node *node,
-               const struct match *match, struct sighting *s)
+               ovs_be64 metadata, uint32_t slot,
+               const struct in6_addr *tun_src, struct sighting *s)
 {
-    const struct flow *flow = &match->flow;
-    const struct topo_segment *segment
-        = sighting_segment(topo, flow->metadata);
+    const struct topo_segment *segment = sighting_segment(topo, metadata);
 
     if (!segment) {
         return "unknown segment";
     }
-    s->slot = flow->regs[0];
-    if (s->slot) {
-        const struct topo_claim *claim = topo_node_claim(node, s->slot);
+    s->slot = slot;
+    if (slot) {
+        const struct topo_claim *claim = topo_node_claim(node, slot);
 
         if (!claim || claim->attach->place.segment != segment) {
             return "port and VLAN not in this segment";
         }
         s->place = &claim->attach->place;
     } else {
-        struct in6_addr ip = flow_tnl_src(&flow->tunnel);
-        struct topo_vtep *vtep = topo_vtep_find(topo, segment, &ip);
+        struct topo_vtep *vtep = topo_vtep_find(topo, segment, tun_src);
 
         if (!vtep) {
             return "VTEP not in this segment";
@@ -65,12 +64,11 @@ sighting_place(const struct topo *topo, const struct topo_node *node,
  * it. */
 const char *
 sighting_from_packet_in(const struct topo *topo, const struct topo_node *node,
-                        const struct ofputil_packet_in *pin,
-                        struct sighting *s)
+                        const struct packetin *pin, struct sighting *s)
 {
-    const struct eth_header *eth = pin->packet;
+    const struct eth_header *eth = pin->frame;
 
-    if (pin->packet_len < sizeof *eth) {
+    if (pin->frame_len < sizeof *eth) {
         return "frame too short";
     }
     s->mac = eth->eth_src;
@@ -82,7 +80,8 @@ sighting_from_packet_in(const struct topo *topo, const struct topo_node *node,
     if (topo_node_owns_mac(node, s->mac)) {
         return "source is the switch itself";
     }
-    return sighting_place(topo, node, &pin->flow_metadata, s);
+    return sighting_place(topo, node, pin->metadata, pin->reg0,
+                          &pin->tun_src, s);
 }
 
 /* Reads 's' from the match of a SOURCE flow of 'node'.  Returns NULL, or what
@@ -91,10 +90,12 @@ const char *
 sighting_from_source(const struct topo *topo, const struct topo_node *node,
                      const struct match *match, struct sighting *s)
 {
-    s->mac = match->flow.dl_src;
+    struct in6_addr tun_src = flow_tnl_src(&match->flow.tunnel);
 
+    s->mac = match->flow.dl_src;
     const char *error = sighting_check_mac(s->mac);
-    return error ? error : sighting_place(topo, node, match, s);
+    return error ? error : sighting_place(topo, node, match->flow.metadata,
+                                          match->flow.regs[0], &tun_src, s);
 }
 
 /* The values that the actions of a DEST flow set. */

@@ -21,7 +21,7 @@
 
 struct flowset_flow;
 struct match;
-struct ofputil_packet_in;
+struct packetin;
 struct topo;
 struct topo_node;
 struct topo_place;
@@ -35,7 +35,7 @@ struct sighting {
 
 const char *sighting_from_packet_in(const struct topo *,
                                     const struct topo_node *,
-                                    const struct ofputil_packet_in *,
+                                    const struct packetin *,
                                     struct sighting *);
 const char *sighting_from_source(const struct topo *,
                                  const struct topo_node *,

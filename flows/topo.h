@@ -205,6 +205,7 @@ struct topo_cluster {
 struct topo_port {
     struct hmap_node name_node;
     struct hmap_node ofport_node;
+    struct hmap_node mac_node;
     char *name;
     ofp_port_t ofport;
     struct eth_addr mac;
@@ -229,6 +230,7 @@ struct topo_node {
     /* Learned from the switch. */
     struct hmap ports_by_name;      /* Of struct topo_port. */
     struct hmap ports_by_ofport;
+    struct hmap ports_by_mac;
     bool ports_known;
 
     struct hmap claims;             /* Of struct topo_claim, by port name. */

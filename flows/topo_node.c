@@ -82,6 +82,7 @@ topo_node_create(struct topo *topo, const struct uuid *uuid)
     topo_row_add(topo, TOPO_EDGE, uuid, &node->row);
     hmap_init(&node->ports_by_name);
     hmap_init(&node->ports_by_ofport);
+    hmap_init(&node->ports_by_mac);
     hmap_init(&node->claims);
     hmap_init(&node->slots);
     hmap_init(&node->dirty);
@@ -239,6 +240,7 @@ topo_node_free(struct topo_node *node)
     }
     hmap_destroy(&node->ports_by_name);
     hmap_destroy(&node->ports_by_ofport);
+    hmap_destroy(&node->ports_by_mac);
     hmap_destroy(&node->claims);
     hmap_destroy(&node->slots);
     topo_node_clean(node);

@@ -93,7 +93,8 @@ topo_node_owns_mac(const struct topo_node *node, struct eth_addr mac)
 {
     const struct topo_port *port;
 
-    HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
+    HMAP_FOR_EACH_WITH_HASH (port, mac_node, hash_mac(mac, 0, 0),
+                             &node->ports_by_mac) {
         if (eth_addr_equals(port->mac, mac)) {
             return true;
         }
@@ -156,9 +157,17 @@ topo_node_set_port(struct topo *topo, struct topo_node *node,
                     hash_string(name, 0));
         hmap_insert(&node->ports_by_ofport, &port->ofport_node,
                     hash_ofp_port(ofport));
+        port->mac = mac;
+        hmap_insert(&node->ports_by_mac, &port->mac_node,
+                    hash_mac(mac, 0, 0));
         topo_node_port_changed(topo, node, name, ofport);
     }
-    port->mac = mac;
+    if (!eth_addr_equals(port->mac, mac)) {
+        hmap_remove(&node->ports_by_mac, &port->mac_node);
+        port->mac = mac;
+        hmap_insert(&node->ports_by_mac, &port->mac_node,
+                    hash_mac(mac, 0, 0));
+    }
     port->link_up = link_up;
     port->live = live;
     port->was_live |= live;
@@ -203,6 +212,7 @@ topo_node_del_port(struct topo *topo, struct topo_node *node,
     if (port) {
         hmap_remove(&node->ports_by_name, &port->name_node);
         hmap_remove(&node->ports_by_ofport, &port->ofport_node);
+        hmap_remove(&node->ports_by_mac, &port->mac_node);
         topo_node_port_changed(topo, node, port->name, ofport);
         free(port->name);
         free(port);

@@ -96,7 +96,10 @@ class SwitchNode(Node):
         """Arguments of ovs-vsctl that make the bridges and their ports."""
         args = []
         if self.spec.on_underlay:
-            args += self._bridge("br-phy")
+            # OVS would pick another address at each start, and the tunnels of
+            # others would go on with the old one for minutes.
+            args += self._bridge("br-phy", "other-config:hwaddr="
+                                 f"0a:00:00:00:00:{self.spec.number:02x}")
             args += self._port("br-phy", "underlay")
         args += self._bridge("br0", f"other-config:datapath-id={self.dpid}")
         if self.spec.kind == "tor":

@@ -13,6 +13,7 @@
 
 #include "flows/flowset.h"
 #include "flows/layout.h"
+#include "flows/packetin.h"
 #include "flows/sighting.h"
 #include "openvswitch/ofp-packet.h"
 #include "tests/unit/net.h"
@@ -148,23 +149,30 @@ test_packet_in(void **state)
 
     for (size_t i = 0; i < ARRAY_SIZE(source_rows); i++) {
         const struct row *row = &source_rows[i];
-        struct ofputil_packet_in pin = { .packet_len = 64 };
+        struct match match;
         struct eth_header frame[5];
         struct sighting s;
         struct flowset set;
 
         flowset_init(&set);
-        minimatch_expand(&parse(row, &set)->match, &pin.flow_metadata);
+        minimatch_expand(&parse(row, &set)->match, &match);
         memset(frame, 0, sizeof frame);
-        frame[0].eth_src = pin.flow_metadata.flow.dl_src;
-        pin.packet = frame;
+        frame[0].eth_src = match.flow.dl_src;
+
+        struct packetin pin = {
+            .frame = frame,
+            .frame_len = 64,
+            .metadata = match.flow.metadata,
+            .reg0 = match.flow.regs[0],
+            .tun_src = flow_tnl_src(&match.flow.tunnel),
+        };
         check(net, row, sighting_from_packet_in(
                   &net->topo, net_get_node(net, 1), &pin, &s), &s);
 
-        pin.packet_len = sizeof *frame - 1;
+        pin.frame_len = sizeof *frame - 1;
         assert_string_equal(sighting_from_packet_in(
             &net->topo, net_get_node(net, 1), &pin, &s), "frame too short");
-        pin.packet_len = sizeof *frame;
+        pin.frame_len = sizeof *frame;
         frame[0].eth_src = topo_node_port(net_get_node(net, 1), "p1")->mac;
         assert_string_equal(sighting_from_packet_in(
             &net->topo, net_get_node(net, 1), &pin, &s),

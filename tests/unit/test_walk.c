@@ -322,6 +322,7 @@ test_walk(void **state OVS_UNUSED)
     assert_true(walk.n_sightings > 500);
     assert_true(walk.n_idles > 100);
     assert_true(walk.n_mac_ops > 5000);
+    assert_true(walk.n_quick > 4000);
 }
 
 /* Other walks. */

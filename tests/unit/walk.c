@@ -9,6 +9,7 @@
 
 #include "flows/delta.h"
 #include "flows/layout.h"
+#include "flows/macmsg.h"
 #include "flows/pipeline.h"
 #include "flows/sighting.h"
 #include "openvswitch/ofpbuf.h"
@@ -76,6 +77,24 @@ walk_delete_strict(struct flowset *set, const struct flowset_spec *spec)
     flowset_destroy(&key);
 }
 
+/* The two ways to make the message for 'op' make the same. */
+static void
+walk_check_message(struct walk *walk, const struct fdb_op *op)
+{
+    uint64_t stub[256 / 8];
+    struct ofpbuf quick = OFPBUF_STUB_INITIALIZER(stub);
+    ovs_be32 xid = htonl(walk->n_mac_ops);
+    struct ofpbuf *msg = macmsg_encode(op, OFPUTIL_P_OF15_OXM, xid);
+
+    if (macmsg_put(walk->macmsg, op, xid, &quick)) {
+        ovs_assert(msg && msg->size == quick.size
+                   && !memcmp(msg->data, quick.data, quick.size));
+        walk->n_quick++;
+    }
+    ofpbuf_delete(msg);
+    ofpbuf_uninit(&quick);
+}
+
 /* Brings the operations of the fdb into the simulated switches. */
 static void
 walk_apply_ops(struct walk *walk)
@@ -96,6 +115,7 @@ walk_apply_ops(struct walk *walk)
                 walk_delete_strict(&sw->macs, &spec);
             }
         }
+        walk_check_message(walk, op);
         walk->n_mac_ops++;
     }
     ofpbuf_uninit(&acts);
@@ -458,6 +478,7 @@ walk_init(struct walk *walk, uint32_t seed)
     memset(walk, 0, sizeof *walk);
     walk->seed = seed;
     net_init(&walk->net);
+    walk->macmsg = macmsg_create(OFPUTIL_P_OF15_OXM);
 }
 
 void
@@ -471,4 +492,5 @@ walk_destroy(struct walk *walk)
         node->aux = NULL;
     }
     net_destroy(&walk->net);
+    macmsg_destroy(walk->macmsg);
 }

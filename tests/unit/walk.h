@@ -33,6 +33,8 @@ struct walk_row {
     enum topo_table table;      /* Place of a static MAC. */
 };
 
+struct macmsg;
+
 struct walk_switch {
     struct flowset config, macs;
 };
@@ -41,7 +43,9 @@ struct walk {
     struct net net;
     uint32_t seed;
     struct walk_row rows[TOPO_N_TABLES][WALK_PLACES + 1];
-    unsigned long long n_sightings, n_idles, n_config, n_mac_ops;
+    unsigned long long n_sightings, n_idles, n_config, n_mac_ops,
+                       n_quick;     /* Messages by macmsg_put(). */
+    struct macmsg *macmsg;
 };
 
 void walk_init(struct walk *, uint32_t seed);

@@ -1,0 +1,115 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Messages that are copied and filled in are those that libopenvswitch makes;
+ * tests/unit/test_walk.c does the same with all that happens in a walk. */
+
+#include <config.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "flows/macmsg.h"
+#include "openvswitch/ofpbuf.h"
+#include "random.h"
+#include "tests/unit/net.h"
+#include "util.h"
+
+static const enum ofputil_protocol protocols[] = {
+    OFPUTIL_P_OF13_OXM, OFPUTIL_P_OF14_OXM, OFPUTIL_P_OF15_OXM,
+};
+
+/* Compares the two ways for all operations of 'net', and forgets these.
+ * Returns how many were made by macmsg_put(). */
+static size_t
+check_ops(struct net *net)
+{
+    size_t n = 0;
+
+    for (size_t p = 0; p < ARRAY_SIZE(protocols); p++) {
+        struct macmsg *macmsg = macmsg_create(protocols[p]);
+
+        for (size_t i = 0; i < net->ops.n; i++) {
+            const struct fdb_op *op = &net->ops.ops[i];
+            ovs_be32 xid = htonl(random_uint32());
+            struct ofpbuf *msg = macmsg_encode(op, protocols[p], xid);
+            struct ofpbuf quick;
+
+            ofpbuf_init(&quick, 0);
+            if (macmsg_put(macmsg, op, xid, &quick)) {
+                assert_non_null(msg);
+                assert_int_equal(quick.size, msg->size);
+                assert_memory_equal(quick.data, msg->data, msg->size);
+                n++;
+            } else {
+                assert_int_equal(quick.size, 0);
+            }
+            ofpbuf_uninit(&quick);
+            ofpbuf_delete(msg);
+        }
+        macmsg_destroy(macmsg);
+    }
+    net->ops.n = 0;
+    return n;
+}
+
+/* In each place, seen, moved and flushed. */
+static void
+test_places(void **state)
+{
+    struct net *net = *state;
+
+    net_binding(net, 1, 1, 1, "p1", 4094);
+    net_binding(net, 2, 1, 1, "p2", 0);
+    net_host_port(net, 1, 1, 3, "p1");
+    net_vtep(net, 1, 1, "192.0.2.1");
+    net_settle(net);
+    check_ops(net);
+
+    net_see(net, 1, TOPO_BINDING, 1, 1);
+    net_see(net, 2, TOPO_BINDING, 2, 2);
+    net_see(net, 3, TOPO_HOST_PORT, 1, 3);
+    net_see(net, 1, TOPO_VTEP, 1, 4);
+    assert_int_equal(check_ops(net), 3 * (4 * 3 + 4));
+
+    net_see(net, 1, TOPO_VTEP, 1, 1);
+    net_see(net, 3, TOPO_HOST_PORT, 1, 4);
+    assert_int_equal(check_ops(net), 3 * 2 * (3 + 2));
+
+    fdb_flush(&net->fdb, NULL, NULL, &net->ops);
+    assert_int_equal(check_ops(net), 3 * 4 * (3 + 1));
+}
+
+/* What is rare goes the long way. */
+static void
+test_rare(void **state)
+{
+    struct net *net = *state;
+
+    net_binding(net, 1, 1, 1, "p1", 10);
+    net_vtep(net, 1, 1, "2001:db8::1");
+    net_settle(net);
+    net->ops.n = 0;
+    net_see(net, 1, TOPO_VTEP, 1, 1);
+    assert_int_equal(check_ops(net), 0);
+    net_static(net, 1, 1, "aa:00:00:00:00:09", TOPO_BINDING, 1);
+    net_settle(net);
+    assert_true(net->ops.n > 0);
+    assert_int_equal(check_ops(net), 0);
+}
+
+#define TEST(NAME) \
+    cmocka_unit_test_setup_teardown(NAME, net_setup_three, net_teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = { TEST(test_places), TEST(test_rare) };
+
+    return cmocka_run_group_tests_name("macmsg", tests, NULL, NULL);
+}
