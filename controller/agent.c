@@ -8,6 +8,7 @@
 #include "controller/admin.h"
 #include "controller/conf.h"
 #include "controller/edge.h"
+#include "controller/loop.h"
 #include "controller/ofconn.h"
 #include "flows/layout.h"
 #include "flows/macmsg.h"
@@ -122,6 +123,7 @@ agent_closed(struct ofconn *conn, void *agent)
 {
     struct edge *edge = ofconn_aux(conn);
 
+    loop_wake();
     if (edge) {
         agent_drop(agent, edge);
         agent_elect(agent);
@@ -153,8 +155,18 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
     struct edge *edge = ofconn_aux(conn);
     struct edge_input in;
 
-    switch (edge_receive(edge, oh, &in)) {
+    enum edge_event event = edge_receive(edge, oh, &in);
+
+    if (event == EDGE_EV_PACKET_IN
+        && !agent_probe_in(agent, edge, &in.pin)) {
+        agent_packet_in(agent, edge, &in.pin);
+        loop_stay();
+        return;
+    }
+    loop_wake();
+    switch (event) {
     case EDGE_EV_NONE:
+    case EDGE_EV_PACKET_IN:
         break;
     case EDGE_EV_FEATURES:
         agent_identify(agent, edge);
@@ -188,11 +200,6 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         edge_back_off(edge, time_msec());
         conf_status_changed(agent->conf);
         agent_elect(agent);
-        break;
-    case EDGE_EV_PACKET_IN:
-        if (!agent_probe_in(agent, edge, &in.pin)) {
-            agent_packet_in(agent, edge, &in.pin);
-        }
         break;
     case EDGE_EV_FLOW_REMOVED:
         agent_flow_removed(agent, edge, &in.removed);

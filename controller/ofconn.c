@@ -64,7 +64,8 @@ struct ofconn {
 static struct ovs_list conns = OVS_LIST_INITIALIZER(&conns);
 static struct ovs_list dirty = OVS_LIST_INITIALIZER(&dirty);
 static uv_timer_t probe_timer;
-static bool probe_timer_started;
+static uv_check_t flush_check;
+static bool started;
 
 /* Returns the length of the OpenFlow message at the beginning of the 'size'
  * bytes at 'data', 0 if that needs more bytes to say, or -1 if there can be
@@ -226,7 +227,6 @@ ofconn_written_cb(uv_write_t *req, int status)
 {
     struct ofconn *conn = req->data;
 
-    loop_wake();
     ofpbuf_clear(&conn->in_flight);
     if (status < 0) {
         if (status != UV_ECANCELED) {
@@ -274,7 +274,8 @@ ofconn_write(struct ofconn *conn)
     }
 }
 
-/* Writes what has been queued on all connections. */
+/* Writes what has been queued on all connections.  After each turn of libuv's
+ * loop that is done anyhow. */
 void
 ofconn_flush(void)
 {
@@ -401,7 +402,6 @@ ofconn_read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct ofconn *conn = stream->data;
 
-    loop_wake();
     if (n < 0) {
         conn->closed_by_peer = n == UV_EOF || n == UV_ECONNRESET;
         ofconn_fail(conn, n == UV_EOF ? "connection closed by peer"
@@ -455,19 +455,29 @@ ofconn_probe_cb(uv_timer_t *timer OVS_UNUSED)
     long long now = time_msec();
     struct ofconn *conn;
 
-    loop_wake();
     LIST_FOR_EACH_SAFE (conn, node, &conns) {
         ofconn_probe(conn, now);
     }
 }
 
-void
-ofconn_start_probing(void)
+/* libuv has called all callbacks that it had to. */
+static void
+ofconn_check_cb(uv_check_t *check OVS_UNUSED)
 {
-    if (!probe_timer_started) {
+    ofconn_flush();
+}
+
+/* Starts what goes on for all connections. */
+void
+ofconn_start(void)
+{
+    if (!started) {
         uv_timer_init(loop_uv(), &probe_timer);
         uv_timer_start(&probe_timer, ofconn_probe_cb, 1000, 1000);
-        probe_timer_started = true;
+        uv_check_init(loop_uv(), &flush_check);
+        uv_check_start(&flush_check, ofconn_check_cb);
+        uv_unref((uv_handle_t *) &flush_check);
+        started = true;
     }
 }
 
@@ -510,7 +520,6 @@ ofconn_accept_cb(uv_stream_t *stream, int status)
 {
     struct ofconn_listener *listener = stream->data;
 
-    loop_wake();
     if (status < 0) {
         VLOG_WARN_RL(&rl, "%s: accept failed (%s)", listener->target,
                      uv_strerror(status));

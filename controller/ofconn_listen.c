@@ -76,7 +76,7 @@ ofconn_listen(const char *target, const struct ofconn_user *user,
         return xasprintf("%s: cannot listen (%s)", target,
                          uv_strerror(error));
     }
-    ofconn_start_probing();
+    ofconn_start();
     *listenerp = listener;
     VLOG_INFO("%s: listening for OpenFlow connections", target);
     return NULL;

@@ -32,6 +32,6 @@ struct ofconn_listener {
 
 int ofconn_init_handle(union ofconn_handle *, bool is_pipe, void *data);
 void ofconn_accept_cb(uv_stream_t *, int status);
-void ofconn_start_probing(void);
+void ofconn_start(void);
 
 #endif /* controller/ofconn_private.h */

@@ -22,13 +22,14 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "flows/layout.h"
+#include "fatal-signal.h"
 #include "hash.h"
 #include "openflow/openflow.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofp-util.h"
 #include "openvswitch/vlog.h"
+#include "packets.h"
 #include "tests/bench/benchio.h"
 #include "util.h"
 
@@ -195,6 +196,7 @@ answer_turn(int listen_fd)
     struct epoll_event events[256];
     int n = epoll_wait(epoll_fd, events, ARRAY_SIZE(events), -1);
 
+    fatal_signal_run();         /* The socket's name goes with us. */
     for (int i = 0; i < n; i++) {
         struct bio *bio = events[i].data.ptr;
 

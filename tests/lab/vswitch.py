@@ -79,7 +79,10 @@ class SwitchNode(Node):
                  "-vfile:info", f"unix:{self.path('db.sock')}")
         if not self.spec.on_underlay:
             return
-        netns.wait_until(lambda: self._has_interface("br-phy"),
+        # Not before it has its own MAC address, or others learn the one that
+        # it was made with.
+        netns.wait_until(lambda: self.underlay_mac in self.run(
+            "ip", "link", "show", "br-phy", check=False)[1],
                          what=f"br-phy on {self.name}")
         address = f"addr add {self.tunnel_ip}/{64 if self.lab.ipv6 else 24}"
         if self.lab.ipv6:
@@ -88,18 +91,21 @@ class SwitchNode(Node):
         self.ip(address.replace("add ", "replace ") + " dev br-phy",
                 "link set br-phy up")
 
-    def _has_interface(self, name):
-        return netns.call(self.namespace, os.path.exists,
-                          f"/proc/sys/net/ipv4/conf/{name}")
+    @property
+    def underlay_mac(self):
+        """Of br-phy.
+
+        OVS would pick another at each start, and the tunnels of others would
+        go on with the old one for minutes.
+        """
+        return f"0a:00:00:00:00:{self.spec.number:02x}"
 
     def _bridges(self):
         """Arguments of ovs-vsctl that make the bridges and their ports."""
         args = []
         if self.spec.on_underlay:
-            # OVS would pick another address at each start, and the tunnels of
-            # others would go on with the old one for minutes.
             args += self._bridge("br-phy", "other-config:hwaddr="
-                                 f"0a:00:00:00:00:{self.spec.number:02x}")
+                                 f'"{self.underlay_mac}"')
             args += self._port("br-phy", "underlay")
         args += self._bridge("br0", f"other-config:datapath-id={self.dpid}")
         if self.spec.kind == "tor":
