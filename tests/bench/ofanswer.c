@@ -22,7 +22,6 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "fatal-signal.h"
 #include "hash.h"
 #include "openflow/openflow.h"
 #include "openvswitch/ofp-flow.h"
@@ -196,7 +195,6 @@ answer_turn(int listen_fd)
     struct epoll_event events[256];
     int n = epoll_wait(epoll_fd, events, ARRAY_SIZE(events), -1);
 
-    fatal_signal_run();         /* The socket's name goes with us. */
     for (int i = 0; i < n; i++) {
         struct bio *bio = events[i].data.ptr;
 
@@ -229,6 +227,7 @@ main(int argc, char *argv[])
     answer_make(&answers[1], OFP15_VERSION);
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     listen_fd = bio_listen(argv[2]);
+    signal(SIGTERM, SIG_DFL);   /* libopenvswitch would wait for poll_block(). */
     if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listen_fd, &event)) {
         ovs_fatal(errno, "epoll_ctl failed");
     }
