@@ -26,7 +26,7 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/macmsg.c flows/packetin.c flows/packetout.c flows/pipeline.c flows/pipeline_alone.c \
                   flows/pipeline_cluster.c flows/pipeline_mac.c \
                   flows/pipeline_segment.c flows/sighting.c flows/topo.c \
-                  flows/topo_cluster.c flows/topo_node.c \
+                  flows/topo_claim.c flows/topo_cluster.c flows/topo_node.c \
                   flows/topo_place.c flows/topo_port.c flows/topo_static.c
 
 # The tool, and the daemon (without main.c, so that tests can link the rest).

@@ -156,21 +156,9 @@ static bool
 pipeline_port_is_used(const struct topo_node *node, ofp_port_t ofport)
 {
     const struct topo_port *port = topo_node_ofport(node, ofport);
-    const struct topo_claim *claim;
 
-    if (!port) {
-        return false;
-    }
-    if (ofport == topo_node_tunnel(node)) {
-        return true;
-    }
-    HMAP_FOR_EACH_WITH_HASH (claim, port_node, hash_string(port->name, 0),
-                             &node->claims) {
-        if (claim->slot >> 16 == ofp_to_u16(ofport)) {
-            return true;
-        }
-    }
-    return false;
+    return port && (ofport == topo_node_tunnel(node)
+                    || topo_node_plug(node, port->name));
 }
 
 /* Frames of ours to 'dst' that come in by port 'ofport' are shown to the

@@ -123,11 +123,21 @@ struct topo_attach {
 
 /* An attachment on one of its nodes. */
 struct topo_claim {
-    struct hmap_node port_node; /* In 'claims' of the node, by port name. */
+    struct hmap_node port_node; /* In 'claims' of the node, by port name and
+                                 * VLAN. */
+    struct ovs_list plug_node;  /* In 'claims' of the plug. */
+    struct topo_plug *plug;
     struct hmap_node slot_node; /* In 'slots' of the node, if slot is set. */
     struct topo_node *node;
     struct topo_attach *attach;
     uint32_t slot;              /* flows/layout.h; 0 while port is missing. */
+};
+
+/* The claims on one port of a node. */
+struct topo_plug {
+    struct hmap_node node;      /* In 'plugs' of the node, by port name. */
+    struct ovs_list claims;     /* Of struct topo_claim, never empty. */
+    char *port;
 };
 
 struct topo_vtep {
@@ -233,7 +243,9 @@ struct topo_node {
     struct hmap ports_by_mac;
     bool ports_known;
 
-    struct hmap claims;             /* Of struct topo_claim, by port name. */
+    struct hmap claims;             /* Of struct topo_claim, by port name and
+                                     * VLAN. */
+    struct hmap plugs;              /* The same by port name. */
     struct hmap slots;              /* Of struct topo_claim, by slot. */
     struct hmap dirty;              /* Of struct topo_dirty. */
 
@@ -388,6 +400,7 @@ const struct topo_port *topo_node_ofport(const struct topo_node *,
                                          ofp_port_t);
 bool topo_node_owns_mac(const struct topo_node *, struct eth_addr);
 struct topo_claim *topo_node_claim(const struct topo_node *, uint32_t slot);
+struct topo_plug *topo_node_plug(const struct topo_node *, const char *port);
 ofp_port_t topo_node_tunnel(const struct topo_node *);
 const struct topo_port *topo_node_port_to(const struct topo_node *,
                                           const struct topo_cluster *,

@@ -84,6 +84,7 @@ topo_node_create(struct topo *topo, const struct uuid *uuid)
     hmap_init(&node->ports_by_ofport);
     hmap_init(&node->ports_by_mac);
     hmap_init(&node->claims);
+    hmap_init(&node->plugs);
     hmap_init(&node->slots);
     hmap_init(&node->dirty);
     smap_init(&node->bfd_ports);
@@ -242,6 +243,7 @@ topo_node_free(struct topo_node *node)
     hmap_destroy(&node->ports_by_ofport);
     hmap_destroy(&node->ports_by_mac);
     hmap_destroy(&node->claims);
+    hmap_destroy(&node->plugs);
     hmap_destroy(&node->slots);
     topo_node_clean(node);
     hmap_destroy(&node->dirty);

@@ -9,6 +9,7 @@
  *   topo.c        rows, segments, clusters
  *   topo_cluster.c  what a cluster is to its edges: fit, active, seen
  *   topo_place.c  attachments and VTEPs: in force and out of it
+ *   topo_claim.c  an attachment's claims on the ports of its nodes
  *   topo_static.c static MACs
  *   topo_node.c   nodes, and the dirt on them
  *   topo_port.c   the ports of nodes
@@ -36,6 +37,9 @@ void topo_cluster_unbind(struct topo_attach *);
 void topo_cluster_add_user(struct topo_cluster *, struct topo_node *);
 void topo_cluster_del_user(struct topo_cluster *, struct topo_node *);
 void topo_cluster_mark_members(const struct topo_cluster *);
+char *topo_claim_check(const struct topo_attach *, const struct topo_node *);
+void topo_claim_add(struct topo_attach *, struct topo_node *);
+void topo_claim_remove(struct topo_claim *);
 void topo_claim_resolve(struct topo_claim *);
 void topo_node_mark_clusters(struct topo *, struct topo_node *);
 void topo_node_mark_tunnel(struct topo *, struct topo_node *, ofp_port_t);

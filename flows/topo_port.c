@@ -107,11 +107,11 @@ static void
 topo_node_port_changed(struct topo *topo, struct topo_node *node,
                        const char *name, ofp_port_t ofport)
 {
+    struct topo_plug *plug = topo_node_plug(node, name);
     struct topo_claim *claim;
 
-    HMAP_FOR_EACH_WITH_HASH (claim, port_node, hash_string(name, 0),
-                             &node->claims) {
-        if (!strcmp(claim->attach->port, name)) {
+    if (plug) {
+        LIST_FOR_EACH (claim, plug_node, &plug->claims) {
             topo_claim_resolve(claim);
             topo_attach_check_ports(topo, claim->attach);
             if (claim->attach->place.n_macs) {

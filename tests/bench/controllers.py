@@ -20,6 +20,11 @@ SCHEMA = os.path.join(ROOT, "controller", "kakehashi.ovsschema")
 PATIENCE = 60                   # Seconds.
 
 
+def build():
+    """Where the programs are."""
+    return os.environ.get("KAKEHASHI_BUILD", os.path.join(ROOT, "build"))
+
+
 class BenchError(Exception):
     """Something that the benchmark needs does not work."""
 
@@ -36,7 +41,7 @@ class Controller:
     """A process that switches connect to."""
 
     def __init__(self, name, build, cpu=None):
-        self.name, self.build, self.cpu = name, build, cpu
+        self.name, self.build, self.pinned = name, build, cpu
         self.process = None
 
     def __enter__(self):
@@ -67,14 +72,25 @@ class Controller:
     def command(self):
         raise NotImplementedError
 
+    def cpu(self):
+        """Seconds of CPU time so far, of its only busy thread."""
+        with open(f"/proc/{self.pid}/schedstat", encoding="ascii") as stream:
+            return int(stream.read().split()[0]) / 1e9
+
+    def memory(self):
+        """Resident, in KiB."""
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as stream:
+            return next(int(line.split()[1]) for line in stream
+                        if line.startswith("VmRSS:"))
+
     def environment(self):
         return {**os.environ, **{name: self.directory for name in (
             "OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR")}}
 
     def start(self):
         command = list(self.command())
-        if self.cpu is not None:
-            command[:0] = ["taskset", "-c", str(self.cpu)]
+        if self.pinned is not None:
+            command[:0] = ["taskset", "-c", str(self.pinned)]
         with open(os.path.join(self.directory, "stderr"), "ab") as errors:
             self.process = subprocess.Popen(
                 command, env=self.environment(), stdout=errors,
@@ -166,6 +182,11 @@ class Kakehashi(Controller):
             ["ovs-appctl", "-t", f"{self.directory}/kakehashi.ctl",
              *map(str, args)], check=True, env=self.environment(),
             stdout=subprocess.PIPE, encoding="utf-8").stdout
+
+    def count(self, what):
+        """How many of something "memory/show" tells."""
+        return int(dict(item.split(":") for item in
+                        self.appctl("memory/show").split())[what])
 
     def stop(self, number=signal.SIGTERM):
         super().stop(number)

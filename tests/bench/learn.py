@@ -28,8 +28,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
-from controllers import Answer, BenchError, Kakehashi, ROOT, \
-    TestController, emulated_rows, ofload     # noqa: E402
+from controllers import Answer, BenchError, Kakehashi, \
+    TestController, build, emulated_rows, ofload        # noqa: E402
 
 VTEP = "192.0.2.1"
 NAMES = ["echo", "minimal", "kakehashi", "ovs-testcontroller"]
@@ -49,10 +49,6 @@ ROWS = [
     ("moves", 15, 1000, 1, ["--rounds=50", "--moves"]),
 ]
 QUICK = [ROWS[0], ROWS[3], ROWS[7]]
-
-
-def build():
-    return os.environ.get("KAKEHASHI_BUILD", os.path.join(ROOT, "build"))
 
 
 def make(name, switches, cpu=None):

@@ -5,9 +5,9 @@
  *
  *     ofload [OPTIONS] CONTROLLER      tcp:IP[:PORT] or unix:PATH
  *
- * Switch number N, from 0 on, has datapath ID --dpid + N, the ports 1
- * (genev0) and 2 (trunk0), and lets MACs come in by VLAN --vlan of the latter,
- * in segment --vni + N.  With --vtep, every other MAC comes in from there
+ * Switch number N, from 0 on, has datapath ID --dpid + N, the ports genev0,
+ * trunk0 and peer0, and lets MACs come in by VLAN --vlan of trunk0, in segment
+ * --vni + N.  With --vtep, every other MAC comes in from there
  * through the tunnel.
  *
  * As many packet-ins as --window are out on each switch, each for another MAC,

@@ -69,6 +69,9 @@ ofswitch_send_ports(struct ofswitch *sw, const struct ofp_header *oh)
         { .port_no = u16_to_ofp(OFSWITCH_TRUNK), .name = "trunk0",
           .hw_addr = ETH_ADDR_C(0a,00,00,00,00,02),
           .state = OFPUTIL_PS_LIVE },
+        { .port_no = u16_to_ofp(OFSWITCH_PEER), .name = "peer0",
+          .hw_addr = ETH_ADDR_C(0a,00,00,00,00,03),
+          .state = OFPUTIL_PS_LIVE },
     };
     struct ovs_list replies;
 

@@ -20,9 +20,11 @@
 #include "openvswitch/ofp-protocol.h"
 #include "tests/bench/benchio.h"
 
-/* Its two ports. */
+/* Its ports.  They are always live, so a cluster whose edges have the last one
+ * as their peer port sees nothing but good health. */
 #define OFSWITCH_TUNNEL 1
 #define OFSWITCH_TRUNK 2
+#define OFSWITCH_PEER 3
 
 struct ofswitch {
     struct bio bio;

@@ -1,0 +1,156 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "flows/topo_place.h"
+
+#include "flows/layout.h"
+#include "hash.h"
+#include "openvswitch/dynamic-string.h"
+#include "util.h"
+
+struct topo_claim *
+topo_attach_claim(const struct topo_attach *attach,
+                  const struct topo_node *node)
+{
+    for (size_t i = 0; i < attach->n_claims; i++) {
+        if (attach->claims[i]->node == node) {
+            return attach->claims[i];
+        }
+    }
+    return NULL;
+}
+
+/* Finds anew the slot of 'claim', whose port may have come, gone or got
+ * another number. */
+void
+topo_claim_resolve(struct topo_claim *claim)
+{
+    struct topo_node *node = claim->node;
+    struct topo_attach *attach = claim->attach;
+    const struct topo_port *port = topo_node_port(node, attach->port);
+    uint32_t slot = port ? layout_slot(port->ofport, attach->vlan) : 0;
+
+    if (slot == claim->slot) {
+        return;
+    }
+    if (claim->slot) {
+        hmap_remove(&node->slots, &claim->slot_node);
+        topo_node_mark(node, layout_cookie(LAYOUT_K_PORT, claim->slot >> 16));
+    }
+    claim->slot = slot;
+    if (slot) {
+        hmap_insert(&node->slots, &claim->slot_node, hash_int(slot, 0));
+        topo_node_mark(node, layout_cookie(LAYOUT_K_PORT, slot >> 16));
+    }
+    if (attach->place.segment) {
+        topo_node_mark(node, layout_cookie(LAYOUT_K_SEGMENT,
+                                           attach->place.segment->vni));
+    }
+}
+
+/* Returns the plug of 'node' called 'port', or NULL if there are no claims on
+ * it. */
+struct topo_plug *
+topo_node_plug(const struct topo_node *node, const char *port)
+{
+    struct topo_plug *plug;
+
+    HMAP_FOR_EACH_WITH_HASH (plug, node, hash_string(port, 0), &node->plugs) {
+        if (!strcmp(plug->port, port)) {
+            return plug;
+        }
+    }
+    return NULL;
+}
+
+static void
+topo_claim_plug(struct topo_claim *claim)
+{
+    const char *port = claim->attach->port;
+
+    claim->plug = topo_node_plug(claim->node, port);
+    if (!claim->plug) {
+        claim->plug = xmalloc(sizeof *claim->plug);
+        claim->plug->port = xstrdup(port);
+        ovs_list_init(&claim->plug->claims);
+        hmap_insert(&claim->node->plugs, &claim->plug->node,
+                    hash_string(port, 0));
+    }
+    ovs_list_push_back(&claim->plug->claims, &claim->plug_node);
+}
+
+static void
+topo_claim_unplug(struct topo_claim *claim)
+{
+    ovs_list_remove(&claim->plug_node);
+    if (ovs_list_is_empty(&claim->plug->claims)) {
+        hmap_remove(&claim->node->plugs, &claim->plug->node);
+        free(claim->plug->port);
+        free(claim->plug);
+    }
+}
+
+static uint32_t
+topo_claim_hash(const struct topo_attach *attach)
+{
+    return hash_string(attach->port, attach->vlan);
+}
+
+void
+topo_claim_add(struct topo_attach *attach, struct topo_node *node)
+{
+    struct topo_claim *claim = xzalloc(sizeof *claim);
+
+    claim->node = node;
+    claim->attach = attach;
+    topo_claim_plug(claim);
+    hmap_insert(&node->claims, &claim->port_node, topo_claim_hash(attach));
+    attach->claims[attach->n_claims++] = claim;
+    topo_claim_resolve(claim);
+}
+
+void
+topo_claim_remove(struct topo_claim *claim)
+{
+    if (claim->slot) {
+        hmap_remove(&claim->node->slots, &claim->slot_node);
+        topo_node_mark(claim->node,
+                       layout_cookie(LAYOUT_K_PORT, claim->slot >> 16));
+    }
+    hmap_remove(&claim->node->claims, &claim->port_node);
+    topo_claim_unplug(claim);
+    free(claim);
+}
+
+/* Returns NULL if 'attach' can have its port on 'node', otherwise what is in
+ * its way. */
+char *
+topo_claim_check(const struct topo_attach *attach,
+                 const struct topo_node *node)
+{
+    const struct topo_claim *claim;
+
+    if (!strcmp(attach->port, node->tunnel_port)
+        || topo_node_sees_by(node, attach->port)) {
+        return xasprintf("port \"%s\" of edge %s is a tunnel port",
+                         attach->port, node->name);
+    }
+    HMAP_FOR_EACH_WITH_HASH (claim, port_node, topo_claim_hash(attach),
+                             &node->claims) {
+        const struct topo_attach *other = claim->attach;
+
+        if (other->vlan == attach->vlan
+            && !strcmp(other->port, attach->port)) {
+            struct ds s = DS_EMPTY_INITIALIZER;
+
+            ds_put_format(&s, "VLAN %"PRIu16" of port \"%s\" of edge %s "
+                          "belongs to segment %s already, by ",
+                          attach->vlan, attach->port, node->name,
+                          other->place.segment->name);
+            topo_place_format(&other->place, &s);
+            return ds_steal_cstr(&s);
+        }
+    }
+    return NULL;
+}

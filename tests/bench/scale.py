@@ -1,0 +1,190 @@
+#!/usr/bin/python3
+# Copyright (c) 2026 The Kakehashi Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What the controller's work and memory follow.
+
+Switches are emulated (tests/bench/ofload.c) and take whatever they get, so
+that all that is seen is the controller:
+
+    segments   one edge with N segments: from its connection to the barrier
+               behind its flows, and the same for one more segment
+    MACs       two edges, N MACs: memory
+    edges      N edges in clusters of two, 20 segments each: until all are in
+               sync, and what it costs to keep them when nothing happens
+
+Prints tables, and a line of JSON for each row into build/bench/scale.json.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.dont_write_bytecode = True
+
+from controllers import BenchError, Kakehashi, build, \
+    emulated_rows                           # noqa: E402
+
+IDLE = 10                       # Seconds.
+
+
+class Load:
+    """ofload, which stays connected after its result."""
+
+    def __init__(self, controller, *options):
+        self.process = subprocess.Popen(
+            [os.path.join(build(), "tests", "ofload"), "--hold=3600",
+             f"--pid={controller.pid}", *map(str, options),
+             controller.target], stdout=subprocess.PIPE, encoding="utf-8")
+
+    def __enter__(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise BenchError("ofload has no result")
+        return json.loads(line)
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+
+def connected(*options):
+    return ["--keep-flows", "--macs=1", "--rounds=0", *options]
+
+
+class Report:
+    """A table on the terminal, and JSON."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def title(self, text):
+        print(text, flush=True)
+
+    def row(self, text, **values):
+        print(text, flush=True)
+        self.stream.write(json.dumps(values) + "\n")
+        self.stream.flush()
+
+
+# ---- Segments -------------------------------------------------------------
+
+def one_more(controller, n):
+    """Milliseconds of the controller's CPU, and by the clock, for a segment
+    that is added to the rest."""
+    cpu, clock = [], []
+    for i in range(n):
+        before, start = controller.cpu(), time.monotonic()
+        controller.ctl("--wait=edges", "segment-add", f"x{i}", 900000 + i,
+                       "--", "bind", f"x{i}", "c0", "trunk0", 4094 - i)
+        clock.append(1000 * (time.monotonic() - start))
+        cpu.append(1000 * (controller.cpu() - before))
+    return statistics.median(cpu), statistics.median(clock)
+
+
+def segments(report, scales):
+    report.title("segments   in sync (ms)   flows/segment   KiB/segment"
+                 "   one more: CPU (ms)   kakehashi-ctl (ms)")
+    empty = None
+    for n in scales:
+        rows = emulated_rows(1, segments=n)
+        with Kakehashi(build()) as controller:
+            empty = empty or controller.memory()
+            controller.configure(rows)
+            controller.restart()
+            controller.ctl("--wait=none", "sync")
+            with Load(controller, *connected()) as result:
+                controller.ctl("--wait=edges", "sync")
+                flows = controller.count("flows")
+                memory = (controller.memory() - empty) / n
+                cpu, clock = one_more(controller, 11)
+        report.row(f"{n:8} {1000 * result['connect']:14.0f} "
+                   f"{flows / n:15.1f} {memory:13.1f} {cpu:20.2f} "
+                   f"{clock:20.0f}", what="segments", n=n, flows=flows,
+                   connect=result["connect"], kib=memory, cpu=cpu,
+                   clock=clock)
+
+
+# ---- MACs -----------------------------------------------------------------
+
+def macs(report, scales):
+    report.title("\n    MACs   bytes/MAC   learned (1,000/s, with the other "
+                 "edge's flows)")
+    for n in scales:
+        rows = [("edge-add", f"e{i}", f"{i + 1:016x}", f"10.1.0.{i + 1}",
+                 "peer_port=peer0")
+                for i in range(2)]
+        rows += [("cluster-add", "c0", "e0", "e1"),
+                 ("segment-add", "s0", 10000, "mac_limit=1048576"),
+                 ("bind", "s0", "c0", "trunk0", 1)]
+        with Kakehashi(build(), rows=rows) as controller, \
+                Load(controller, *connected("--dpid=2", "--vni=1")):
+            controller.ctl("--wait=edges", "sync")
+            before = controller.memory()
+            with Load(controller, f"--macs={n}", "--window=256") as result:
+                memory = 1024 * (controller.memory() - before) / n
+        report.row(f"{n:8} {memory:11.0f} "
+                   f"{n / result['seconds'] / 1000:9.0f}", what="macs", n=n,
+                   bytes=memory, seconds=result["seconds"])
+
+
+# ---- Edges ----------------------------------------------------------------
+
+def pairs(edges, segments_each):
+    for n in range(edges // 2):
+        two = [2 * n, 2 * n + 1]
+        for i in two:
+            yield ("edge-add", f"e{i}", f"{i + 1:016x}",
+                   f"10.1.{i >> 8}.{i & 255}", "peer_port=peer0")
+        yield ("cluster-add", f"c{n}", *(f"e{i}" for i in two))
+        for i in range(segments_each):
+            number = n * segments_each + i
+            yield "segment-add", f"s{number}", 10000 + number
+            yield "bind", f"s{number}", f"c{n}", "trunk0", i + 1
+
+
+def edges(report, scales):
+    report.title("\n   edges   in sync (ms)   CPU (ms)   idle CPU (%)")
+    for n in scales:
+        with Kakehashi(build(), rows=pairs(n, 20)) as controller:
+            controller.restart()
+            controller.ctl("--wait=none", "sync")
+            before = controller.cpu()
+            with Load(controller, *connected(f"--switches={n}")) as result:
+                controller.ctl("--wait=edges", "sync")
+                cpu = controller.cpu() - before
+                before = controller.cpu()
+                time.sleep(IDLE)
+                idle = 100 * (controller.cpu() - before) / IDLE
+        report.row(f"{n:8} {1000 * result['connect']:14.0f} "
+                   f"{1000 * cpu:10.0f} {idle:14.2f}", what="edges", n=n,
+                   connect=result["connect"], cpu=cpu, idle=idle)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
+    folder = os.path.join(build(), "bench")
+    os.makedirs(folder, exist_ok=True)
+    with contextlib.closing(open(os.path.join(folder, "scale.json"), "a",
+                                 encoding="utf-8")) as stream:
+        report = Report(stream)
+        segments(report, [100, 1000] if quick else [100, 1000, 4000])
+        macs(report, [100000] if quick else [100000, 1000000])
+        edges(report, [100] if quick else [100, 300, 1000])
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (BenchError, OSError, subprocess.SubprocessError) as problem:
+        sys.exit(f"bench: {problem}")
