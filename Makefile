@@ -9,6 +9,8 @@
 #   make fuzz            libFuzzer programs, in build/fuzz/ (needs clang)
 #   make lint            style, dependency rule, clang-tidy, cppcheck
 #   make unit | flows-check | system-check | fuzz-check     one tier of check
+#   make bench           how fast, how much of it (docs/performance.md; a
+#                        quarter of an hour, bench-quick: two minutes)
 #   make bench-failover  how long take-overs take, in the lab (half an hour;
 #                        bench-failover-quick: some minutes)
 #   make clean           remove what we built; distclean: all of build/
@@ -65,6 +67,7 @@ TEST_DEPS  := openvswitch-common openvswitch-switch libcmocka-dev \
               iperf3 tcpdump procps util-linux
 LINT_DEPS  := clang-tidy cppcheck binutils
 FUZZ_DEPS  := clang libclang-rt-dev
+BENCH_DEPS := openvswitch-testcontroller
 
 # $(call install-deps,PACKAGES): say what is missing, then install it.
 install-deps = \
@@ -114,6 +117,10 @@ build/test-deps: $(DPKG_STATUS)
 
 build/lint-deps: $(DPKG_STATUS) | build/test-deps
 	@$(call install-deps,$(LINT_DEPS))
+	@mkdir -p build && touch $@
+
+build/bench-deps: $(DPKG_STATUS)
+	@$(call install-deps,$(BENCH_DEPS))
 	@mkdir -p build && touch $@
 
 build/fuzz-deps: $(DPKG_STATUS)
@@ -365,6 +372,16 @@ lab-down:
 
 # ---- Benchmarks ------------------------------------------------------------
 
+BENCHES := learn scale intake
+
+bench: $(CHECK_DEPS) build/bench-deps
+	@for b in $(BENCHES); do \
+	    echo; $(PYTHON3) tests/bench/$$b.py || exit 1; done
+
+bench-quick: $(CHECK_DEPS) build/bench-deps
+	@for b in $(BENCHES); do \
+	    echo; $(PYTHON3) tests/bench/$$b.py --quick || exit 1; done
+
 bench-failover: $(CHECK_DEPS)
 	@$(PYTHON3) tests/bench/failover.py
 
@@ -394,6 +411,6 @@ distclean:
 
 .PHONY: all asan fuzz fuzz-programs test-programs check unit flows-check \
         system-check fuzz-check asan-check lint lab lab-down \
-        bench-failover bench-failover-quick install clean distclean
+        bench bench-quick bench-failover bench-failover-quick install clean distclean
 
 -include $(wildcard $(O)/obj/*/*.d $(O)/obj/*/*/*.d)

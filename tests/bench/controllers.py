@@ -40,7 +40,8 @@ def wait_until(what, condition, timeout=PATIENCE):
 class Controller:
     """A process that switches connect to."""
 
-    def __init__(self, name, build, cpu=None):
+    def __init__(self, name, build, cpu=None, socket=None):
+        self._socket = socket
         self.name, self.build, self.pinned = name, build, cpu
         self.process = None
 
@@ -59,7 +60,7 @@ class Controller:
 
     @property
     def socket(self):
-        return os.path.join(self.directory, "of.sock")
+        return self._socket or os.path.join(self.directory, "of.sock")
 
     @property
     def target(self):
@@ -130,8 +131,8 @@ class TestController(Controller):
 class Kakehashi(Controller):
     """The controller, and its database."""
 
-    def __init__(self, build, cpu=None, rows=()):
-        super().__init__("kakehashi", build, cpu)
+    def __init__(self, build, cpu=None, rows=(), socket=None):
+        super().__init__("kakehashi", build, cpu, socket)
         self.rows, self.database = rows, None
 
     @property

@@ -42,7 +42,7 @@ class Switch:
             self.stop()
             raise
 
-    def start(self):
+    def start_daemons(self):
         database = f"{self.folder}/conf.db"
         self.run("ovsdb-tool", "create", database, SCHEMA)
         self.spawn("ovsdb-server", "--remote=punix:db.sock",
@@ -54,6 +54,9 @@ class Switch:
                    "--unixctl=vswitchd.ctl",
                    f"unix:{self.folder}/db.sock")
         self.wait_for("vswitchd.ctl")
+
+    def start(self):
+        self.start_daemons()
         self.vsctl("add-br", "br-phy", "--", "set", "bridge", "br-phy",
                    "datapath_type=dummy", "--", "add-port", "br-phy", "phy0",
                    "--", "set", "interface", "phy0", "type=dummy")
