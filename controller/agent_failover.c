@@ -353,6 +353,10 @@ agent_open(struct agent *agent, struct topo_cluster *cluster,
     cluster->reason = reason;
     cluster->active_since = time_wall_msec();
     topo_cluster_set_active(cluster, node);
+    if (edge->leased) {
+        /* It may have been told a moment ago that it is not active. */
+        edge_forget_taken(edge);
+    }
     edge_open_meter(edge, layout_gate_meter(cluster->id));
     for (size_t i = 0; i < cluster->n_members; i++) {
         struct edge *other = agent_session(cluster->members[i]);

@@ -168,6 +168,7 @@ void edge_set_rate(struct edge *, uint32_t id, uint32_t rate);
 void edge_open_meter(struct edge *, uint32_t id);
 void edge_close_meter(struct edge *, uint32_t id);
 void edge_lease(struct edge *);
+void edge_forget_taken(struct edge *);
 
 void edge_delete_flows(struct edge *);
 

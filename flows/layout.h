@@ -165,7 +165,7 @@ layout_gate_meter(uint32_t cluster)
  * an edge was deposed; and that a standby has taken over, or that another edge
  * has shown up since. */
 #define LAYOUT_FOLLOW_TIME 10
-#define LAYOUT_DEPOSED_TIME 10
+#define LAYOUT_DEPOSED_TIME 2
 #define LAYOUT_TAKEN_TIME 600
 
 /* Probes of the overlay: frames with EtherType 0x88b6 (IEEE 802, local

@@ -32,16 +32,17 @@ pipeline_take(struct flowset *set, uint64_t cookie, int priority,
  * shows up (NOTICE), and the standby gives way.
  *
  * An edge that has lost the controller, when that has not lost another edge,
- * is told by way of that one that it is not active any more. */
+ * is told by way of that one that it is not active any more.  That counts at
+ * once: its lease may last for some time yet. */
 void
 pipeline_alone(struct flowset *set, uint64_t cookie)
 {
     char *nobody = xasprintf("reg4=%#x", LAYOUT_NO_PORT);
     char *taken = xasprintf("reg6=%d", LAYOUT_T_SELF);
 
-    pipeline_add_str(set, cookie, "table=%d,priority=%d,reg3=0/%d,reg6=%d/%d,"
+    pipeline_add_str(set, cookie, "table=%d,priority=%d,reg6=%d/%d,"
                      "actions=drop",
-                     LAYOUT_ALONE, LAYOUT_PRIO_REFUSE, LAYOUT_F_LEASE,
+                     LAYOUT_ALONE, LAYOUT_PRIO_REFUSE,
                      LAYOUT_T_DEPOSED, LAYOUT_T_DEPOSED);
     pipeline_take(set, cookie, LAYOUT_PRIO_MAIN, nobody);
     pipeline_take(set, cookie, LAYOUT_PRIO_ELSE, taken);

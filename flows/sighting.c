@@ -30,11 +30,13 @@ sighting_check_mac(struct eth_addr mac)
 }
 
 /* Fills in 's' but for the MAC: a frame with 'metadata' came in by 'slot' or,
- * if that is 0, from 'tun_src'. */
+ * if that is 0, from 'tun_src'.  If 'strict', it must have passed a gate that is
+ * to be open. */
 static const char *
 sighting_place(const struct topo *topo, const struct topo_node *node,
                ovs_be64 metadata, uint32_t slot,
-               const struct in6_addr *tun_src, struct sighting *s)
+               const struct in6_addr *tun_src, bool strict,
+               struct sighting *s)
 {
     const struct topo_segment *segment = sighting_segment(topo, metadata);
 
@@ -47,6 +49,12 @@ sighting_place(const struct topo *topo, const struct topo_node *node,
 
         if (!claim || claim->attach->place.segment != segment) {
             return "port and VLAN not in this segment";
+        }
+        /* What an edge says that has not heard yet that it is not active any
+         * more: it may have got frames that the active one sent. */
+        const struct topo_cluster *cluster = claim->attach->cluster;
+        if (strict && cluster && cluster->active && cluster->active != node) {
+            return "edge is not active";
         }
         s->place = &claim->attach->place;
     } else {
@@ -81,7 +89,7 @@ sighting_from_packet_in(const struct topo *topo, const struct topo_node *node,
         return "source is the switch itself";
     }
     return sighting_place(topo, node, pin->metadata, pin->reg0,
-                          &pin->tun_src, s);
+                          &pin->tun_src, true, s);
 }
 
 /* Reads 's' from the match of a SOURCE flow of 'node'.  Returns NULL, or what
@@ -95,7 +103,8 @@ sighting_from_source(const struct topo *topo, const struct topo_node *node,
     s->mac = match->flow.dl_src;
     const char *error = sighting_check_mac(s->mac);
     return error ? error : sighting_place(topo, node, match->flow.metadata,
-                                          match->flow.regs[0], &tun_src, s);
+                                          match->flow.regs[0], &tun_src,
+                                          false, s);
 }
 
 /* The values that the actions of a DEST flow set. */

@@ -153,6 +153,9 @@ class SwitchNode(Node):
         with open(self.path("ovs-vswitchd.pid"), encoding="ascii") as stream:
             return int(stream.read())
 
+    def is_running(self):
+        return self.vswitchd_pid in netns.pids([self.namespace])
+
     def stop_vswitchd(self, number=signal.SIGTERM):
         """Stop ovs-vswitchd by a signal and wait until it is gone."""
         pid = self.vswitchd_pid
@@ -181,7 +184,7 @@ class SwitchNode(Node):
         hence the flush.
         """
         missing = [s.tunnel_ip for s in self.lab.switches
-                   if s.spec.on_underlay and s is not self]
+                   if s.spec.on_underlay and s is not self and s.is_running()]
         deadline = time.monotonic() + timeout
         while missing:
             self.ip("neigh flush dev br-phy")

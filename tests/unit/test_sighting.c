@@ -181,6 +181,41 @@ test_packet_in(void **state)
     }
 }
 
+/* An edge that is not active has nothing to tell of its trunks, only of what it
+ * has learned before. */
+static void
+test_not_active(void **state)
+{
+    struct net *net = *state;
+    struct eth_header frame[5] = { { .eth_src = net_mac(1) } };
+    struct packetin pin = {
+        .frame = frame, .frame_len = sizeof frame,
+        .metadata = htonll(5000), .reg0 = 0x2000a,
+    };
+    struct match match = MATCH_CATCHALL_INITIALIZER;
+    struct sighting s;
+
+    match_set_metadata(&match, htonll(5000));
+    match_set_reg(&match, 0, 0x2000a);
+    match_set_dl_src(&match, net_mac(1));
+    for (unsigned int active = 0; active <= 2; active++) {
+        net_active(net, 1, active);
+        const char *error = sighting_from_packet_in(
+            &net->topo, net_get_node(net, 1), &pin, &s);
+        if (active == 2) {
+            assert_string_equal(error, "edge is not active");
+        } else {
+            assert_null(error);
+        }
+        assert_null(sighting_from_source(&net->topo, net_get_node(net, 1),
+                                         &match, &s));
+    }
+    pin.reg0 = 0;
+    in6_addr_set_mapped_ipv4(&pin.tun_src, inet_addr("192.0.2.1"));
+    assert_null(sighting_from_packet_in(&net->topo, net_get_node(net, 1),
+                                        &pin, &s));
+}
+
 #define DST "dl_dst=aa:00:00:00:00:01,actions="
 
 static void
@@ -246,6 +281,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_source),
         TEST(test_packet_in),
+        TEST(test_not_active),
         TEST(test_dest),
     };
 
