@@ -137,8 +137,8 @@ edge_close_meter(struct edge *edge, uint32_t id)
     ofpbuf_uninit(&acts);
 }
 
-/* What the switch has taken over by itself it has not any more; nor has it been
- * told that it is not active. */
+/* What the switch has taken over by itself it has not any more; nor has it
+ * been told that it is not active. */
 void
 edge_forget_taken(struct edge *edge)
 {

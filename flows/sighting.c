@@ -30,8 +30,8 @@ sighting_check_mac(struct eth_addr mac)
 }
 
 /* Fills in 's' but for the MAC: a frame with 'metadata' came in by 'slot' or,
- * if that is 0, from 'tun_src'.  If 'strict', it must have passed a gate that is
- * to be open. */
+ * if that is 0, from 'tun_src'.  If 'strict', it must have passed a gate
+ * that is to be open. */
 static const char *
 sighting_place(const struct topo *topo, const struct topo_node *node,
                ovs_be64 metadata, uint32_t slot,

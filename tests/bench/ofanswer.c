@@ -227,7 +227,7 @@ main(int argc, char *argv[])
     answer_make(&answers[1], OFP15_VERSION);
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     listen_fd = bio_listen(argv[2]);
-    signal(SIGTERM, SIG_DFL);   /* libopenvswitch would wait for poll_block(). */
+    signal(SIGTERM, SIG_DFL);   /* Which would wait for poll_block(). */
     if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listen_fd, &event)) {
         ovs_fatal(errno, "epoll_ctl failed");
     }

@@ -31,12 +31,13 @@ static const enum ofputil_protocol protocols[] = {
 /* Makes in 'frame' and returns a packet-in for a frame with the metadata that
  * 'text' describes. */
 static struct ofpbuf *
-make(const char *text, uint8_t *frame, size_t size,
+make(const char *text, const uint8_t *frame, size_t size,
      enum ofputil_protocol protocol, enum ofputil_packet_in_format format)
 {
     struct ofputil_packet_in_private pin = {
-        .base = { .packet = frame, .packet_len = size, .table_id = 3,
-                  .reason = OFPR_ACTION, .cookie = htonll(0x1234) },
+        .base = { .packet = CONST_CAST(uint8_t *, frame),
+                  .packet_len = size, .table_id = 3, .reason = OFPR_ACTION,
+                  .cookie = htonll(0x1234) },
     };
     struct flowset_flow *flow;
     struct flowset set;
@@ -132,7 +133,8 @@ test_damaged(void **state OVS_UNUSED)
         uint8_t frame[64] = { 0 };
         struct packetin quick, slow;
         struct ofpbuf *msg = make(rows[i % 3], frame, sizeof frame,
-                                  protocols[i % 2 * 2], OFPUTIL_PACKET_IN_NXT2);
+                                  protocols[i % 2 * 2],
+                                  OFPUTIL_PACKET_IN_NXT2);
         uint8_t *p = msg->data;
 
         if (random_range(3)) {

@@ -181,8 +181,8 @@ test_packet_in(void **state)
     }
 }
 
-/* An edge that is not active has nothing to tell of its trunks, only of what it
- * has learned before. */
+/* An edge that is not active has nothing to tell of its trunks, only of what
+ * it has learned before. */
 static void
 test_not_active(void **state)
 {
