@@ -14,10 +14,11 @@ import signal
 
 import pytest
 
-from faults import (TRUNKS, check_bridge, cluster, cut_trunk,
+from faults import (PATIENCE, TRUNKS, check_bridge, cluster, cut_trunk,
                     cut_trunk_at_the_tor, kill, never_twice, part_the_edges,
-                    no_peer_ports, prefer_first, revive, status_of, takeovers,
-                    vanish, wait_active, wait_bfd, wait_connected, wait_port)
+                    no_peer_ports, port_is_live, prefer_first, revive,
+                    status_of, takeovers, vanish, wait_active, wait_bfd,
+                    wait_connected, wait_port)
 from frames import BROADCAST
 from netns import wait_until
 from world import (active_edge, both_ways, configure, controller_log,
@@ -83,6 +84,28 @@ def test_vanished_edge_comes_back(blue, wires):
         wait_bfd(blue)
         wait_port(blue, active, "trunk0", True)
     check_bridge(blue, wires)
+    assert cluster(blue)["active"] == standby.name
+
+
+def test_vanished_edge_is_back_at_once(blue, wires):
+    """With everything, its session too, and its gate open: what it sees at its
+    trunk of frames that the active edge has sent does not count."""
+    active, standby = active_edge(blue)
+    wait_bfd(blue)
+    both_ways(blue.station("ph1"), blue.station("vm1"))
+    vm = blue.station("vm1").mac
+    vanish(active)
+    wait_active(blue, standby)
+    active.ip(*(f"link set {name} up" for name in ("mgmt", "underlay",
+                                                   *TRUNKS)))
+
+    def is_back():
+        wires["vm1"].send(BROADCAST)
+        return blue.control.in_sync(active.name) \
+            and port_is_live(blue, active, "peer0")
+    wait_until(is_back, PATIENCE, f"{active.name} back")
+    check_bridge(blue, wires)
+    assert not blue.control.macs()[vm]["moves"]
     assert cluster(blue)["active"] == standby.name
 
 
