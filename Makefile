@@ -24,8 +24,9 @@ VERSION := 0.1.0
 # The functional core: no I/O, no clock, no log.
 FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/bundlemsg.c flows/delta.c flows/failover.c \
-                  flows/fdb.c flows/fdb_node.c flows/fdb_table.c flows/flowset.c \
-                  flows/macmsg.c flows/packetin.c flows/packetout.c flows/pipeline.c flows/pipeline_alone.c \
+                  flows/fdb.c flows/fdb_node.c flows/fdb_table.c \
+                  flows/flowset.c flows/macmsg.c flows/packetin.c \
+                  flows/packetout.c flows/pipeline.c flows/pipeline_alone.c \
                   flows/pipeline_cluster.c flows/pipeline_mac.c \
                   flows/pipeline_segment.c flows/sighting.c flows/topo.c \
                   flows/topo_claim.c flows/topo_cluster.c flows/topo_node.c \

