@@ -12,10 +12,17 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
-import time
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "lab"),
+                os.path.join(HERE, "..", "system")]
+
+from netns import LabError, wait_until      # noqa: E402
+from world import join                      # noqa: E402
+
+ROOT = os.path.join(HERE, "..", "..")
 SCHEMA = os.path.join(ROOT, "controller", "kakehashi.ovsschema")
 PATIENCE = 60                   # Seconds.
 
@@ -25,24 +32,25 @@ def build():
     return os.environ.get("KAKEHASHI_BUILD", os.path.join(ROOT, "build"))
 
 
-class BenchError(Exception):
-    """Something that the benchmark needs does not work."""
+def results(name):
+    """The file for the results of a benchmark, a line of JSON each."""
+    folder = os.path.join(build(), "bench")
+    os.makedirs(folder, exist_ok=True)
+    return open(os.path.join(folder, f"{name}.json"), "a", encoding="utf-8")
 
 
-def wait_until(what, condition, timeout=PATIENCE):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            raise BenchError(f"not within {timeout} s: {what}")
-        time.sleep(0.01)
+def commands(rows, size=400):
+    """kakehashi-ctl with some hundred commands at a time."""
+    rows = list(rows)
+    for i in range(0, len(rows), size):
+        yield join(rows[i:i + size])
 
 
 class Controller:
     """A process that switches connect to."""
 
-    def __init__(self, name, build, cpu=None, socket=None):
-        self._socket = socket
-        self.name, self.build, self.pinned = name, build, cpu
+    def __init__(self, name, cpu=None, socket=None):
+        self.name, self.pinned, self._socket = name, cpu, socket
         self.process = None
 
     def __enter__(self):
@@ -96,13 +104,13 @@ class Controller:
             self.process = subprocess.Popen(
                 command, env=self.environment(), stdout=errors,
                 stderr=errors, stdin=subprocess.DEVNULL)
-        wait_until(f"{self.name} listens", self.listens)
+        wait_until(self.listens, PATIENCE, f"{self.name} listens")
 
     def listens(self):
         if self.process.poll() is not None:
             with open(os.path.join(self.directory, "stderr"),
                       encoding="utf-8") as stream:
-                raise BenchError(f"{self.name} ended: {stream.read()}")
+                raise LabError(f"{self.name} ended: {stream.read()}")
         return os.path.exists(self.socket)
 
     def stop(self, number=signal.SIGTERM):
@@ -116,7 +124,7 @@ class Answer(Controller):
     """One of the two that tests/bench/ofanswer.c has."""
 
     def command(self):
-        return [os.path.join(self.build, "tests", "ofanswer"), self.name,
+        return [os.path.join(build(), "tests", "ofanswer"), self.name,
                 "punix:" + self.socket]
 
 
@@ -131,8 +139,8 @@ class TestController(Controller):
 class Kakehashi(Controller):
     """The controller, and its database."""
 
-    def __init__(self, build, cpu=None, rows=(), socket=None):
-        super().__init__("kakehashi", build, cpu, socket)
+    def __init__(self, cpu=None, rows=(), socket=None):
+        super().__init__("kakehashi", cpu, socket)
         self.rows, self.database = rows, None
 
     @property
@@ -140,7 +148,7 @@ class Kakehashi(Controller):
         return "unix:" + os.path.join(self.directory, "db.sock")
 
     def command(self):
-        return [os.path.join(self.build, "kakehashi"), f"--db={self.db}",
+        return [os.path.join(build(), "kakehashi"), f"--db={self.db}",
                 "--listen=punix:" + self.socket, "-vconsole:off",
                 "-vfile:info",
                 f"--log-file={self.directory}/kakehashi.log",
@@ -160,22 +168,17 @@ class Kakehashi(Controller):
             ["ovsdb-server", "-vconsole:off", "--remote=p" + self.db,
              f"--unixctl={self.directory}/db.ctl", path],
             env=self.environment())
-        wait_until("the database", lambda: os.path.exists(self.db[5:]))
+        wait_until(lambda: os.path.exists(self.db[5:]), what="the database")
 
     def ctl(self, *args, timeout=PATIENCE):
         return subprocess.run(
-            [os.path.join(self.build, "kakehashi-ctl"), f"--db={self.db}",
+            [os.path.join(build(), "kakehashi-ctl"), f"--db={self.db}",
              f"--timeout={timeout}", *map(str, args)], check=True,
             env=self.environment(), stdout=subprocess.PIPE,
             encoding="utf-8").stdout
 
-    def configure(self, rows, size=400):
-        """kakehashi-ctl with some hundred commands at a time."""
-        rows = list(rows)
-        for i in range(0, len(rows), size):
-            args = []
-            for row in rows[i:i + size]:
-                args += (["--"] if args else []) + list(row)
+    def configure(self, rows):
+        for args in commands(rows):
             self.ctl(*args)
 
     def appctl(self, *args):
@@ -204,17 +207,20 @@ class Kakehashi(Controller):
         super().start()
 
 
-def ofload(build, controller, *options, cpu=None, timeout=600):
+def ofload_command(controller, *options):
+    return [os.path.join(build(), "tests", "ofload"),
+            f"--pid={controller.pid}", *map(str, options), controller.target]
+
+
+def ofload(controller, *options, cpu=None, timeout=600):
     """The result of tests/bench/ofload.c, a dictionary."""
-    command = [os.path.join(build, "tests", "ofload"),
-               f"--pid={controller.pid}", *map(str, options),
-               controller.target]
+    command = ofload_command(controller, *options)
     if cpu is not None:
         command[:0] = ["taskset", "-c", str(cpu)]
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE,
                           encoding="utf-8", timeout=timeout)
     if done.returncode:
-        raise BenchError(f"ofload ended with status {done.returncode}")
+        raise LabError(f"ofload ended with status {done.returncode}")
     return json.loads(done.stdout)
 
 

@@ -19,7 +19,6 @@ Prints a table, and a line of JSON for each row into build/bench/.
 """
 
 import argparse
-import contextlib
 import itertools
 import json
 import os
@@ -35,12 +34,13 @@ sys.path[:0] = [os.path.join(HERE, "..", "lab"),
                 os.path.join(HERE, "..", "system")]
 sys.dont_write_bytecode = True
 
+from controllers import commands, results               # noqa: E402
 from faults import (TRUNKS, cut_trunk, cut_trunk_at_the_tor, kill,
                     vanish, wait_active, wait_bfd)      # noqa: E402
 from frames import BROADCAST, Wires                     # noqa: E402
-from kklab import ROOT, Lab                             # noqa: E402
+from kklab import Lab                                   # noqa: E402
 from netns import LabError, wait_until                  # noqa: E402
-from world import active_edge, both_ways, configure, join, \
+from world import active_edge, both_ways, configure, \
     wait_synced                                         # noqa: E402
 
 SCALES = [(1, 0), (100, 0), (2000, 0), (2000, 10000)]   # Segments, MACs.
@@ -187,13 +187,6 @@ def run_once(lab, fault, macs):
 
 
 # ---- The lab ------------------------------------------------------------
-
-def commands(rows, size=400):
-    """kakehashi-ctl with some hundred commands at a time."""
-    rows = list(rows)
-    for i in range(0, len(rows), size):
-        yield join(rows[i:i + size])
-
 
 def set_up(lab, segments, macs, tor):
     lab.up()
@@ -353,11 +346,8 @@ def parse():
 
 def main():
     options = parse()
-    folder = os.path.join(ROOT, "build", "bench")
-    os.makedirs(folder, exist_ok=True)
     heading(options)
-    with contextlib.closing(open(os.path.join(folder, "failover.json"), "a",
-                                 encoding="utf-8")) as stream:
+    with results("failover") as stream:
         for segments, macs in options.scale or SCALES:
             measure(options, segments, macs, stream)
 

@@ -28,8 +28,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "flows")]
 sys.dont_write_bytecode = True
 
-from controllers import BenchError, Kakehashi, build, emulated_rows, \
-    wait_until                              # noqa: E402
+from controllers import Kakehashi, LabError, PATIENCE, emulated_rows, \
+    results, wait_until                     # noqa: E402
 from dummy import PROTOCOLS, Switch         # noqa: E402
 
 
@@ -78,7 +78,7 @@ class Log:
             return re.search(rf"^(\S+)Z\|.*{pattern}", stream.read(), re.M)
 
     def time(self, pattern):
-        wait_until(pattern, lambda: self.find(pattern))
+        wait_until(lambda: self.find(pattern), PATIENCE, pattern)
         return datetime.fromisoformat(self.find(pattern)[1])
 
 
@@ -89,7 +89,7 @@ def bring_in(switch, controller):
     end = log.time(r"\|e0: reconciled")
     start = log.time(r"\|e0: connected")
     switch.disconnect()
-    wait_until("disconnected", lambda: log.find(r"\|e0: disconnected"))
+    log.time(r"\|e0: disconnected")
     return 1000 * (end - start).total_seconds()
 
 
@@ -118,7 +118,7 @@ def measure(n, runs):
         stack.callback(switch.stop)
         # A switch connects to no socket but in its own folder.
         controller = stack.enter_context(
-            Kakehashi(build(), rows=emulated_rows(1, segments=n),
+            Kakehashi(rows=emulated_rows(1, segments=n),
                       socket=f"{switch.folder}/of.sock"))
         path = os.path.join(controller.directory, "flows")
         bring_in(switch, controller)
@@ -145,13 +145,10 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
-    folder = os.path.join(build(), "bench")
-    os.makedirs(folder, exist_ok=True)
     print("In milliseconds, median (worst).\n\nsegments   flows"
           "            all of them            add-flows   ratio"
           "           1 % of them        replace-flows   ratio", flush=True)
-    with open(os.path.join(folder, "intake.json"), "a",
-              encoding="utf-8") as stream:
+    with results("intake") as stream:
         for n in [1000] if options.quick else [100, 1000, 4000]:
             flows, times = measure(n, 3 if options.quick else options.runs)
             middle = {k: statistics.median(v) for k, v in times.items()}
@@ -169,5 +166,5 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except (BenchError, OSError, subprocess.SubprocessError) as problem:
+    except (LabError, OSError, subprocess.SubprocessError) as problem:
         sys.exit(f"bench: {problem}")

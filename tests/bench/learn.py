@@ -28,8 +28,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
-from controllers import Answer, BenchError, Kakehashi, \
-    TestController, build, emulated_rows, ofload        # noqa: E402
+from controllers import Answer, Kakehashi, LabError, TestController, \
+    emulated_rows, ofload, results as open_results      # noqa: E402
 
 VTEP = "192.0.2.1"
 NAMES = ["echo", "minimal", "kakehashi", "ovs-testcontroller"]
@@ -55,10 +55,10 @@ def make(name, switches, cpu=None):
     if name == "kakehashi":
         rows = [*emulated_rows(switches), *(
             ("vtep-add", f"s{n}", VTEP) for n in range(switches))]
-        return Kakehashi(build(), cpu, rows)
+        return Kakehashi(cpu, rows)
     if name == "ovs-testcontroller":
-        return TestController(name, build(), cpu)
-    return Answer(name, build(), cpu)
+        return TestController(name, cpu)
+    return Answer(name, cpu)
 
 
 def load(controller, *options, cpu=None):
@@ -66,7 +66,7 @@ def load(controller, *options, cpu=None):
     own = {"kakehashi": [],
            "ovs-testcontroller": ["--of13", "--miss", "--no-barrier",
                                   "--answer=packet-out"]}
-    result = ofload(build(), controller, f"--vtep={VTEP}",
+    result = ofload(controller, f"--vtep={VTEP}",
                     *own.get(controller.name, ["--no-barrier"]), *options,
                     cpu=cpu)
     if controller.name == "kakehashi":
@@ -174,10 +174,7 @@ def parse():
 
 def main():
     options = parse()
-    folder = os.path.join(build(), "bench")
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "learn.json"), "a",
-              encoding="utf-8") as stream:
+    with open_results("learn") as stream:
         throughput(options, stream)
         latency(options, stream)
 
@@ -185,5 +182,5 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except (BenchError, OSError) as problem:
+    except (LabError, OSError) as problem:
         sys.exit(f"bench: {problem}")

@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,7 +68,7 @@ static struct load_options {
     enum ofp_version version;
     uint64_t macs, rounds, window;
     uint8_t answer;
-    bool latency, wait_barrier, keep_flows, moves, miss;
+    bool latency, wait_barrier, keep_flows, moves, miss, on_input;
     pid_t pid;
     int hold;                   /* Seconds. */
 } options = {
@@ -266,6 +267,14 @@ load_connect(void)
     }
 }
 
+static bool
+load_has_input(void)
+{
+    struct pollfd pfd = { .fd = STDIN_FILENO, .events = POLLIN };
+
+    return poll(&pfd, 1, 0) > 0;
+}
+
 /* What came before the first packet-in does not count. */
 static void
 load_reset(void)
@@ -381,6 +390,7 @@ load_usage(void)
            "  --miss                 packet-ins for lack of a flow\n"
            "  --no-barrier           start when the features were asked for\n"
            "  --keep-flows           and dump them\n"
+           "  --on-input             start when there is standard input\n"
            "  --pid=PID              of the controller, for its time\n"
            "  --hold=SECONDS         stay connected after the result\n",
            program_name, program_name);
@@ -409,6 +419,7 @@ load_take_option(int c)
     case 'n': options.miss = true; break;
     case 'b': options.wait_barrier = false; break;
     case 'k': options.keep_flows = true; break;
+    case 'i': options.on_input = true; break;
     case 'p': options.pid = strtol(optarg, NULL, 10); break;
     case 'H': options.hold = strtol(optarg, NULL, 10); break;
     case 'h': load_usage(); break;
@@ -435,6 +446,7 @@ load_parse(int argc, char *argv[])
         { "miss", no_argument, NULL, 'n' },
         { "no-barrier", no_argument, NULL, 'b' },
         { "keep-flows", no_argument, NULL, 'k' },
+        { "on-input", no_argument, NULL, 'i' },
         { "pid", required_argument, NULL, 'p' },
         { "hold", required_argument, NULL, 'H' },
         { "help", no_argument, NULL, 'h' },
@@ -463,7 +475,11 @@ main(int argc, char *argv[])
 
     int64_t start = bio_now();
     load_connect();
-    load_run(bio_now() - start);
+    int64_t synced = bio_now() - start;
+    while (options.on_input && !load_has_input() && !ended) {
+        load_turn(false);
+    }
+    load_run(synced);
     for (start = bio_now();
          !ended && bio_now() - start < options.hold * INT64_C(1000000000); ) {
         load_turn(false);

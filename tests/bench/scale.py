@@ -16,7 +16,6 @@ Prints tables, and a line of JSON for each row into build/bench/scale.json.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import statistics
@@ -28,25 +27,32 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
-from controllers import BenchError, Kakehashi, build, \
-    emulated_rows                           # noqa: E402
+from controllers import Kakehashi, LabError, emulated_rows, \
+    ofload_command, results, wait_until     # noqa: E402
 
 IDLE = 10                       # Seconds.
 
 
 class Load:
-    """ofload, which stays connected after its result."""
+    """ofload, which stays connected after its result.  With --on-input it
+    waits for go()."""
 
     def __init__(self, controller, *options):
         self.process = subprocess.Popen(
-            [os.path.join(build(), "tests", "ofload"), "--hold=3600",
-             f"--pid={controller.pid}", *map(str, options),
-             controller.target], stdout=subprocess.PIPE, encoding="utf-8")
+            ofload_command(controller, "--hold=3600", *options),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
 
     def __enter__(self):
+        return self
+
+    def go(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def result(self):
         line = self.process.stdout.readline()
         if not line:
-            raise BenchError("ofload has no result")
+            raise LabError("ofload has no result")
         return json.loads(line)
 
     def __exit__(self, *_):
@@ -94,12 +100,13 @@ def segments(report, scales):
     empty = None
     for n in scales:
         rows = emulated_rows(1, segments=n)
-        with Kakehashi(build()) as controller:
+        with Kakehashi() as controller:
             empty = empty or controller.memory()
             controller.configure(rows)
             controller.restart()
             controller.ctl("--wait=none", "sync")
-            with Load(controller, *connected()) as result:
+            with Load(controller, *connected()) as load:
+                result = load.result()
                 controller.ctl("--wait=edges", "sync")
                 flows = controller.count("flows")
                 memory = (controller.memory() - empty) / n
@@ -123,11 +130,19 @@ def macs(report, scales):
         rows += [("cluster-add", "c0", "e0", "e1"),
                  ("segment-add", "s0", 10000, "mac_limit=1048576"),
                  ("bind", "s0", "c0", "trunk0", 1)]
-        with Kakehashi(build(), rows=rows) as controller, \
-                Load(controller, *connected("--dpid=2", "--vni=1")):
-            controller.ctl("--wait=edges", "sync")
-            before = controller.memory()
-            with Load(controller, f"--macs={n}", "--window=256") as result:
+        with Kakehashi(rows=rows) as controller, \
+                Load(controller, "--on-input", f"--macs={n}",
+                     "--window=256") as load:
+            # The first that is there is active, and heard of MACs.
+            wait_until(lambda: "c0: e0 is active"
+                       in controller.appctl("cluster/show"),
+                       what="an active edge")
+            with Load(controller, *connected("--dpid=2")) as standby:
+                standby.result()
+                controller.ctl("--wait=edges", "sync")
+                before = controller.memory()
+                load.go()
+                result = load.result()
                 memory = 1024 * (controller.memory() - before) / n
         report.row(f"{n:8} {memory:11.0f} "
                    f"{n / result['seconds'] / 1000:9.0f}", what="macs", n=n,
@@ -152,11 +167,12 @@ def pairs(edges, segments_each):
 def edges(report, scales):
     report.title("\n   edges   in sync (ms)   CPU (ms)   idle CPU (%)")
     for n in scales:
-        with Kakehashi(build(), rows=pairs(n, 20)) as controller:
+        with Kakehashi(rows=pairs(n, 20)) as controller:
             controller.restart()
             controller.ctl("--wait=none", "sync")
             before = controller.cpu()
-            with Load(controller, *connected(f"--switches={n}")) as result:
+            with Load(controller, *connected(f"--switches={n}")) as load:
+                result = load.result()
                 controller.ctl("--wait=edges", "sync")
                 cpu = controller.cpu() - before
                 before = controller.cpu()
@@ -173,10 +189,7 @@ def main():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
-    folder = os.path.join(build(), "bench")
-    os.makedirs(folder, exist_ok=True)
-    with contextlib.closing(open(os.path.join(folder, "scale.json"), "a",
-                                 encoding="utf-8")) as stream:
+    with results("scale") as stream:
         report = Report(stream)
         segments(report, [100, 1000] if quick else [100, 1000, 4000])
         macs(report, [100000] if quick else [100000, 1000000])
@@ -186,5 +199,5 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except (BenchError, OSError, subprocess.SubprocessError) as problem:
+    except (LabError, OSError, subprocess.SubprocessError) as problem:
         sys.exit(f"bench: {problem}")

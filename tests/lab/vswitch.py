@@ -151,7 +151,10 @@ class SwitchNode(Node):
             return int(stream.read())
 
     def is_running(self):
-        return self.vswitchd_pid in netns.pids([self.namespace])
+        try:
+            return self.vswitchd_pid in netns.pids([self.namespace])
+        except FileNotFoundError:       # It ended as it should.
+            return False
 
     def stop_vswitchd(self, number=signal.SIGTERM):
         """Stop ovs-vswitchd by a signal and wait until it is gone."""
