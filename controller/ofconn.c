@@ -388,6 +388,29 @@ ofconn_handle_bytes(struct ofconn *conn, const uint8_t *data, size_t size)
     return used;
 }
 
+/* Handles the message that has begun in 'conn->rx', if the 'size' bytes at
+ * 'data' end it, and returns how many of them it took.  Never are there more
+ * than one message's bytes in 'conn->rx', however much comes. */
+static size_t
+ofconn_complete(struct ofconn *conn, const uint8_t *data, size_t size)
+{
+    struct ofpbuf *rx = &conn->rx;
+    size_t used = 0;
+
+    while (rx->size && used < size && !conn->closing) {
+        int length = ofconn_frame(rx->data, rx->size);
+        size_t lacking = MAX(length, 4) - rx->size;
+        size_t n = MIN(lacking, size - used);
+
+        ofpbuf_put(rx, data + used, n);
+        used += n;
+        if (ofconn_handle_bytes(conn, rx->data, rx->size)) {
+            ofpbuf_clear(rx);
+        }
+    }
+    return used;
+}
+
 static void
 ofconn_alloc_cb(uv_handle_t *handle OVS_UNUSED, size_t suggested OVS_UNUSED,
                 uv_buf_t *buf)
@@ -415,18 +438,10 @@ ofconn_read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     conn->probed = false;
 
     const uint8_t *data = (const uint8_t *) buf->base;
-    size_t size = n;
-    if (conn->rx.size) {
-        ofpbuf_put(&conn->rx, data, size);
-        ofpbuf_pull(&conn->rx, ofconn_handle_bytes(conn, conn->rx.data,
-                                                   conn->rx.size));
-        if (!conn->rx.size) {
-            ofpbuf_clear(&conn->rx);
-        }
-    } else {
-        size_t used = ofconn_handle_bytes(conn, data, size);
-
-        ofpbuf_put(&conn->rx, data + used, size - used);
+    size_t used = ofconn_complete(conn, data, n);
+    if (!conn->rx.size) {
+        used += ofconn_handle_bytes(conn, data + used, n - used);
+        ofpbuf_put(&conn->rx, data + used, n - used);
     }
 }
 
