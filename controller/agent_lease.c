@@ -7,12 +7,17 @@
  * its gate when nobody that comes before it is there.  If it did so, a new
  * lease calls it back.  That has to wait until we have made up our mind: while
  * its cluster has no active edge, or the one that it has is in doubt; and if
- * it is to go on, until it has the open gate of an active edge. */
+ * it is to go on, until it has the open gate of an active edge.
+ *
+ * A host whose lease has ended follows what it sees, too, and a new lease
+ * makes it go by what we say.  That is no good either while we have yet to
+ * meet the edges, but they may all be gone: it does not wait for long. */
 
 #include <config.h>
 #include "controller/agent.h"
 
 #include "controller/edge.h"
+#include "flows/failover.h"
 #include "flows/layout.h"
 #include "openvswitch/poll-loop.h"
 #include "timeval.h"
@@ -23,6 +28,27 @@
 
 /* At every how many-th time ports show where they lead. */
 #define AGENT_LEASES_A_PROBE 10
+
+/* Whether a host knows better than we where the active edge of one of its
+ * clusters is. */
+static bool
+agent_is_ahead(const struct agent *agent, const struct edge *edge,
+               long long now)
+{
+    const struct topo_cluster *cluster;
+
+    if (now >= edge->created + FAILOVER_GRACE) {
+        return false;
+    }
+    HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
+        if (topo_cluster_has_user(cluster, edge->tnode)
+            && !topo_cluster_has_node(cluster, edge->tnode)
+            && !failover_is_decided(&cluster->failover, now)) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* Whether all clusters of 'node' know their active edge. */
 static bool
@@ -46,10 +72,13 @@ agent_is_decided(const struct agent *agent, const struct topo_node *node,
 void
 agent_lease(struct agent *agent, struct edge *edge)
 {
+    long long now = time_msec();
+
     if (edge->leased
         || (!agent_is_adopted(agent, edge)
+            && !agent_is_ahead(agent, edge, now)
             && (!agent_is_alone(agent, edge)
-                || agent_is_decided(agent, edge->tnode, time_msec())))) {
+                || agent_is_decided(agent, edge->tnode, now)))) {
         edge_lease(edge);
     }
 }

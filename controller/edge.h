@@ -111,7 +111,6 @@ struct edge {
     struct hmap meters;         /* Of struct edge_meter, ours and others'. */
     bool leased;                /* It knows that we are here; and if not, it
                                  * may have decided by itself. */
-    bool was_leased;            /* In this session. */
     struct unixctl_conn *diff;  /* Who asked for a dump, or NULL. */
     bool diff_json;
     uint32_t next_xid, next_bundle;

@@ -151,7 +151,12 @@ edge_forget_taken(struct edge *edge)
     flowset_clear(&edge->dump.taken);
 }
 
-/* Lets the switch know, for another LAYOUT_LEASE_TIME, that we are here. */
+/* Lets the switch know, for another LAYOUT_LEASE_TIME, that we are here.
+ *
+ * A new lease ends what the switch has taken over by itself.  The flow-mod
+ * that says so is sent even where it has taken nothing: a flow that learn()
+ * adds for a packet-out does not make Open vSwitch look at what its datapath
+ * has cached, and frames would go on as if there were no lease. */
 void
 edge_lease(struct edge *edge)
 {
@@ -160,10 +165,9 @@ edge_lease(struct edge *edge)
 
     packetout_lease(&acts);
     edge_send_packet(edge, packetout_blank, ETH_TOTAL_MIN, &acts);
-    if (!edge->leased && (edge->was_leased
-                          || flowset_count(&edge->dump.taken))) {
+    if (!edge->leased) {
         edge_forget_taken(edge);
     }
-    edge->leased = edge->was_leased = true;
+    edge->leased = true;
     ofpbuf_uninit(&acts);
 }

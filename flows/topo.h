@@ -417,6 +417,8 @@ bool topo_segment_has_node(const struct topo_segment *,
                            const struct topo_node *);
 bool topo_cluster_has_node(const struct topo_cluster *,
                            const struct topo_node *);
+bool topo_cluster_has_user(const struct topo_cluster *,
+                           const struct topo_node *);
 bool topo_cluster_is_fit(const struct topo_cluster *,
                          const struct topo_node *);
 bool topo_cluster_used_by(const struct topo_cluster *,

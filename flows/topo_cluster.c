@@ -41,6 +41,14 @@ topo_cluster_user(const struct topo_cluster *cluster,
     return NULL;
 }
 
+/* Returns whether 'node' is in a segment that is bound to 'cluster'. */
+bool
+topo_cluster_has_user(const struct topo_cluster *cluster,
+                      const struct topo_node *node)
+{
+    return topo_cluster_user(cluster, node) != NULL;
+}
+
 /* 'node' is in one more segment, by one more binding of it to 'cluster'. */
 void
 topo_cluster_add_user(struct topo_cluster *cluster, struct topo_node *node)

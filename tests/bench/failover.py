@@ -190,11 +190,6 @@ def run_once(lab, fault, macs):
 
 def set_up(lab, segments, macs, tor):
     lab.up()
-    # What arrives at "underlay" is for OVS, but the kernel sees it too, and
-    # would answer for br-phy's address with the other interface's MAC.  Where
-    # switches are restarted often, that answer is the last one now and then.
-    for switch in lab.switches:
-        switch.sysctl("ipv4.conf.all.arp_ignore", 1)
     for rows in commands(lab.node_rows()):
         lab.control.ctl(*rows)
     see_each_other(lab)

@@ -53,6 +53,12 @@ class SwitchNode(Node):
         """Bring the switch up with all its bridges."""
         self.sysctl("ipv6.conf.all.disable_ipv6", 1)
         self.sysctl("ipv6.conf.default.disable_ipv6", 1)
+        # What arrives at "underlay" is for OVS, but the kernel sees it too,
+        # and would answer for br-phy's address with the other interface's MAC.
+        # Where switches are restarted often, that answer is the last one now
+        # and then; and each makes OVS look at all that its datapath caches,
+        # which hides where it does not do that by itself.
+        self.sysctl("ipv4.conf.all.arp_ignore", 1)
         self.ip("link set lo up", f"addr add {self.spec.mgmt_ip}/24 dev mgmt",
                 "link set mgmt up")
         self.start_ovsdb()

@@ -3,6 +3,7 @@
 """The controller is not there: what edges and hosts do by themselves, and what
 becomes of that when it is back."""
 
+import contextlib
 import signal
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from faults import (check_bridge, cluster, kill, never_twice, part_the_edges,
                     revive, takeovers, vanish, wait_active, wait_bfd,
                     wait_connected)
-from frames import BROADCAST
+from frames import BROADCAST, Stream
 from netns import wait_until
 from world import (active_edge, both_ways, configure, controller_log,
                    our_flows, wait_synced)
@@ -266,6 +267,26 @@ def test_fenced_edge_closes_when_cut_off(fenced, wires):
     wait_until(lambda: one_copy(wires), what="an open gate")
     assert takeovers(fenced)[-1] == active.name
     assert standby.name not in takeovers(fenced)[-1:]
+
+
+def test_new_lease_reaches_what_is_cached(fenced, wires):
+    """A stream that was dropped for want of a lease, and never pauses, goes
+    on when there is one.
+
+    The active edge is met last: flows that change when the other one is met
+    would make OVS look at its cache anyhow.
+    """
+    active, standby = active_edge(fenced)
+    silence(fenced, signal.SIGKILL)
+    part_the_edges(fenced)
+    wait_until(lambda: not is_bridged(fenced, wires), what="a closed gate")
+    with contextlib.closing(Stream(fenced, "ph1")) as stream:
+        active.set_link("mgmt", False)
+        awake(fenced, signal.SIGKILL)
+        wait_synced(fenced, standby.name)
+        active.set_link("mgmt", True)
+        wait_active(fenced, active)
+        stream.wait_for("vm1")
 
 
 def test_fenced_standby_does_not_take_over_alone(fenced, wires):
