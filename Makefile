@@ -25,11 +25,12 @@ VERSION := 0.1.0
 FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/bundlemsg.c flows/delta.c flows/failover.c \
                   flows/fdb.c flows/fdb_node.c flows/fdb_table.c \
-                  flows/flowset.c flows/macmsg.c flows/packetin.c \
-                  flows/packetout.c flows/pipeline.c flows/pipeline_alone.c \
-                  flows/pipeline_cluster.c flows/pipeline_mac.c \
-                  flows/pipeline_segment.c flows/sighting.c flows/topo.c \
-                  flows/topo_claim.c flows/topo_cluster.c flows/topo_node.c \
+                  flows/flowset.c flows/macdump.c flows/macmsg.c \
+                  flows/packetin.c flows/packetout.c flows/pipeline.c \
+                  flows/pipeline_alone.c flows/pipeline_cluster.c \
+                  flows/pipeline_mac.c flows/pipeline_segment.c \
+                  flows/sighting.c flows/topo.c flows/topo_claim.c \
+                  flows/topo_cluster.c flows/topo_node.c \
                   flows/topo_place.c flows/topo_port.c flows/topo_static.c
 
 # The tool, and the daemon (without main.c, so that tests can link the rest).
@@ -298,7 +299,8 @@ $(call objects,$(UNIT_SRC) $(UNIT_LIB)): | build/test-deps
 $(UNIT_PROGRAMS): LIBS := $(LIBS) -lcmocka
 
 $(UNIT_PROGRAMS): $(O)/tests/%: $(O)/obj/tests/unit/%.o
-$(UNIT_PROGRAMS): $(call objects,$(UNIT_LIB))
+$(UNIT_PROGRAMS): $(call objects,$(filter-out tests/unit/peer.c,$(UNIT_LIB)))
+$(filter $(CONTROLLER_TESTS),$(UNIT_PROGRAMS)): $(O)/obj/tests/unit/peer.o
 $(FUZZ_PROGRAMS): $(O)/tests/%: $(O)/obj/tests/fuzz/%.o
 $(FUZZ_PROGRAMS): $(if $(FUZZ),,$(O)/obj/tests/fuzz/replay.o)
 $(foreach s,$(HELPER_SRC),$(eval \

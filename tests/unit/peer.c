@@ -109,7 +109,7 @@ peer_receive(struct peer *peer)
 {
     struct ofp_header oh;
 
-    loop_run();
+    ofconn_flush();
     if (recv(peer->fd, &oh, sizeof oh, MSG_DONTWAIT) != sizeof oh) {
         return NULL;
     }
