@@ -84,7 +84,7 @@ admin_diff_done(struct agent *agent, struct edge *edge)
     }
     edge->diff = NULL;
     delta_init(&config, &edge->dump.config);
-    delta_init(&macs, &edge->dump.macs);
+    delta_init(&macs, &edge->dump.other_macs);
     agent_diff(agent, edge, &config, &macs);
     if (edge->diff_json) {
         struct json *array = json_array_create_empty();
@@ -103,7 +103,7 @@ admin_diff_done(struct agent *agent, struct edge *edge)
     delta_destroy(&config);
     delta_destroy(&macs);
     flowset_clear(&edge->dump.config);
-    flowset_clear(&edge->dump.macs);
+    flowset_clear(&edge->dump.other_macs);
 }
 
 /* The session ends, or begins anew, before its extra dump is complete. */

@@ -5,6 +5,7 @@
 #include "controller/agent.h"
 
 #include "controller/edge.h"
+#include "controller/ofconn.h"
 #include "flows/delta.h"
 #include "flows/layout.h"
 #include "flows/sighting.h"
@@ -13,56 +14,98 @@
 
 VLOG_DEFINE_THIS_MODULE(agent_sync);
 
+/* Takes back the MAC that a flow of 'table' tells. */
+static void
+agent_adopt_flow(struct agent *agent, struct edge *edge, uint8_t table,
+                 const struct sighting *s)
+{
+    long long now = time_msec();
+
+    if (table == LAYOUT_SOURCE) {
+        fdb_adopt_source(&agent->fdb, edge->tnode, s->place, s->slot, s->mac,
+                         edge->epoch, now, &agent->ops);
+    } else {
+        fdb_adopt_dest(&agent->fdb, edge->tnode, s->place, s->mac,
+                       edge->epoch, now, &agent->ops);
+    }
+}
+
+/* Reads 's' from 'flow'.  Returns NULL, or what is wrong with it. */
+static const char *
+agent_sighting(const struct agent *agent, const struct edge *edge,
+               const struct flowset_flow *flow, struct sighting *s)
+{
+    struct match match;
+
+    if (flow->table == LAYOUT_DEST) {
+        return sighting_from_dest(&agent->topo, edge->tnode, flow, s);
+    }
+    minimatch_expand(&flow->match, &match);
+    return sighting_from_source(&agent->topo, edge->tnode, &match, s);
+}
+
+/* Takes back the MACs that are in the flows of 'table' that the switch
+ * reported, and returns how many these are. */
+static size_t
+agent_adopt_table(struct agent *agent, struct edge *edge, uint8_t table)
+{
+    const struct macdump *dump = &edge->dump.macs;
+    const struct flowset_flow *flow;
+    struct sighting s;
+    size_t n = 0;
+
+    for (size_t i = 0; i < dump->n; i++) {
+        const struct macmsg_id *id = &dump->flows[i].id;
+
+        if (macmsg_is_source(id) == (table == LAYOUT_SOURCE)
+            && !sighting_from_macmsg(&agent->topo, edge->tnode, id, &s)) {
+            agent_adopt_flow(agent, edge, table, &s);
+            n++;
+        }
+    }
+
+    HMAP_FOR_EACH (flow, node, &edge->dump.other_macs.flows) {
+        if (flow->table == table
+            && layout_cookie_kind(flow->cookie) == LAYOUT_K_LEARNED
+            && !agent_sighting(agent, edge, flow, &s)) {
+            agent_adopt_flow(agent, edge, table, &s);
+            n++;
+        }
+    }
+    return n;
+}
+
 /* Takes back the MACs that are in the flows that the switch reported.  Those
  * of SOURCE come first, for they were seen, where DEST is hearsay. */
 static size_t
 agent_adopt(struct agent *agent, struct edge *edge)
 {
-    long long now = time_msec();
-    const struct flowset_flow *flow;
-    struct sighting s;
-    struct match match;
-    size_t n = 0;
+    size_t n;
 
-    HMAP_FOR_EACH (flow, node, &edge->dump.macs.flows) {
-        if (flow->table != LAYOUT_SOURCE
-            || layout_cookie_kind(flow->cookie) != LAYOUT_K_LEARNED) {
-            continue;
-        }
-        minimatch_expand(&flow->match, &match);
-        if (!sighting_from_source(&agent->topo, edge->tnode, &match, &s)) {
-            fdb_adopt_source(&agent->fdb, edge->tnode, s.place, s.slot, s.mac,
-                             edge->epoch, now, &agent->ops);
-        }
-    }
-    HMAP_FOR_EACH (flow, node, &edge->dump.macs.flows) {
-        if (flow->table != LAYOUT_DEST
-            || layout_cookie_kind(flow->cookie) != LAYOUT_K_LEARNED) {
-            continue;
-        }
-        if (!sighting_from_dest(&agent->topo, edge->tnode, flow, &s)) {
-            fdb_adopt_dest(&agent->fdb, edge->tnode, s.place, s.mac,
-                           edge->epoch, now, &agent->ops);
-            n++;
-        }
-    }
+    agent_adopt_table(agent, edge, LAYOUT_SOURCE);
+    n = agent_adopt_table(agent, edge, LAYOUT_DEST);
     agent_send_ops(agent);
     return n;
 }
 
-/* Computes into 'config' and 'macs' what separates the flows in these from
- * those that 'node' should have. */
+/* Computes into 'config' and 'macs' what separates the flows in these and in
+ * 'edge->dump.macs', which is empty afterwards, from those that the switch of
+ * 'edge' should have. */
 static void
-agent_compare(const struct agent *agent, const struct topo_node *node,
+agent_compare(const struct agent *agent, struct edge *edge,
               struct delta *config, struct delta *macs)
 {
+    const struct topo_node *node = edge->tnode;
     struct flowset want;
 
     flowset_init(&want);
     pipeline_all(&agent->topo, node, &want);
     delta_all(config, &want);
     flowset_clear(&want);
-    fdb_node_flows(&agent->fdb, node, NULL, &want);
+    macdump_compare(&edge->dump.macs, edge->macmsg,
+                    ofconn_version(edge->conn), &agent->fdb, node, macs->have,
+                    &want);
+    macdump_clear(&edge->dump.macs);
     delta_all(macs, &want);
     flowset_destroy(&want);
 }
@@ -98,8 +141,8 @@ agent_reconcile(struct agent *agent, struct edge *edge)
     agent_elect(agent);
 
     txn = edge_txn_create(edge);
-    flowset_swap(&txn->macs_have, &edge->dump.macs);
-    agent_compare(agent, edge->tnode, &txn->config, &txn->macs);
+    flowset_swap(&txn->macs_have, &edge->dump.other_macs);
+    agent_compare(agent, edge, &txn->config, &txn->macs);
     agent_commit(agent, edge, txn);
 }
 
@@ -157,7 +200,7 @@ void
 agent_diff(struct agent *agent, struct edge *edge, struct delta *config,
            struct delta *macs)
 {
-    agent_compare(agent, edge->tnode, config, macs);
+    agent_compare(agent, edge, config, macs);
     delta_finish(config);
     delta_finish(macs);
 }

@@ -92,7 +92,8 @@ edge_create(struct ofconn *conn, struct topo *topo,
     hmap_init(&edge->meters);
     flowset_init(&edge->installed);
     flowset_init(&edge->dump.config);
-    flowset_init(&edge->dump.macs);
+    macdump_init(&edge->dump.macs);
+    flowset_init(&edge->dump.other_macs);
     flowset_init(&edge->dump.taken);
     edge_send(edge, ofpraw_alloc(OFPRAW_OFPT_FEATURES_REQUEST,
                                  ofconn_version(conn), 0));
@@ -105,7 +106,8 @@ edge_destroy(struct edge *edge)
     edge_txn_destroy(edge->txn);
     flowset_destroy(&edge->installed);
     flowset_destroy(&edge->dump.config);
-    flowset_destroy(&edge->dump.macs);
+    macdump_clear(&edge->dump.macs);
+    flowset_destroy(&edge->dump.other_macs);
     flowset_destroy(&edge->dump.taken);
     bitmap_free(edge->ports_bitmap);
     edge_forget_meters(edge);
@@ -191,7 +193,8 @@ edge_ask_flows(struct edge *edge)
         edge_set_state(edge, EDGE_DUMP);
     }
     flowset_clear(&edge->dump.config);
-    flowset_clear(&edge->dump.macs);
+    macdump_clear(&edge->dump.macs);
+    flowset_clear(&edge->dump.other_macs);
     edge->dump.lease = false;
     flowset_clear(&edge->dump.taken);
     edge->dump.running = true;
@@ -304,24 +307,28 @@ edge_receive_meters(struct edge *edge, const struct ofp_header *oh)
     return ofpmp_more(oh) ? EDGE_EV_NONE : EDGE_EV_METER;
 }
 
-static enum edge_event
-edge_receive_flows(struct edge *edge, const struct ofp_header *oh)
+/* Takes the flows in 'b' up to the first that needs to be decoded.  Returns 0,
+ * EOF if there is none, or another error. */
+static int
+edge_receive_flow(struct edge *edge, enum ofp_version version,
+                  struct ofpbuf *b)
 {
-    struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
     uint64_t stub[1024 / 8];
     struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
     struct ofputil_flow_stats fs;
     int retval;
 
-    if (!edge->dump.running || oh->xid != edge->dump.xid) {
-        return EDGE_EV_NONE;
-    }
-    while (!(retval = ofputil_decode_flow_stats_reply(&fs, &b, false,
-                                                      &acts))) {
+    bool taken;
+
+    do {
+        taken = macdump_take(&edge->dump.macs, edge->macmsg, version, b);
+    } while (taken);
+    retval = ofputil_decode_flow_stats_reply(&fs, b, false, &acts);
+    if (!retval) {
         enum layout_kind kind = layout_cookie_kind(ntohll(fs.cookie));
 
         if (layout_kind_is_mac(kind)) {
-            flowset_add_stats(&edge->dump.macs, &fs);
+            flowset_add_stats(&edge->dump.other_macs, &fs);
         } else if (kind == LAYOUT_K_LEASE) {
             edge->dump.lease = true;
         } else if (kind == LAYOUT_K_TAKEN) {
@@ -331,6 +338,22 @@ edge_receive_flows(struct edge *edge, const struct ofp_header *oh)
         }
     }
     ofpbuf_uninit(&acts);
+    return retval;
+}
+
+static enum edge_event
+edge_receive_flows(struct edge *edge, const struct ofp_header *oh)
+{
+    struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
+    int retval;
+
+    if (!edge->dump.running || oh->xid != edge->dump.xid) {
+        return EDGE_EV_NONE;
+    }
+    ofpraw_pull_assert(&b);
+    do {
+        retval = edge_receive_flow(edge, oh->version, &b);
+    } while (!retval);
     if (retval != EOF) {
         return EDGE_EV_NONSENSE;
     }

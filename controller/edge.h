@@ -35,6 +35,7 @@
 #include <stdint.h>
 #include "flows/delta.h"
 #include "flows/flowset.h"
+#include "flows/macdump.h"
 #include "flows/packetin.h"
 #include "openvswitch/list.h"
 #include "openvswitch/match.h"
@@ -86,7 +87,9 @@ struct edge_meter {
 
 /* Flows that a switch has reported. */
 struct edge_dump {
-    struct flowset config, macs;
+    struct flowset config;
+    struct macdump macs;
+    struct flowset other_macs;  /* Those that are not in 'macs'. */
     struct flowset taken;       /* What a standby has noted in TAKEN. */
     bool lease;
     ovs_be32 xid;

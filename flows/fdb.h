@@ -88,6 +88,7 @@ struct fdb_ops {
 void fdb_ops_uninit(struct fdb_ops *);
 bool fdb_op_flow(const struct fdb_op *, struct flowset_spec *,
                  struct match *, struct ofpbuf *acts);
+void fdb_op_add_flow(const struct fdb_op *, struct flowset *);
 
 void fdb_init(struct fdb *);
 void fdb_destroy(struct fdb *);
@@ -118,6 +119,9 @@ void fdb_forget_node(struct fdb *, const struct topo_node *,
                      struct fdb_ops *);
 
 /* What a node should have (all segments if 'segment' is NULL). */
+typedef void fdb_op_func(const struct fdb_op *, void *aux);
+void fdb_node_ops(const struct fdb *, const struct topo_node *,
+                  const struct topo_segment *, fdb_op_func *, void *aux);
 void fdb_node_flows(const struct fdb *, const struct topo_node *,
                     const struct topo_segment *, struct flowset *);
 bool fdb_has_source(const struct fdb_mac *, const struct topo_node *);

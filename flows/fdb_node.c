@@ -48,32 +48,32 @@ fdb_refresh_slot(struct fdb_mac *e, const struct topo_node *node)
 }
 
 static void
-fdb_mac_flows(const struct fdb_mac *e, const struct topo_node *node,
-              struct flowset *set, struct ofpbuf *acts)
+fdb_mac_ops(const struct fdb_mac *e, const struct topo_node *node,
+            fdb_op_func *func, void *aux)
 {
-    const struct pipeline_mac m = { e->segment, e->mac, e->place,
-                                    e->is_static };
-    struct flowset_spec spec;
-    struct match match;
+    struct fdb_op op = {
+        .node = CONST_CAST(struct topo_node *, node), .add = true,
+        .m = { e->segment, e->mac, e->place, e->is_static },
+    };
 
     if (fdb_has_source(e, node)) {
-        pipeline_source(&m, fdb_seen(e, node)->slot, &spec, &match, acts);
-        flowset_add(set, &spec);
+        op.source = true;
+        op.slot = fdb_seen(e, node)->slot;
+        func(&op, aux);
+        op.source = false;
+        op.slot = 0;
     }
-    if (pipeline_dest(node, &m, &spec, &match, acts)) {
-        flowset_add(set, &spec);
-    }
+    func(&op, aux);
 }
 
-/* Appends to 'set' the flows that 'node' should have for the MACs of
- * 'segment', or of all its segments if 'segment' is NULL.  As its ports may
- * have got other numbers, brings up to date by which slots it knows them. */
+/* Calls 'func' for all that would have to be added if 'node' had no flows of
+ * the MACs of 'segment', or of all its segments if 'segment' is NULL; see
+ * fdb_op_flow() for those that it has none of.  As its ports may have got
+ * other numbers, brings up to date by which slots it knows the MACs. */
 void
-fdb_node_flows(const struct fdb *fdb, const struct topo_node *node,
-               const struct topo_segment *segment, struct flowset *set)
+fdb_node_ops(const struct fdb *fdb, const struct topo_node *node,
+             const struct topo_segment *segment, fdb_op_func *func, void *aux)
 {
-    uint64_t stub[128 / 8];
-    struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
     struct fdb_walk walk;
     struct fdb_mac *e;
 
@@ -81,16 +81,44 @@ fdb_node_flows(const struct fdb *fdb, const struct topo_node *node,
         FDB_TABLE_FOR_EACH (e, &walk, &fdb->macs) {
             if (topo_segment_has_node(e->segment, node)) {
                 fdb_refresh_slot(e, node);
-                fdb_mac_flows(e, node, set, &acts);
+                fdb_mac_ops(e, node, func, aux);
             }
         }
     } else if (topo_segment_has_node(segment, node)) {
         LIST_FOR_EACH (e, segment_node, &segment->macs) {
             fdb_refresh_slot(e, node);
-            fdb_mac_flows(e, node, set, &acts);
+            fdb_mac_ops(e, node, func, aux);
         }
     }
+}
+
+/* Adds to 'set' the flow that 'op' adds, if there is one. */
+void
+fdb_op_add_flow(const struct fdb_op *op, struct flowset *set)
+{
+    uint64_t stub[128 / 8];
+    struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
+    struct flowset_spec spec;
+    struct match match;
+
+    if (fdb_op_flow(op, &spec, &match, &acts)) {
+        flowset_add(set, &spec);
+    }
     ofpbuf_uninit(&acts);
+}
+
+static void
+fdb_add_flow(const struct fdb_op *op, void *set)
+{
+    fdb_op_add_flow(op, set);
+}
+
+/* The same as fdb_node_ops(), as flows, which are added to 'set'. */
+void
+fdb_node_flows(const struct fdb *fdb, const struct topo_node *node,
+               const struct topo_segment *segment, struct flowset *set)
+{
+    fdb_node_ops(fdb, node, segment, fdb_add_flow, set);
 }
 
 /* Adoption. */

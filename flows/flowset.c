@@ -162,6 +162,24 @@ flowset_add(struct flowset *set, const struct flowset_spec *spec)
     flowset_insert(set, flow);
 }
 
+/* Adds to 'set', with 'cookie', the flow that 'fm' adds. */
+void
+flowset_add_flow_mod(struct flowset *set, uint64_t cookie,
+                     const struct ofputil_flow_mod *fm)
+{
+    struct match match;
+    struct ofpbuf acts = ofpbuf_const_initializer(fm->ofpacts,
+                                                  fm->ofpacts_len);
+
+    minimatch_expand(&fm->match, &match);
+    flowset_add(set, &(struct flowset_spec) {
+        .table = fm->table_id, .priority = fm->priority, .cookie = cookie,
+        .idle_timeout = fm->idle_timeout, .hard_timeout = fm->hard_timeout,
+        .flags = fm->flags & OFPUTIL_FF_STATE, .match = &match,
+        .ofpacts = &acts,
+    });
+}
+
 /* Adds to 'set' the flow that 'text' describes in the syntax of ovs-ofctl(8),
  * with 'cookie'.  Returns NULL, or an error that the caller frees. */
 char *
@@ -175,16 +193,7 @@ flowset_add_str(struct flowset *set, uint64_t cookie, const char *text)
         return error;
     }
 
-    struct match match;
-    struct ofpbuf acts = ofpbuf_const_initializer(fm.ofpacts, fm.ofpacts_len);
-
-    minimatch_expand(&fm.match, &match);
-    flowset_add(set, &(struct flowset_spec) {
-        .table = fm.table_id, .priority = fm.priority, .cookie = cookie,
-        .idle_timeout = fm.idle_timeout, .hard_timeout = fm.hard_timeout,
-        .flags = fm.flags & OFPUTIL_FF_STATE, .match = &match,
-        .ofpacts = &acts,
-    });
+    flowset_add_flow_mod(set, cookie, &fm);
     minimatch_destroy(&fm.match);
     free(CONST_CAST(struct ofpact *, fm.ofpacts));
     return NULL;

@@ -72,6 +72,8 @@ void flowset_clear(struct flowset *);
 void flowset_swap(struct flowset *, struct flowset *);
 
 void flowset_add(struct flowset *, const struct flowset_spec *);
+void flowset_add_flow_mod(struct flowset *, uint64_t cookie,
+                          const struct ofputil_flow_mod *);
 char *flowset_add_str(struct flowset *, uint64_t cookie, const char *text)
     OVS_WARN_UNUSED_RESULT;
 void flowset_add_stats(struct flowset *, const struct ofputil_flow_stats *);

@@ -58,44 +58,26 @@ macmsg_encode(const struct fdb_op *op, enum ofputil_protocol protocol,
     return msg;
 }
 
-/* The numbers in which messages of one shape differ, as they are on the
- * wire. */
-enum macmsg_field {
-    MACMSG_VNI, MACMSG_SLOT, MACMSG_TAG, MACMSG_CLUSTER, MACMSG_IP,
-    MACMSG_AGING, MACMSG_MAC,
-    MACMSG_N_FIELDS
-};
-
-static const size_t macmsg_sizes[MACMSG_N_FIELDS] = {
-    [MACMSG_VNI] = 4, [MACMSG_SLOT] = 4, [MACMSG_TAG] = 4,
-    [MACMSG_CLUSTER] = 4, [MACMSG_IP] = 4, [MACMSG_AGING] = 2,
-    [MACMSG_MAC] = 6,
-};
-
-struct macmsg_values {
-    uint8_t bytes[MACMSG_N_FIELDS][8];
-};
-
-enum macmsg_shape {
-    MACMSG_SOURCE_SLOT,         /* Add to SOURCE, seen at a port. */
-    MACMSG_SOURCE_VTEP,
-    MACMSG_SOURCE_SLOT_DEL,
-    MACMSG_SOURCE_VTEP_DEL,
-    MACMSG_DEST_GATE,           /* Add to DEST: here, behind a gate. */
-    MACMSG_DEST_PORT,           /* Here, at a host port. */
-    MACMSG_DEST_CLUSTER,        /* On the active edge of a cluster. */
-    MACMSG_DEST_NODE,           /* On another node. */
-    MACMSG_DEST_VTEP,
-    MACMSG_DEST_DEL,
-    MACMSG_N_SHAPES
+/* The numbers in which messages of one shape differ. */
+#define MACMSG_FIELD(MEMBER)                        \
+    { offsetof(struct macmsg_id, MEMBER),           \
+      MEMBER_SIZEOF(struct macmsg_id, MEMBER) }
+static const struct macmsg_field {
+    uint8_t offset, size;       /* In struct macmsg_id. */
+} macmsg_fields[] = {
+    MACMSG_FIELD(vni), MACMSG_FIELD(slot), MACMSG_FIELD(tag),
+    MACMSG_FIELD(cluster), MACMSG_FIELD(ip), MACMSG_FIELD(aging),
+    MACMSG_FIELD(mac),
 };
 
 #define MACMSG_MAX_SIZE 248
 #define MACMSG_MAX_PATCHES 8
 
 struct macmsg_template {
-    uint8_t bytes[MACMSG_MAX_SIZE];
-    uint16_t size;
+    uint64_t bytes[MACMSG_MAX_SIZE / 8];
+    uint64_t fixed[MACMSG_MAX_SIZE / 8];    /* All ones but for xid and
+                                             * numbers. */
+    uint16_t size;              /* A multiple of 8, as of all flow-mods. */
     uint8_t n_patches;
     struct macmsg_patch {
         uint8_t offset, field;
@@ -106,21 +88,11 @@ struct macmsg {
     struct macmsg_template templates[MACMSG_N_SHAPES];
 };
 
-static void
-macmsg_set32(struct macmsg_values *v, enum macmsg_field field, uint32_t value)
-{
-    ovs_be32 be = htonl(value);
-
-    memcpy(v->bytes[field], &be, sizeof be);
-}
-
 /* Stores the address of a VTEP.  Returns false if it is IPv6. */
 static bool
-macmsg_set_ip(struct macmsg_values *v, const struct in6_addr *ip)
+macmsg_set_ip(struct macmsg_id *id, const struct in6_addr *ip)
 {
-    ovs_be32 ip4 = in6_addr_get_mapped_ipv4(ip);
-
-    memcpy(v->bytes[MACMSG_IP], &ip4, sizeof ip4);
+    id->ip = in6_addr_get_mapped_ipv4(ip);
     return IN6_IS_ADDR_V4MAPPED(ip);
 }
 
@@ -133,8 +105,7 @@ macmsg_vtep_ip(const struct topo_place *place)
 /* Finds the shape of the flow of DEST that 'op' adds, and its numbers.  What
  * is said about one in pipeline_dest() is not repeated. */
 static bool
-macmsg_find_dest(const struct fdb_op *op, enum macmsg_shape *shape,
-                 struct macmsg_values *v)
+macmsg_identify_dest(const struct fdb_op *op, struct macmsg_id *id)
 {
     const struct topo_place *place = op->m.place;
 
@@ -142,55 +113,55 @@ macmsg_find_dest(const struct fdb_op *op, enum macmsg_shape *shape,
         return false;
     }
     if (place->type == TOPO_PLACE_VTEP) {
-        *shape = MACMSG_DEST_VTEP;
-        return macmsg_set_ip(v, macmsg_vtep_ip(place));
+        id->shape = MACMSG_DEST_VTEP;
+        return macmsg_set_ip(id, macmsg_vtep_ip(place));
     }
 
     const struct topo_attach *attach = CONTAINER_OF(place, struct topo_attach,
                                                     place);
     const struct topo_claim *claim = topo_attach_claim(attach, op->node);
     if (claim) {
-        *shape = attach->cluster ? MACMSG_DEST_GATE : MACMSG_DEST_PORT;
-        macmsg_set32(v, MACMSG_SLOT, claim->slot);
+        id->shape = attach->cluster ? MACMSG_DEST_GATE : MACMSG_DEST_PORT;
+        id->slot = htonl(claim->slot);
         return claim->slot;
     }
-    macmsg_set32(v, MACMSG_TAG, pipeline_place_tag(place));
+    id->tag = htonl(pipeline_place_tag(place));
     if (attach->cluster) {
-        *shape = MACMSG_DEST_CLUSTER;
-        macmsg_set32(v, MACMSG_CLUSTER, attach->cluster->id);
+        id->shape = MACMSG_DEST_CLUSTER;
+        id->cluster = htonl(attach->cluster->id);
         return true;
     }
-    *shape = MACMSG_DEST_NODE;
-    return macmsg_set_ip(v, &attach->claims[0]->node->ip);
+    id->shape = MACMSG_DEST_NODE;
+    return macmsg_set_ip(id, &attach->claims[0]->node->ip);
 }
 
 /* Finds the shape of the message for 'op', and its numbers.  Returns false if
  * it has none. */
-static bool
-macmsg_find(const struct fdb_op *op, enum macmsg_shape *shape,
-            struct macmsg_values *v)
+bool
+macmsg_identify(const struct fdb_op *op, struct macmsg_id *id)
 {
     const struct topo_segment *segment = op->m.segment;
-    ovs_be16 aging = htons(segment->mac_aging);
 
     if (op->m.is_static) {
         return false;
     }
-    macmsg_set32(v, MACMSG_VNI, segment->vni);
-    memcpy(v->bytes[MACMSG_AGING], &aging, sizeof aging);
-    memcpy(v->bytes[MACMSG_MAC], &op->m.mac, sizeof op->m.mac);
-    if (op->source && op->slot) {
-        *shape = op->add ? MACMSG_SOURCE_SLOT : MACMSG_SOURCE_SLOT_DEL;
-        macmsg_set32(v, MACMSG_SLOT, op->slot);
-        return true;
-    } else if (op->source) {
-        *shape = op->add ? MACMSG_SOURCE_VTEP : MACMSG_SOURCE_VTEP_DEL;
-        return macmsg_set_ip(v, macmsg_vtep_ip(op->m.place));
-    } else if (!op->add) {
-        *shape = MACMSG_DEST_DEL;
+    memset(id, 0, sizeof *id);
+    id->vni = htonl(segment->vni);
+    id->mac = op->m.mac;
+    if (!op->source) {
+        id->shape = MACMSG_DEST_DEL;
+        return !op->add || macmsg_identify_dest(op, id);
+    }
+    if (op->add) {
+        id->aging = htons(segment->mac_aging);
+    }
+    if (op->slot) {
+        id->shape = op->add ? MACMSG_SOURCE_SLOT : MACMSG_SOURCE_SLOT_DEL;
+        id->slot = htonl(op->slot);
         return true;
     }
-    return macmsg_find_dest(op, shape, v);
+    id->shape = op->add ? MACMSG_SOURCE_VTEP : MACMSG_SOURCE_VTEP_DEL;
+    return macmsg_set_ip(id, macmsg_vtep_ip(op->m.place));
 }
 
 /* Templates. */
@@ -252,17 +223,47 @@ macmsg_world_op(struct macmsg_world *w, enum macmsg_shape shape)
     };
 }
 
-/* Notes in 't' where its message has the number 'field' with 'value'. */
+/* Notes in 't' where its message has the number 'field' of 'id'. */
 static void
-macmsg_find_patches(struct macmsg_template *t, enum macmsg_field field,
-                    const uint8_t *value)
+macmsg_find_patches(struct macmsg_template *t, size_t field,
+                    const struct macmsg_id *id)
 {
-    size_t size = macmsg_sizes[field];
+    const struct macmsg_field *f = &macmsg_fields[field];
+    const uint8_t *value = (const uint8_t *) id + f->offset;
 
-    for (size_t i = 0; i + size <= t->size; i++) {
-        if (!memcmp(t->bytes + i, value, size)) {
+    for (size_t i = 0; i + f->size <= t->size; i++) {
+        if (!memcmp((uint8_t *) t->bytes + i, value, f->size)) {
             ovs_assert(t->n_patches < MACMSG_MAX_PATCHES);
             t->patches[t->n_patches++] = (struct macmsg_patch) { i, field };
+            memset((uint8_t *) t->fixed + i, 0, f->size);
+        }
+    }
+}
+
+static void
+macmsg_template_init(struct macmsg_template *t, enum macmsg_shape shape,
+                     enum ofputil_protocol protocol)
+{
+    struct macmsg_id id;
+    struct macmsg_world w;
+
+    macmsg_world_init(&w, shape);
+    struct fdb_op op = macmsg_world_op(&w, shape);
+    struct ofpbuf *msg = macmsg_encode(&op, protocol, 0);
+    ovs_assert(msg->size <= MACMSG_MAX_SIZE && msg->size % 8 == 0);
+    t->size = msg->size;
+    memcpy(t->bytes, msg->data, msg->size);
+    ofpbuf_delete(msg);
+
+    memset(t->fixed, 0xff, sizeof t->fixed);
+    memset((uint8_t *) t->fixed + offsetof(struct ofp_header, xid), 0,
+           MEMBER_SIZEOF(struct ofp_header, xid));
+    ovs_assert(macmsg_identify(&op, &id) && id.shape == shape);
+    for (size_t field = 0; field < ARRAY_SIZE(macmsg_fields); field++) {
+        const struct macmsg_field *f = &macmsg_fields[field];
+
+        if (!is_all_zeros((const uint8_t *) &id + f->offset, f->size)) {
+            macmsg_find_patches(t, field, &id);
         }
     }
 }
@@ -274,26 +275,7 @@ macmsg_create(enum ofputil_protocol protocol)
     struct macmsg *macmsg = xzalloc(sizeof *macmsg);
 
     for (int shape = 0; shape < MACMSG_N_SHAPES; shape++) {
-        struct macmsg_template *t = &macmsg->templates[shape];
-        struct macmsg_values v = { .bytes = { { 0 } } };
-        enum macmsg_shape found;
-        struct macmsg_world w;
-
-        macmsg_world_init(&w, shape);
-        struct fdb_op op = macmsg_world_op(&w, shape);
-        struct ofpbuf *msg = macmsg_encode(&op, protocol, 0);
-        ovs_assert(msg->size <= MACMSG_MAX_SIZE);
-        t->size = msg->size;
-        memcpy(t->bytes, msg->data, msg->size);
-        ofpbuf_delete(msg);
-        ovs_assert(macmsg_find(&op, &found, &v) && found == shape);
-        for (int field = 0; field < MACMSG_N_FIELDS; field++) {
-            static const uint8_t none[8];
-
-            if (memcmp(v.bytes[field], none, sizeof none)) {
-                macmsg_find_patches(t, field, v.bytes[field]);
-            }
-        }
+        macmsg_template_init(&macmsg->templates[shape], shape, protocol);
     }
     return macmsg;
 }
@@ -304,28 +286,86 @@ macmsg_destroy(struct macmsg *macmsg)
     free(macmsg);
 }
 
+/* Appends the message that 'id' tells to 'b'. */
+void
+macmsg_put_id(const struct macmsg *macmsg, const struct macmsg_id *id,
+              ovs_be32 xid, struct ofpbuf *b)
+{
+    const struct macmsg_template *t = &macmsg->templates[id->shape];
+    uint8_t *p = ofpbuf_put(b, t->bytes, t->size);
+
+    memcpy(p + offsetof(struct ofp_header, xid), &xid, sizeof xid);
+    for (size_t i = 0; i < t->n_patches; i++) {
+        const struct macmsg_patch *patch = &t->patches[i];
+        const struct macmsg_field *f = &macmsg_fields[patch->field];
+
+        memcpy(p + patch->offset, (const uint8_t *) id + f->offset, f->size);
+    }
+}
+
 /* Appends the message for 'op' to 'b'.  Returns false if it is not one of
  * those that can be made that way, and for macmsg_encode(). */
 bool
 macmsg_put(const struct macmsg *macmsg, const struct fdb_op *op,
            ovs_be32 xid, struct ofpbuf *b)
 {
-    const struct macmsg_template *t;
-    enum macmsg_shape shape;
-    struct macmsg_values v;
+    struct macmsg_id id;
 
-    if (!macmsg_find(op, &shape, &v)) {
+    if (!macmsg_identify(op, &id)) {
         return false;
     }
-    t = &macmsg->templates[shape];
+    macmsg_put_id(macmsg, &id, xid, b);
+    return true;
+}
 
-    uint8_t *p = ofpbuf_put(b, t->bytes, t->size);
-    memcpy(p + offsetof(struct ofp_header, xid), &xid, sizeof xid);
+/* Whether the message at 'msg', of the size of 't', is one of 't' but for the
+ * numbers. */
+static bool
+macmsg_template_fits(const struct macmsg_template *t, const uint64_t *msg)
+{
+    uint64_t differ = 0;
+
+    for (size_t i = 0; i < t->size / 8; i++) {
+        differ |= (t->bytes[i] ^ msg[i]) & t->fixed[i];
+    }
+    return !differ;
+}
+
+/* Reads the numbers of the message at 'msg', which fits 't', into 'id'.
+ * Returns false if one stands there twice and is not the same. */
+static bool
+macmsg_read(const struct macmsg_template *t, const uint64_t *msg,
+            struct macmsg_id *id)
+{
     for (size_t i = 0; i < t->n_patches; i++) {
         const struct macmsg_patch *patch = &t->patches[i];
+        const struct macmsg_field *f = &macmsg_fields[patch->field];
+        const uint8_t *value = (const uint8_t *) msg + patch->offset;
+        uint8_t *dst = (uint8_t *) id + f->offset;
 
-        memcpy(p + patch->offset, v.bytes[patch->field],
-               macmsg_sizes[patch->field]);
+        if (i && patch->field == patch[-1].field
+            && memcmp(dst, value, f->size)) {
+            return false;
+        }
+        memcpy(dst, value, f->size);
     }
     return true;
+}
+
+/* Finds out which of our messages the one at 'msg', which has 'size' bytes,
+ * is.  Returns false if it is none. */
+bool
+macmsg_parse(const struct macmsg *macmsg, const uint64_t *msg, size_t size,
+             struct macmsg_id *id)
+{
+    for (int shape = 0; shape < MACMSG_N_SHAPES; shape++) {
+        const struct macmsg_template *t = &macmsg->templates[shape];
+
+        if (size == t->size && macmsg_template_fits(t, msg)) {
+            memset(id, 0, sizeof *id);
+            id->shape = shape;
+            return macmsg_read(t, msg, id);
+        }
+    }
+    return false;
 }

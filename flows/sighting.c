@@ -6,6 +6,7 @@
 
 #include "flows/flowset.h"
 #include "flows/layout.h"
+#include "flows/macmsg.h"
 #include "flows/packetin.h"
 #include "flows/pipeline.h"
 #include "flows/topo.h"
@@ -109,7 +110,7 @@ sighting_from_source(const struct topo *topo, const struct topo_node *node,
 
 /* The values that the actions of a DEST flow set. */
 struct sighting_dest {
-    uint32_t regs[FLOW_N_REGS];
+    uint32_t reg1, reg2;
     struct in6_addr ip;
     bool has_ip;
 };
@@ -128,8 +129,10 @@ sighting_read_actions(const struct flowset_flow *flow,
 
         const struct ofpact_set_field *sf = ofpact_get_SET_FIELD(a);
         enum mf_field_id id = sf->field->id;
-        if (id >= MFF_REG0 && id < MFF_REG0 + FLOW_N_REGS) {
-            d->regs[id - MFF_REG0] = ntohl(sf->value->be32);
+        if (id == MFF_REG1) {
+            d->reg1 = ntohl(sf->value->be32);
+        } else if (id == MFF_REG2) {
+            d->reg2 = ntohl(sf->value->be32);
         } else if (id == MFF_TUN_DST && sf->value->be32) {
             in6_addr_set_mapped_ipv4(&d->ip, sf->value->be32);
             d->has_ip = true;
@@ -138,6 +141,46 @@ sighting_read_actions(const struct flowset_flow *flow,
             d->has_ip = true;
         }
     }
+}
+
+/* Fills in 's' but for the MAC from what a DEST flow of 'node' matches and
+ * sets.  Returns NULL, or what is wrong with it. */
+static const char *
+sighting_dest_place(const struct topo *topo, const struct topo_node *node,
+                    ovs_be64 metadata, const struct sighting_dest *d,
+                    struct sighting *s)
+{
+    const struct topo_segment *segment = sighting_segment(topo, metadata);
+
+    s->slot = 0;
+    if (!segment) {
+        return "unknown segment";
+    }
+
+    /* Here, by its slot. */
+    const struct topo_claim *claim = topo_node_claim(node, d->reg1);
+    if (claim && !d->has_ip && !d->reg2) {
+        s->place = &claim->attach->place;
+        return s->place->segment == segment ? NULL : "not in this segment";
+    }
+
+    /* On another node, by its tag. */
+    struct topo_attach *attach;
+    LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
+        if (d->reg1 && pipeline_place_tag(&attach->place) == d->reg1) {
+            s->place = &attach->place;
+            return NULL;
+        }
+    }
+
+    /* On a VTEP, by its address. */
+    struct topo_vtep *vtep = (d->has_ip ? topo_vtep_find(topo, segment, &d->ip)
+                              : NULL);
+    if (!vtep) {
+        return "place not in this segment";
+    }
+    s->place = &vtep->place;
+    return NULL;
 }
 
 /* Reads 's' from 'flow', a DEST flow of 'node'.  Returns NULL, or what is
@@ -151,42 +194,31 @@ sighting_from_dest(const struct topo *topo, const struct topo_node *node,
 
     minimatch_expand(&flow->match, &match);
     s->mac = match.flow.dl_dst;
-    s->slot = 0;
     sighting_read_actions(flow, &d);
 
     const char *error = sighting_check_mac(s->mac);
+    return error ? error : sighting_dest_place(topo, node, match.flow.metadata,
+                                               &d, s);
+}
+
+/* The same for a flow of SOURCE or DEST, by its numbers. */
+const char *
+sighting_from_macmsg(const struct topo *topo, const struct topo_node *node,
+                     const struct macmsg_id *id, struct sighting *s)
+{
+    ovs_be64 metadata = htonll(ntohl(id->vni));
+    struct in6_addr ip = in6_addr_mapped_ipv4(id->ip);
+
+    s->mac = id->mac;
+    const char *error = sighting_check_mac(s->mac);
     if (error) {
         return error;
+    } else if (macmsg_is_source(id)) {
+        return sighting_place(topo, node, metadata, ntohl(id->slot), &ip,
+                              false, s);
     }
-
-    const struct topo_segment *segment
-        = sighting_segment(topo, match.flow.metadata);
-    if (!segment) {
-        return "unknown segment";
-    }
-
-    /* Here, by its slot. */
-    const struct topo_claim *claim = topo_node_claim(node, d.regs[1]);
-    if (claim && !d.has_ip && !d.regs[2]) {
-        s->place = &claim->attach->place;
-        return s->place->segment == segment ? NULL : "not in this segment";
-    }
-
-    /* On another node, by its tag. */
-    struct topo_attach *attach;
-    LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
-        if (d.regs[1] && pipeline_place_tag(&attach->place) == d.regs[1]) {
-            s->place = &attach->place;
-            return NULL;
-        }
-    }
-
-    /* On a VTEP, by its address. */
-    struct topo_vtep *vtep = (d.has_ip ? topo_vtep_find(topo, segment, &d.ip)
-                              : NULL);
-    if (!vtep) {
-        return "place not in this segment";
-    }
-    s->place = &vtep->place;
-    return NULL;
+    return sighting_dest_place(topo, node, metadata, &(struct sighting_dest) {
+        .reg1 = ntohl(id->slot ? id->slot : id->tag),
+        .reg2 = ntohl(id->cluster), .ip = ip, .has_ip = id->ip != 0,
+    }, s);
 }

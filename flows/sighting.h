@@ -20,6 +20,7 @@
 #include "openvswitch/types.h"
 
 struct flowset_flow;
+struct macmsg_id;
 struct match;
 struct packetin;
 struct topo;
@@ -43,5 +44,8 @@ const char *sighting_from_source(const struct topo *,
 const char *sighting_from_dest(const struct topo *, const struct topo_node *,
                                const struct flowset_flow *,
                                struct sighting *);
+const char *sighting_from_macmsg(const struct topo *,
+                                 const struct topo_node *,
+                                 const struct macmsg_id *, struct sighting *);
 
 #endif /* flows/sighting.h */

@@ -1,8 +1,9 @@
 /* Copyright (c) 2026 The Kakehashi Authors.
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Messages that are copied and filled in are those that libopenvswitch makes;
- * tests/unit/test_walk.c does the same with all that happens in a walk. */
+/* Messages that are copied and filled in are those that libopenvswitch makes,
+ * and are known again; tests/unit/test_walk.c does the same with all that
+ * happens in a walk. */
 
 #include <config.h>
 
@@ -23,6 +24,41 @@
 static const enum ofputil_protocol protocols[] = {
     OFPUTIL_P_OF13_OXM, OFPUTIL_P_OF14_OXM, OFPUTIL_P_OF15_OXM,
 };
+
+/* Whether 'macmsg' has a shape for 'msg', and says in 'id' the same as in
+ * 'like', if that is nonnull. */
+static bool
+parses(const struct macmsg *macmsg, const struct ofpbuf *msg,
+       const struct macmsg_id *like)
+{
+    struct macmsg_id id;
+
+    return (macmsg_parse(macmsg, msg->data, msg->size, &id)
+            && (!like || !memcmp(&id, like, sizeof id)));
+}
+
+/* 'msg', which is for 'op', is known by its numbers; with any one bit turned
+ * it is another, or none. */
+static void
+check_parse(const struct macmsg *macmsg, const struct fdb_op *op,
+            struct ofpbuf *msg)
+{
+    struct macmsg_id id;
+    uint8_t *bytes = msg->data;
+
+    assert_true(macmsg_identify(op, &id));
+    assert_true(parses(macmsg, msg, &id));
+    for (size_t i = 0; i < msg->size * 8; i++) {
+        bool is_xid = i / 32 == 1;
+
+        bytes[i / 8] ^= 1 << i % 8;
+        assert_int_equal(parses(macmsg, msg, &id), is_xid);
+        bytes[i / 8] ^= 1 << i % 8;
+    }
+    msg->size -= 8;
+    assert_false(parses(macmsg, msg, NULL));
+    msg->size += 8;
+}
 
 /* Compares the two ways for all operations of 'net', and forgets these.
  * Returns how many were made by macmsg_put(). */
@@ -45,6 +81,7 @@ check_ops(struct net *net)
                 assert_non_null(msg);
                 assert_int_equal(quick.size, msg->size);
                 assert_memory_equal(quick.data, msg->data, msg->size);
+                check_parse(macmsg, op, &quick);
                 n++;
             } else {
                 assert_int_equal(quick.size, 0);

@@ -77,7 +77,8 @@ walk_delete_strict(struct flowset *set, const struct flowset_spec *spec)
     flowset_destroy(&key);
 }
 
-/* The two ways to make the message for 'op' make the same. */
+/* The two ways to make the message for 'op' make the same, and it is known
+ * again. */
 static void
 walk_check_message(struct walk *walk, const struct fdb_op *op)
 {
@@ -89,6 +90,11 @@ walk_check_message(struct walk *walk, const struct fdb_op *op)
     if (macmsg_put(walk->macmsg, op, xid, &quick)) {
         ovs_assert(msg && msg->size == quick.size
                    && !memcmp(msg->data, quick.data, quick.size));
+
+        struct macmsg_id made, read;
+        ovs_assert(macmsg_identify(op, &made)
+                   && macmsg_parse(walk->macmsg, quick.data, quick.size, &read)
+                   && !memcmp(&made, &read, sizeof made));
         walk->n_quick++;
     }
     ofpbuf_delete(msg);
