@@ -1,0 +1,159 @@
+#!/usr/bin/python3
+# Copyright (c) 2026 The Kakehashi Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What it takes to be back: a controller that finds everything in place.
+
+A real ovs-vswitchd has N segments and M learned MACs.
+
+    restart    the controller is killed and started: from the connection of the
+               switch to "in sync", with all MACs adopted and no flow-mod sent,
+               beside a reader that asks for the same flows and throws away
+               what it gets
+    1 %        the same, but every hundredth flow is missing, beside
+               "ovs-ofctl --bundle replace-flows"
+
+Prints a table, and a line of JSON for each row into build/bench/restart.json.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.dont_write_bytecode = True
+
+from controllers import Kakehashi, LabError, emulated_rows, results \
+    # noqa: E402
+from intake import Log, RealSwitch, bring_in, one_in_a_hundred_missing, \
+    timed                                   # noqa: E402
+
+SCALES = [(1000, 10000), (4000, 40000), (4000, 100000)]     # Segments, MACs.
+QUICK = SCALES[:1]
+AGING = 65000                   # Seconds: nothing ages meanwhile.
+FLOW_STATS = 1                  # OFPMP_FLOW.
+
+
+def mac_flows(n, macs):
+    """The flows of MACs, all from VLANs, evenly over 'n' segments."""
+    for i in range(macs):
+        vni, slot = 10000 + i % n, 0x20000 + i % n + 1
+        mac = ":".join(f"{b:02x}" for b in struct.pack("!Q", 2 << 40 | i)[2:])
+        cookie = 0x4b4806 << 40 | vni
+        yield (f"cookie={cookie:#x},table=2,idle_timeout={AGING},"
+               f"send_flow_rem,priority=100,reg0={slot:#x},"
+               f"metadata={vni:#x},dl_src={mac},"
+               "actions=set_field:0x1/0x1->reg3")
+        yield (f"cookie={cookie:#x},table=6,priority=100,metadata={vni:#x},"
+               f"dl_dst={mac},actions=set_field:{slot:#x}->reg1,"
+               "resubmit(,8),resubmit(,10)")
+
+
+def teach(switch, controller, n, macs):
+    """As if the controller had learned MACs: it adopts what it finds."""
+    path = os.path.join(controller.directory, "macs")
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.writelines(flow + "\n" for flow in mac_flows(n, macs))
+    switch.ofctl("--bundle", "add-flows", "br0", path)
+
+
+# ---- A reader of nothing --------------------------------------------------
+
+def read_message(stream):
+    head = stream.read(8)
+    version, kind, length, xid = struct.unpack("!BBHI", head)
+    return version, kind, xid, stream.read(length - 8)
+
+
+def raw_dump(switch):
+    """Asks for all flows and reads the answer."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(f"{switch.folder}/br0.mgmt")
+        sock.sendall(struct.pack("!BBHI", 6, 0, 8, 1))
+        sock.sendall(struct.pack("!BBHIHH4xB3xII4xQQHH4x", 6, 18, 56, 2,
+                                 FLOW_STATS, 0, 0xff, 0xffffffff, 0xffffffff,
+                                 0, 0, 1, 4))
+        with sock.makefile("rb", buffering=1 << 20) as stream:
+            while True:
+                _, kind, xid, body = read_message(stream)
+                if kind == 19 and xid == 2 and not body[3] & 1:
+                    return
+
+
+# ---- The controller -------------------------------------------------------
+
+def back_in(switch, controller, adopted):
+    """Milliseconds from the connection to "in sync" of a new process."""
+    controller.restart()
+    log = Log(controller)
+    took = bring_in(switch, controller)
+    if not log.find("e0: reconciled: 0 flows added, 0 changed, 0 deleted, "
+                    f"{adopted} MACs adopted"):
+        raise LabError("the controller was not content with what it found")
+    return took
+
+
+def measure(n, macs, runs):
+    times = {"restart": [], "dump": [], "part": [], "replace-flows": []}
+    with contextlib.ExitStack() as stack:
+        switch = RealSwitch()
+        stack.callback(switch.stop)
+        rows = [(*row, f"mac_aging={AGING}") if row[0] == "segment-add"
+                else row for row in emulated_rows(1, segments=n)]
+        controller = stack.enter_context(
+            Kakehashi(rows=rows, socket=f"{switch.folder}/of.sock"))
+        bring_in(switch, controller)
+        teach(switch, controller, n, macs)
+        path = os.path.join(controller.directory, "flows")
+        switch.dump(path)
+        for _ in range(runs):
+            times["restart"].append(back_in(switch, controller, macs))
+            times["dump"].append(timed(raw_dump, switch))
+            one_in_a_hundred_missing(switch, path)
+            times["part"].append(bring_in(switch, controller))
+            one_in_a_hundred_missing(switch, path)
+            times["replace-flows"].append(timed(
+                switch.ofctl, "--bundle", "replace-flows", "br0", path))
+        with open(path, encoding="utf-8") as stream:
+            return len(stream.readlines()), times
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    print("In milliseconds, median (worst).\n\nsegments    MACs   flows"
+          "              restart                 dump   ratio"
+          "           1 % of them        replace-flows   ratio", flush=True)
+    with results("restart") as stream:
+        for n, macs in QUICK if options.quick else SCALES:
+            flows, times = measure(n, macs,
+                                   3 if options.quick else options.runs)
+            middle = {k: statistics.median(v) for k, v in times.items()}
+            cell = {k: f"{middle[k]:12.0f} ({max(v):6.0f})"
+                    for k, v in times.items()}
+            print(f"{n:8} {macs:7} {flows:7}   {cell['restart']} "
+                  f"{cell['dump']} "
+                  f"{middle['restart'] / middle['dump']:7.2f} "
+                  f"{cell['part']} {cell['replace-flows']} "
+                  f"{middle['part'] / middle['replace-flows']:7.2f}",
+                  flush=True)
+            stream.write(json.dumps({"n": n, "macs": macs, "flows": flows,
+                                     **times}) + "\n")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (LabError, OSError, subprocess.SubprocessError) as problem:
+        sys.exit(f"bench: {problem}")
