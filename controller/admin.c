@@ -19,10 +19,11 @@
 /* Arguments. */
 
 /* Moves "--format=json|text" behind the arguments, which become fewer.
- * Returns false, after an error reply, if it says anything else. */
+ * Returns false, after an error reply, if it says anything else or there are
+ * more than 'most' other arguments. */
 bool
 admin_format(struct unixctl_conn *conn, int *argc, const char *argv[],
-             bool *json)
+             int most, bool *json)
 {
     *json = false;
     for (int i = 1; i < *argc; i++) {
@@ -45,6 +46,13 @@ admin_format(struct unixctl_conn *conn, int *argc, const char *argv[],
         memmove(&argv[i], &argv[i + 1], (*argc - i) * sizeof *argv);
         argv[*argc] = option;
         i--;
+    }
+    if (*argc - 1 > most) {
+        char *error = xasprintf("\"%s\": one argument too many",
+                                argv[most + 1]);
+        unixctl_command_reply_error(conn, error);
+        free(error);
+        return false;
     }
     return true;
 }
@@ -168,7 +176,7 @@ admin_mac_show(struct unixctl_conn *conn, int argc, const char *argv[],
     bool json;
     size_t n;
 
-    if (!admin_format(conn, &argc, argv, &json)) {
+    if (!admin_format(conn, &argc, argv, 1, &json)) {
         return;
     }
     if (argc > 1) {
@@ -418,7 +426,7 @@ admin_edge_show(struct unixctl_conn *conn, int argc, const char *argv[],
     struct agent *agent = agent_;
     bool as_json;
 
-    if (!admin_format(conn, &argc, argv, &as_json)) {
+    if (!admin_format(conn, &argc, argv, 1, &as_json)) {
         return;
     }
     if (argc > 1 && !topo_node_by_name(&agent->topo, argv[1])) {

@@ -151,7 +151,7 @@ admin_cluster_show(struct unixctl_conn *conn, int argc, const char *argv[],
     struct json *array;
     bool as_json;
 
-    if (!admin_format(conn, &argc, argv, &as_json)) {
+    if (!admin_format(conn, &argc, argv, 1, &as_json)) {
         return;
     }
     if (argc > 1) {
@@ -204,7 +204,7 @@ admin_takeover_to_text(const struct agent_takeover *t, struct ds *s)
     ds_put_format(s, "  %s: %s%s%s (%s)", t->cluster, t->from,
                   *t->from ? " -> " : "", t->to, t->reason);
     if (t->confirmed) {
-        ds_put_format(s, ", confirmed after %lld ms, %llu announcements\n",
+        ds_put_format(s, ", confirmed after %lld ms, %llu MACs announced\n",
                       t->confirmed - t->decided, t->announced);
     } else {
         ds_put_cstr(s, ", not confirmed\n");
@@ -221,7 +221,7 @@ admin_cluster_history(struct unixctl_conn *conn, int argc, const char *argv[],
     const struct agent_takeover *t;
     bool as_json;
 
-    if (admin_format(conn, &argc, argv, &as_json)
+    if (admin_format(conn, &argc, argv, 1, &as_json)
         && (argc < 2 || admin_find_cluster(conn, agent, argv[1]))) {
         LIST_FOR_EACH (t, node, &agent->history) {
             if (argc > 1 && strcmp(t->cluster, argv[1])) {

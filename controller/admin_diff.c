@@ -23,7 +23,7 @@ admin_diff(struct unixctl_conn *conn, int argc, const char *argv[],
     struct edge *edge;
     bool json;
 
-    if (!admin_format(conn, &argc, argv, &json)) {
+    if (!admin_format(conn, &argc, argv, 1, &json)) {
         return;
     }
     if (argc != 2) {

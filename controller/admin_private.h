@@ -24,7 +24,7 @@ struct json;
 struct topo_cluster;
 
 bool admin_format(struct unixctl_conn *, int *argc, const char *argv[],
-                  bool *json);
+                  int most, bool *json);
 void admin_reply_json(struct unixctl_conn *, struct json *);
 void admin_no_such(struct unixctl_conn *, const char *what, const char *name);
 struct json *admin_json_string(const char *);

@@ -225,7 +225,7 @@ admin_show(struct unixctl_conn *conn, int argc, const char *argv[],
     struct json *json, *db;
     bool as_json;
 
-    if (!admin_format(conn, &argc, argv, &as_json)) {
+    if (!admin_format(conn, &argc, argv, 1, &as_json)) {
         return;
     }
     db = json_object_create();

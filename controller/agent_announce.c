@@ -117,7 +117,9 @@ agent_announcement_run(struct agent *agent, struct agent_announcement *a,
         if (agent_announce_one(agent, edge, cluster, &a->macs[a->next++],
                                a->since)) {
             budget--;
-            agent_count_announced(agent, cluster);
+            if (a->rounds_left == AGENT_ANNOUNCE_ROUNDS) {
+                agent_count_announced(agent, cluster);
+            }
         }
     }
     a->at = now + 10;

@@ -281,7 +281,7 @@ agent_takeover_free(struct agent_takeover *t)
     free(t);
 }
 
-/* One more frame told the neighbours of the latest take-over in 'cluster'. */
+/* One more MAC was told of for the latest take-over in 'cluster'. */
 void
 agent_count_announced(struct agent *agent, const struct topo_cluster *cluster)
 {
@@ -302,10 +302,7 @@ agent_takeovers_confirmed(struct agent *agent, const struct edge *edge)
     struct agent_takeover *t;
 
     LIST_FOR_EACH_REVERSE (t, node, &agent->history) {
-        if (t->confirmed) {
-            break;
-        }
-        if (!strcmp(t->to, edge->tnode->name)) {
+        if (!t->confirmed && !strcmp(t->to, edge->tnode->name)) {
             t->confirmed = time_wall_msec();
         }
     }

@@ -172,9 +172,17 @@ conf_read_cluster(struct conf *conf, const struct ovsdb_idl_row *row_)
         .name = r->name,
         .preemptive = r->failover && !strcmp(r->failover, "preemptive"),
         .fence = r->isolation && !strcmp(r->isolation, "fence"),
-        .holddown = smap_get_uint(&r->other_config, "holddown",
-                                  CONF_HOLDDOWN),
     };
+    const char *holddown = smap_get(&r->other_config, "holddown");
+    unsigned int msec = CONF_HOLDDOWN;
+
+    if (holddown && !str_to_uint(holddown, 10, &msec)) {
+        row.complaint = xasprintf("other_config:holddown \"%s\" is no number "
+                                  "of milliseconds; it is %d",
+                                  holddown, CONF_HOLDDOWN);
+        msec = CONF_HOLDDOWN;
+    }
+    row.holddown = msec;
 
     /* The IDL sorts maps by key, which is the rank. */
     for (size_t i = 0; i < r->n_edges && i < TOPO_MAX_EDGES; i++) {
@@ -304,9 +312,19 @@ static unsigned int
 conf_read_rate(const struct kkrec_kakehashi_global *g, const char *key,
                unsigned int def)
 {
-    unsigned int rate = g ? smap_get_uint(&g->options, key, def) : def;
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
+    const char *value = g ? smap_get(&g->options, key) : NULL;
+    unsigned int rate;
 
-    return rate ? rate : def;
+    if (!value) {
+        return def;
+    }
+    if (!str_to_uint(value, 10, &rate) || !rate) {
+        VLOG_WARN_RL(&rl, "options:%s \"%s\" is no positive number; it is %u",
+                     key, value, def);
+        return def;
+    }
+    return rate;
 }
 
 static void

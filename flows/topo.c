@@ -262,6 +262,10 @@ topo_cluster_set(struct topo *topo, const struct topo_cluster_row *row)
         topo_cluster_mark_members(cluster);
     }
     cluster->holddown = row->holddown;
+    topo->clusters_changed |= !nullable_string_is_equal(cluster->complaint,
+                                                        row->complaint);
+    free(cluster->complaint);
+    cluster->complaint = row->complaint;
     /* What the controller was told itself, and has yet to write, stays. */
     if (!uuid_equals(&cluster->wanted_row, &row->wanted)) {
         cluster->wanted = cluster->wanted_row = row->wanted;
@@ -280,6 +284,7 @@ topo_cluster_free(struct topo_cluster *cluster)
 {
     ovs_assert(ovs_list_is_empty(&cluster->attaches));
     hmap_destroy(&cluster->users);
+    free(cluster->complaint);
     free(cluster->last_active);
     free(cluster->name);
     free(cluster);
@@ -309,6 +314,28 @@ topo_cluster_find_members(const struct topo *topo,
         }
     }
     return n;
+}
+
+/* Returns what is wrong with 'cluster', which the caller frees, or NULL. */
+static char *
+topo_cluster_error(const struct topo_cluster *cluster)
+{
+    if (!cluster->n_members) {
+        return xstrdup("no usable edge in this cluster");
+    }
+    for (size_t i = 0; i < cluster->n_members; i++) {
+        const struct topo_node *node = cluster->members[i];
+        size_t n = 0;
+
+        for (size_t j = 0; j < cluster->n_member_uuids; j++) {
+            n += uuid_equals(&cluster->member_uuids[j], &node->row.uuid);
+        }
+        if (n > 1) {
+            return xasprintf("edge \"%s\" is in this cluster twice; the first "
+                             "place counts", node->name);
+        }
+    }
+    return nullable_xstrdup(cluster->complaint);
 }
 
 /* Finds the edges of 'cluster' again after rows have changed.  An edge that
@@ -348,8 +375,7 @@ topo_cluster_settle(struct topo *topo, struct topo_cluster *cluster)
     if (cluster->active && !topo_cluster_has_node(cluster, cluster->active)) {
         topo_cluster_set_active(cluster, NULL);
     }
-    topo_set_error(topo, &cluster->row, cluster->n_members ? NULL
-                   : xstrdup("no usable edge in this cluster"));
+    topo_set_error(topo, &cluster->row, topo_cluster_error(cluster));
 }
 
 bool

@@ -183,6 +183,7 @@ struct topo_cluster {
     bool preemptive;
     bool fence;                 /* An edge that is cut off closes its gate. */
     long long holddown;         /* Milliseconds. */
+    char *complaint;            /* About the row, or NULL. */
     struct ovs_list attaches;   /* In force. */
     struct ovs_list trunks;     /* The same by port, of struct topo_trunk. */
     struct ovs_list overlaps;   /* Those of 'attaches' in whose segment an
@@ -334,6 +335,8 @@ struct topo_cluster_row {
     bool preemptive;
     bool fence;
     long long holddown;         /* Milliseconds. */
+    char *complaint;            /* What in the row makes no sense and does not
+                                 * count, or NULL.  Taken over. */
     struct uuid wanted;         /* All zeros if none. */
     struct uuid remembered;     /* Taken only when the cluster is new. */
 };

@@ -3,6 +3,7 @@
 """Faults of edges, and what is to be seen of them."""
 
 import contextlib
+import json
 import re
 import signal
 
@@ -17,8 +18,13 @@ TRUNKS = "trunk0", "trunk1"
 # ---- What the controller says -------------------------------------------
 
 def cluster(lab, name="edges"):
-    """What the controller says of a cluster."""
-    return lab.control.json("cluster/show", name)[0]
+    """What the controller says of a cluster, once it knows it."""
+    def shown():
+        status, text = lab.control.run(
+            "ovs-appctl", "-t", "kakehashi", "cluster/show", "--format=json",
+            name, check=False)
+        return not status and text
+    return json.loads(wait_until(shown, what=f"cluster {name}"))[0]
 
 
 def wait_active(lab, edge, name="edges"):

@@ -20,6 +20,7 @@ import time
 import netns
 
 ETHERTYPE = 0x88b5
+RARP = b"\x80\x35"
 ETH_P_ALL = 0x0003
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 QUIET = 0.15                    # Seconds in which a stray copy would come.
@@ -53,6 +54,7 @@ class Wire:
         self.seen = collections.Counter()       # (token, number): copies
         self.sent = collections.Counter()       # The same, on their way out.
         self.tags = set()                       # VLAN tags that were seen.
+        self.rarps = []                         # Who spoke RARP, in order.
 
     def close(self):
         self.socket.close()
@@ -73,13 +75,15 @@ class Wire:
                 data, ancillary, _, address = self.socket.recvmsg(2048, 256)
             except BlockingIOError:
                 return
+            outgoing = address[2] == socket.PACKET_OUTGOING
+            if data[12:14] == RARP and not outgoing:
+                self.rarps.append(data[6:12].hex(":"))
             start = 16 if data[12:14] == b"\x81\x00" else 12
             if len(data) < start + HEAD.size:
                 continue
             kind, pid, token, number = HEAD.unpack_from(data, start)
             if (kind, pid) != (ETHERTYPE, os.getpid()):
                 continue
-            outgoing = address[2] == socket.PACKET_OUTGOING
             (self.sent if outgoing else self.seen)[token, number] += 1
             if not outgoing:
                 self.tags.update(_tags(ancillary))

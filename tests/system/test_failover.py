@@ -9,8 +9,10 @@ is asserted.  How long it takes is not.
 
 import concurrent.futures
 import contextlib
+import os
 import re
 import signal
+import time
 
 import pytest
 
@@ -19,10 +21,10 @@ from faults import (PATIENCE, TRUNKS, check_bridge, cluster, cut_trunk,
                     no_peer_ports, port_is_live, prefer_first, revive,
                     status_of, takeovers, vanish, wait_active, wait_bfd,
                     wait_connected, wait_port)
-from frames import BROADCAST
+from frames import BROADCAST, QUIET
 from netns import wait_until
-from world import (active_edge, both_ways, configure, controller_log,
-                   our_flows, wait_error, wait_synced)
+from world import (active_edge, both_ways, configure, controller_log, join,
+                   our_flows, row_id, wait_error, wait_synced)
 
 # ---- The active edge fails ----------------------------------------------
 
@@ -510,6 +512,48 @@ def test_drain(blue, wires):
     assert cluster(blue)["wanted"] is None
 
 
+def test_neighbours_are_told(blue, wires):
+    """By RARP, of each MAC of the overlay: the latest first, three times."""
+    macs = [f"02:00:00:00:01:{n:02x}" for n in range(20)]
+    for mac in macs:
+        wires["vm1"].send(BROADCAST, src=mac)
+        wait_until(lambda: mac in blue.control.macs("blue"), what=mac)
+    blue.control.appctl("cluster/failover", "edges")
+
+    def told():
+        wires["ph1"].collect()
+        return [mac for mac in wires["ph1"].rarps if mac in macs]
+    wait_until(lambda: len(told()) >= 3 * len(macs), what="announcements")
+    time.sleep(QUIET)
+    assert told() == 3 * macs[::-1]
+    entry = history(blue)[-1]
+    assert entry["decided"] <= entry["confirmed"]
+    assert len(macs) <= entry["announced"] <= len(blue.control.macs("blue"))
+
+
+def test_each_take_over_is_confirmed(blue):
+    """By the edge that it is about, whichever is the first to answer."""
+    slow, quick = sorted(active_edge(blue), key=lambda edge: edge.name)
+    os.kill(slow.vswitchd_pid, signal.SIGSTOP)
+    try:
+        for rows in ([("cluster-add", "x", slow.name),
+                      ("cluster-add", "y", quick.name)],
+                     [("cluster-add", "z", quick.name)]):
+            blue.control.ctl("--wait=ctl", *join(rows))
+            name = rows[-1][1]
+            wait_until(lambda: any(t["cluster"] == name and t["confirmed"]
+                                   for t in history(blue)), what=name)
+    finally:
+        os.kill(slow.vswitchd_pid, signal.SIGCONT)
+    wait_until(lambda: all(t["confirmed"] for t in history(blue)),
+               what="confirmation of all")
+    assert {t["cluster"] for t in history(blue)} >= {"x", "y", "z"}
+
+
+def history(lab):
+    return lab.control.json("cluster/history")
+
+
 def test_orders_that_make_no_sense(blue):
     _, standby = active_edge(blue)
     for words, error in [
@@ -517,6 +561,7 @@ def test_orders_that_make_no_sense(blue):
             (("cluster/failover", "edges", "host1"),
              'cluster edges has no edge "host1"'),
             (("edge/drain", "nosuch"), 'no edge "nosuch"'),
+            (("cluster/show", "edges", "more"), "one argument too many"),
             (("cluster/show", "nosuch"), 'no cluster "nosuch"')]:
         status, text = blue.control.run("ovs-appctl", "-t", "kakehashi",
                                         *words, check=False)
@@ -595,7 +640,16 @@ def test_edges_that_cannot_be(blue):
         assert status and error in text and len(text.splitlines()) == 1, text
     configure(blue, ("set", "edge", "edge2", "bfd_ports:edge2=peer0"))
     assert "names edge edge2 itself" in wait_error(blue, "edge", "edge2")
+    uuid = row_id(blue, "edge", "name=edge1")
+    configure(blue, ("create", "cluster", "name=c2",
+                     f"edges=1={uuid},2={uuid}"),
+              ("set", "cluster", "edges", "other_config:holddown=soon"))
+    assert "twice" in wait_error(blue, "cluster", "c2")
+    assert "is no number of milliseconds" in wait_error(blue, "cluster", "edges")
     both_ways(blue.station("ph1"), blue.station("vm1"))
+    configure(blue, ("remove", "cluster", "edges", "other_config",
+                     "holddown"))
+    wait_error(blue, "cluster", "edges", False)
     configure(blue, ("clear", "edge", "edge2", "bfd_ports"))
     wait_error(blue, "edge", "edge2", False)
     wait_synced(blue)
