@@ -33,12 +33,16 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/topo_cluster.c flows/topo_node.c \
                   flows/topo_place.c flows/topo_port.c flows/topo_static.c
 
-# The tool, and the daemon (without main.c, so that tests can link the rest).
-CTL_SRC        := controller/kctl.c controller/kctl_args.c \
+# The tool, and the daemon (without kctl.c and main.c, so that tests can link
+# the rest).
+CTL_SRC        := controller/kctl_args.c controller/kctl_client.c \
                   controller/kctl_conflict.c controller/kctl_depend.c \
+                  controller/kctl_generic.c controller/kctl_index.c \
                   controller/kctl_list.c controller/kctl_node.c \
-                  controller/kctl_output.c controller/kctl_probe.c \
-                  controller/kctl_rows.c controller/kctl_segment.c \
+                  controller/kctl_options.c controller/kctl_output.c \
+                  controller/kctl_probe.c controller/kctl_request.c \
+                  controller/kctl_rows.c controller/kctl_rpc.c \
+                  controller/kctl_segment.c controller/kctl_server.c \
                   controller/kctl_show.c controller/kctl_station.c \
                   controller/kctl_txn.c controller/kctl_usage.c
 CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
@@ -265,6 +269,7 @@ build/gen/kakehashi-idl.c: build/gen/kakehashi-idl.ovsidl
 
 LIBFLOWS      := $(O)/libflows.a
 LIBCONTROLLER := $(O)/libcontroller.a
+LIBCTL        := $(O)/libctl.a
 PROGRAMS      := $(O)/kakehashi $(O)/kakehashi-ctl
 
 all: $(PROGRAMS)
@@ -276,10 +281,14 @@ $(LIBCONTROLLER): $(call objects,$(CONTROLLER_SRC)) \
                   $(O)/obj/gen/kakehashi-idl.o Makefile
 	$(call say,AR)$(archive)
 
+$(LIBCTL): $(call objects,$(CTL_SRC)) Makefile
+	$(call say,AR)$(archive)
+
 $(O)/kakehashi: $(call objects,controller/main.c) $(LIBCONTROLLER) $(LIBFLOWS)
 	$(call say,LD)$(link)
 
-$(O)/kakehashi-ctl: $(call objects,$(CTL_SRC)) $(LIBCONTROLLER) $(LIBFLOWS)
+$(O)/kakehashi-ctl: $(call objects,controller/kctl.c) $(LIBCTL) \
+                    $(LIBCONTROLLER) $(LIBFLOWS)
 	$(call say,LD)$(link)
 
 # ---- Test programs ---------------------------------------------------------
@@ -308,7 +317,7 @@ $(foreach s,$(HELPER_SRC),$(eval \
 
 $(O)/tests/ofload $(O)/tests/ofanswer: $(call objects,$(BENCH_LIB))
 
-$(CONTROLLER_TESTS): $(LIBCONTROLLER)
+$(CONTROLLER_TESTS): $(LIBCTL) $(LIBCONTROLLER)
 $(TEST_PROGRAMS): $(LIBFLOWS)
 
 $(TEST_PROGRAMS):

@@ -1,7 +1,7 @@
 /* Copyright (c) 2026 The Kakehashi Authors.
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* kakehashi-ctl: options. */
+/* kakehashi-ctl: the command line, and what is to be done with it. */
 
 #include <config.h>
 
@@ -9,21 +9,29 @@
 
 #include <getopt.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "command-line.h"
+#include "controller/kctl_daemon.h"
+#include "controller/kctl_index.h"
+#include "controller/kctl_options.h"
+#include "controller/kctl_request.h"
+#include "daemon.h"
 #include "fatal-signal.h"
+#include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "process.h"
 #include "stream-ssl.h"
 #include "stream.h"
 #include "svec.h"
-#include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(kctl);
+
+/* From how many commands on it pays to make indexes first. */
+#define MANY_COMMANDS 32
 
 /* How the generic commands find a row by something else than its UUID. */
 static const struct ctl_table_class tables[KKREC_N_TABLES] = {
@@ -78,79 +86,46 @@ default_db(void)
 /* ---- Options. ----------------------------------------------------------- */
 
 enum {
-    OPT_DB = UCHAR_MAX + 1,
+    OPT_DB = KCTL_N_OPTS,
     OPT_NO_SYSLOG,
-    OPT_WAIT,
-    OPT_NO_WAIT,
-    OPT_DRY_RUN,
-    OPT_ONELINE,
     OPT_RETRY,
     OPT_LEADER_ONLY,
     OPT_NO_LEADER_ONLY,
     OPT_PEER_CA_CERT,
     OPT_BOOTSTRAP_CA_CERT,
-    OPT_LOCAL,
+    DAEMON_OPTION_ENUMS,
     VLOG_OPTION_ENUMS,
-    TABLE_OPTION_ENUMS,
     SSL_OPTION_ENUMS,
 };
 
 static const struct option long_options[] = {
+    KCTL_LONG_OPTIONS,
     {"db", required_argument, NULL, OPT_DB},
     {"no-syslog", no_argument, NULL, OPT_NO_SYSLOG},
-    {"wait", required_argument, NULL, OPT_WAIT},
-    {"no-wait", no_argument, NULL, OPT_NO_WAIT},
-    {"dry-run", no_argument, NULL, OPT_DRY_RUN},
-    {"oneline", no_argument, NULL, OPT_ONELINE},
     {"retry", no_argument, NULL, OPT_RETRY},
     {"leader-only", no_argument, NULL, OPT_LEADER_ONLY},
     {"no-leader-only", no_argument, NULL, OPT_NO_LEADER_ONLY},
-    {"timeout", required_argument, NULL, 't'},
+    {"unixctl", required_argument, NULL, 'u'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
+    DAEMON_LONG_OPTIONS,
     VLOG_LONG_OPTIONS,
-    TABLE_LONG_OPTIONS,
     STREAM_SSL_LONG_OPTIONS,
     {"bootstrap-ca-cert", required_argument, NULL, OPT_BOOTSTRAP_CA_CERT},
     {"peer-ca-cert", required_argument, NULL, OPT_PEER_CA_CERT},
     {NULL, 0, NULL, 0},
 };
 
-static enum kctl_wait
-parse_wait(const char *s)
-{
-    if (!strcmp(s, "none")) {
-        return KCTL_WAIT_NONE;
-    } else if (!strcmp(s, "ctl")) {
-        return KCTL_WAIT_CTL;
-    } else if (!strcmp(s, "edges")) {
-        return KCTL_WAIT_EDGES;
-    }
-    ctl_fatal("--wait=%s: must be none, ctl or edges", s);
-}
-
-static void
-set_timeout(struct kctl_config *config, const char *s)
-{
-    unsigned int secs;
-
-    if (!str_to_uint(s, 10, &secs) || !secs) {
-        ctl_fatal("value %s on -t or --timeout is invalid", s);
-    }
-    config->deadline = time_msec() + secs * 1000LL;
-}
-
-/* Remembers an option of a command for ctl_parse_commands(). */
-static void
-add_local_option(struct shash *local_options, const char *name)
-{
-    char *option = xasprintf("--%s", name);
-
-    if (shash_find(local_options, option)) {
-        ctl_fatal("'%s' option specified multiple times", option);
-    }
-    shash_add_nocopy(local_options, option, nullable_xstrdup(optarg));
-}
+/* What the command line says. */
+struct command_line {
+    struct kctl_config config;
+    struct kctl_options options;
+    struct shash local_options;
+    const char *unixctl;        /* NULL if not given, like the next two. */
+    const char *of_connection;  /* Name of an option about the database. */
+    const char *of_daemon;      /* Name of one that needs --detach. */
+    struct svec request;        /* Options of the request, and of commands. */
+};
 
 static void
 print_version(void)
@@ -160,67 +135,20 @@ print_version(void)
     exit(EXIT_SUCCESS);
 }
 
-/* Handles option 'c', one of ours.  Returns false if it is none of these. */
+/* Takes option 'c' if it is one about the database. */
 static bool
-handle_option(int c, struct kctl_config *config)
+handle_connection_option(int c, struct kctl_config *config)
 {
     switch (c) {
     case OPT_DB:
         config->db = optarg;
-        return true;
-
-    case OPT_NO_SYSLOG:
-        vlog_set_levels(NULL, VLF_SYSLOG, VLL_WARN);
-        return true;
-
-    case OPT_WAIT:
-        config->wait = parse_wait(optarg);
-        return true;
-
-    case OPT_NO_WAIT:
-        config->wait = KCTL_WAIT_NONE;
-        return true;
-
-    case OPT_DRY_RUN:
-        config->dry_run = true;
-        return true;
-
-    case OPT_ONELINE:
-        config->oneline = true;
-        return true;
-
-    case OPT_RETRY:
-        config->retry = true;
-        return true;
+        break;
 
     case OPT_LEADER_ONLY:
     case OPT_NO_LEADER_ONLY:
         config->leader_only = c == OPT_LEADER_ONLY;
-        return true;
-
-    case 't':
-        set_timeout(config, optarg);
-        return true;
-    }
-    return false;
-}
-
-/* Handles option 'c', one of libopenvswitch's or a general one. */
-static void
-handle_library_option(int c, struct kctl_config *config)
-{
-    config->format_given = (config->format_given
-                            || c == 'f' || c == OPT_BARE);
-    switch (c) {
-    case 'h':
-        kctl_usage(default_db());
-
-    case 'V':
-        print_version();
         break;
 
-    VLOG_OPTION_HANDLERS
-    TABLE_OPTION_HANDLERS(&config->style)
     STREAM_SSL_OPTION_HANDLERS
 
     case OPT_PEER_CA_CERT:
@@ -231,6 +159,50 @@ handle_library_option(int c, struct kctl_config *config)
         stream_ssl_set_ca_cert_file(optarg, true);
         break;
 
+    default:
+        return false;
+    }
+    return true;
+}
+
+/* Takes option 'c' if it is one of daemons. */
+static bool
+handle_daemon_option(int c)
+{
+    switch (c) {
+    DAEMON_OPTION_HANDLERS
+
+    default:
+        return false;
+    }
+    return true;
+}
+
+static void
+handle_general_option(int c, struct command_line *cl)
+{
+    switch (c) {
+    case OPT_NO_SYSLOG:
+        vlog_set_levels(NULL, VLF_SYSLOG, VLL_WARN);
+        break;
+
+    case OPT_RETRY:
+        cl->config.retry = true;
+        break;
+
+    case 'u':
+        cl->unixctl = optarg;
+        break;
+
+    case 'h':
+        kctl_usage(default_db());
+
+    case 'V':
+        print_version();
+        break;
+
+    VLOG_OPTION_HANDLERS
+
     case '?':
         exit(EXIT_FAILURE);
 
@@ -239,55 +211,240 @@ handle_library_option(int c, struct kctl_config *config)
     }
 }
 
-/* Options of commands may stand before the first command, among ours, so
- * getopt_long() has to know them all.  What is left starts at 'optind'. */
-static void
-parse_options(int argc, char *argv[], struct kctl_config *config,
-              struct shash *local_options)
+static char *
+handle_option(int c, const char *arg, const char *name, void *cl_)
 {
-    const size_t n_own = ARRAY_SIZE(long_options) - 1;
-    size_t n = n_own;
-    size_t allocated = ARRAY_SIZE(long_options);
-    struct option *options = xmemdup(long_options, sizeof long_options);
+    struct command_line *cl = cl_;
+    char *error;
 
-    ctl_add_cmd_options(&options, &n, &allocated, OPT_LOCAL);
+    if (kctl_handle_option(c, arg, &cl->options, &error)) {
+        svec_add_nocopy(&cl->request,
+                        arg ? xasprintf("--%s=%s", name, arg)
+                            : xasprintf("--%s", name));
+        return error;
+    } else if (handle_connection_option(c, &cl->config)) {
+        cl->of_connection = name;
+    } else if (handle_daemon_option(c)) {
+        cl->of_daemon = name;
+    } else {
+        handle_general_option(c, cl);
+    }
+    return NULL;
+}
 
-    char *tmp = ovs_cmdl_long_options_to_short_options(long_options);
-    char *short_options = xasprintf("+%s", tmp);
-    free(tmp);
+/* The same as --timeout, if that is not given. */
+static void
+handle_timeout_from_env(struct command_line *cl)
+{
+    const char *timeout = getenv("OVS_CTL_TIMEOUT");
 
-    for (;;) {
-        int i;
-        int c = getopt_long(argc, argv, short_options, options, &i);
-
-        if (c == -1) {
-            break;
-        } else if (c == OPT_LOCAL) {
-            add_local_option(local_options, options[i].name);
-        } else if (!handle_option(c, config)) {
-            handle_library_option(c, config);
+    if (timeout && timeout[0] && cl->options.deadline == LLONG_MAX) {
+        char *error = handle_option('t', timeout, "timeout", cl);
+        if (error) {
+            ctl_fatal("%s", error);
         }
     }
-    free(short_options);
+}
 
-    for (size_t i = n_own; options[i].name; i++) {
-        free(CONST_CAST(char *, options[i].name));
+/* Returns how many words of 'argv' are options. */
+static int
+parse_options(int argc, char *argv[], struct command_line *cl)
+{
+    int n;
+
+    char *error = kctl_parse_options(argc, argv, long_options, true,
+                                     &cl->local_options, handle_option, cl,
+                                     &n);
+    if (error) {
+        ctl_fatal("%s", error);
     }
-    free(options);
+    if (!cl->config.db) {
+        cl->config.db = default_db();
+    }
+    return n;
+}
+
+/* ---- What to do. -------------------------------------------------------- */
+
+/* Prints what there is, but for the reason why the request failed, and forgets
+ * it. */
+static void
+print_result(struct kctl_request *r)
+{
+    fputs(ds_cstr(&r->output), stdout);
+    ds_clear(&r->output);
+
+    /* Waiting for the controller may take longer than a reader's patience. */
+    fflush(stdout);
+
+    for (size_t i = 0; i + r->failed < r->errors.n; i++) {
+        ovs_error(0, "%s", r->errors.names[i]);
+    }
+    if (!r->failed) {
+        svec_clear(&r->errors);
+    }
+}
+
+/* Runs 'r', which it takes, without a daemon. */
+static void
+run_alone(const struct kctl_config *config, struct kctl_request *r)
+{
+    VLOG(r->may_write ? VLL_INFO : VLL_DBG, "Called as %s", r->args);
+    kctl_probe(config);
+
+    struct kctl_db db = { .idl = kctl_connect(config, config->retry) };
+    if (r->n_commands >= MANY_COMMANDS) {
+        db.index = kctl_index_create(db.idl);
+    }
+
+    char *error = kctl_request_prepare(r, db.idl);
+    while (!error && r->state != KCTL_DONE) {
+        ovsdb_idl_run(db.idl);
+        if (!ovsdb_idl_is_alive(db.idl)) {
+            int last_error = ovsdb_idl_get_last_error(db.idl);
+            kctl_unreachable(config, ovs_retval_to_string(last_error));
+        }
+        kctl_request_run(r, &db, true);
+        print_result(r);
+        if (r->state == KCTL_WAIT) {
+            /* The change is made: it is worth to outlive a restart of the
+             * server. */
+            ovsdb_idl_enable_reconnect(db.idl);
+        }
+        if (r->state != KCTL_DONE) {
+            ovsdb_idl_wait(db.idl);
+            kctl_request_wait(r);
+            poll_block();
+        }
+    }
+    if (!error && r->failed) {
+        error = xstrdup(r->errors.names[r->errors.n - 1]);
+    }
+
+    kctl_request_destroy(r, &db);
+    ovsdb_idl_destroy(db.idl);
+    free(db.index);
+    if (error) {
+        ctl_fatal("%s", error);
+    }
+}
+
+/* Has the daemon at 'path' run 'r', which it takes, and exits.  Whatever is
+ * wrong with the words themselves is found here. */
+static void
+run_by_daemon(struct command_line *cl, struct kctl_request *r,
+              const char *path)
+{
+    struct ovsdb_idl *idl = ovsdb_idl_create_unconnected(&kkrec_idl_class,
+                                                         true);
+    struct svec words = SVEC_EMPTY_INITIALIZER;
+    const char *word;
+    size_t i;
+
+    char *error = kctl_request_prepare(r, idl);
+    if (error) {
+        ctl_fatal("%s", error);
+    }
+    ovsdb_idl_destroy(idl);
+
+    svec_swap(&words, &cl->request);
+    if (r->words.names[0][0] == '-') {
+        svec_add(&words, "--");
+    }
+    SVEC_FOR_EACH (i, word, &r->words) {
+        svec_add(&words, word);
+    }
+    kctl_request_destroy(r, NULL);
+
+    int status = kctl_client(path, !cl->unixctl, &words,
+                             cl->options.deadline);
+    svec_destroy(&words);
+    exit(status);
+}
+
+/* Where the daemon is that is to do the work, or NULL. */
+static const char *
+daemon_path(const struct command_line *cl)
+{
+    const char *env = getenv(KCTL_DAEMON_ENV);
+
+    if (cl->unixctl) {
+        if (cl->of_connection) {
+            ctl_fatal("--%s and --unixctl exclude each other: the daemon has "
+                      "its own connection to the database",
+                      cl->of_connection);
+        }
+        return cl->unixctl;
+    }
+    /* What is said here is meant more than what is in the environment. */
+    return env && env[0] && !cl->of_connection ? env : NULL;
+}
+
+/* Makes a request of the words that follow the options. */
+static void
+run_commands(struct command_line *cl, char *argv[], int n_options)
+{
+    struct svec words = SVEC_EMPTY_INITIALIZER;
+    const struct shash_node *node;
+    char *error;
+
+    handle_timeout_from_env(cl);
+    cl->config.deadline = cl->options.deadline;
+    SHASH_FOR_EACH (node, &cl->local_options) {
+        const char *value = node->data;
+        svec_add_nocopy(&cl->request,
+                        value ? xasprintf("%s=%s", node->name, value)
+                              : xstrdup(node->name));
+    }
+    for (int i = n_options; argv[i]; i++) {
+        svec_add(&words, argv[i]);
+    }
+
+    char *args = process_escape_args(argv);
+    struct kctl_request *r = kctl_request_create(
+        &cl->options, &words, args, &cl->local_options, &error);
+    free(args);
+    if (error) {
+        ctl_fatal("%s", error);
+    }
+
+    const char *path = daemon_path(cl);
+    if (path) {
+        run_by_daemon(cl, r, path);
+    } else {
+        run_alone(&cl->config, r);
+    }
+}
+
+/* Checks that nothing is there that a daemon, or one that is none, cannot
+ * use. */
+static void
+check_mode(const struct command_line *cl, const char *word)
+{
+    if (!get_detach() && cl->of_daemon) {
+        ctl_fatal("--%s makes sense only with --detach", cl->of_daemon);
+    }
+    if (get_detach() && word) {
+        ctl_fatal("\"%s\": a daemon (--detach) is given its commands later",
+                  word);
+    }
+    if (get_detach() && cl->request.n) {
+        ctl_fatal("%s is an option of commands, and a daemon (--detach) is "
+                  "given these later", cl->request.names[0]);
+    }
 }
 
 int
 main(int argc, char *argv[])
 {
-    struct kctl_config config = {
-        .leader_only = true,
-        .style = TABLE_STYLE_DEFAULT,
-        .deadline = LLONG_MAX,
+    struct command_line cl = {
+        .config = { .leader_only = true, .deadline = LLONG_MAX },
+        .options = kctl_default_options,
+        .local_options = SHASH_INITIALIZER(&cl.local_options),
+        .request = SVEC_EMPTY_INITIALIZER,
     };
-    struct shash local_options = SHASH_INITIALIZER(&local_options);
-    struct ctl_command *commands;
-    size_t n_commands;
 
+    ovs_cmdl_proctitle_init(argc, argv);
     ovs_set_program_name(argv[0], KAKEHASHI_VERSION);
     fatal_ignore_sigpipe();
     vlog_set_levels(NULL, VLF_CONSOLE, VLL_WARN);
@@ -298,25 +455,14 @@ main(int argc, char *argv[])
     vlog_set_levels_from_string_assert("timeval:console:err");
     register_commands();
 
-    char *args = process_escape_args(argv);
-    const char *env_timeout = getenv("OVS_CTL_TIMEOUT");
-    if (env_timeout && env_timeout[0]) {
-        set_timeout(&config, env_timeout);
+    int n = parse_options(argc, argv, &cl);
+    check_mode(&cl, argv[n]);
+    if (get_detach()) {
+        kctl_server(&cl.config, cl.unixctl);
+    } else {
+        run_commands(&cl, argv, n);
     }
-    parse_options(argc, argv, &config, &local_options);
-    config.args = args;
-    if (!config.db) {
-        config.db = default_db();
-    }
-
-    char *error = ctl_parse_commands(argc - optind, argv + optind,
-                                     &local_options, &commands, &n_commands);
-    if (error) {
-        ctl_fatal("%s", error);
-    }
-    shash_destroy(&local_options);
-
-    kctl_run(&config, commands, n_commands);
-    free(args);
+    shash_destroy_free_data(&cl.local_options);
+    svec_destroy(&cl.request);
     return EXIT_SUCCESS;
 }

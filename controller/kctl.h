@@ -9,24 +9,30 @@
  * A command line is one transaction on the "Kakehashi" database, however many
  * commands it has.  The way of a command is the list of files:
  *
- *     kctl.c          options (kctl_usage.c: the help), then one after the
- *                     other:
+ *     kctl.c          the command line (kctl_usage.c: the help); then, unless
+ *                     a daemon is to do it:
  *     kctl_probe.c    is there a server, and does it serve the database?
- *     kctl_txn.c      the transaction: run each command, commit, wait
+ *     kctl_request.c  from the words to the result, step by step
+ *     kctl_txn.c      the transaction: run each command
+ *     kctl_generic.c  what the library's own commands must not be given
  *     kctl_node.c     verbs of edges and clusters
  *     kctl_segment.c  verbs of segments and bindings
  *     kctl_station.c  verbs of VTEPs, host ports and static MACs
  *     kctl_show.c     what "show" prints
  *     kctl_list.c     the tables that the "-list" verbs make
- *     kctl_output.c   all that goes to stdout
+ *     kctl_output.c   how all that is printed
  *
  * with, below the verbs, kctl_args.c (from arguments to values), kctl_rows.c
- * (finding, ordering and naming rows), kctl_conflict.c (what two rows may not
- * do together) and kctl_depend.c (what goes away with a row).  The generic
- * commands, such as "list" and "set", are those of OVS's db-ctl-base, whose
- * symbols begin with ctl_.
+ * (finding, ordering and naming rows, by kctl_index.c), kctl_conflict.c (what
+ * two rows may not do together) and kctl_depend.c (what goes away with a row).
+ * The generic commands, such as "list" and "set", are those of OVS's
+ * db-ctl-base, whose symbols begin with ctl_.
  *
- * An error is reported with ctl_error() and ends the program before anything
+ * With a daemon (kctl_server.c), which has a replica of the database and
+ * indexes, kctl_client.c hands the words over and prints the result.  The
+ * requests are the same.
+ *
+ * An error is reported with ctl_error() and ends the request before anything
  * is sent, so a verb that has failed may leave its changes in the transaction.
  * Rows are read through the IDL, which shows the rows as the commands before
  * have changed them.  They belong to the IDL.
@@ -41,51 +47,26 @@
 
 #include "db-ctl-base.h"
 #include "kakehashi-idl.h"
-#include "table.h"
 
 struct ds;
-struct svec;
 
-/* ---- kctl_txn.c, kctl_probe.c, kctl_output.c: the database. ------------- */
-
-enum kctl_wait {
-    KCTL_WAIT_NONE,             /* Until the database has the change. */
-    KCTL_WAIT_CTL,              /* Until the controller has read it. */
-    KCTL_WAIT_EDGES             /* Until the connected edges confirm it. */
-};
+/* ---- The database. ------------------------------------------------------ */
 
 struct kctl_config {
     const char *db;             /* Remotes, as for ovsdb_idl_create(). */
-    const char *args;           /* The command line, for the log. */
-    enum kctl_wait wait;
-    bool oneline;
-    bool dry_run;
     bool retry;                 /* Keep trying to reach the server. */
     bool leader_only;
-    bool format_given;          /* Is style.format what the user asked for? */
-    struct table_style style;
     long long int deadline;     /* time_msec() at which to give up. */
 };
-
-/* Runs 'commands', whose ownership it takes, and returns once what 'config'
- * says to wait for has happened.  Exits if something fails. */
-void kctl_run(const struct kctl_config *, struct ctl_command *commands,
-              size_t n_commands);
-
-/* Prints the output of 'commands' and frees them. */
-void kctl_print(const struct kctl_config *, struct ctl_command *commands,
-                size_t n_commands);
-
-/* Waits for the events that the caller has registered with the poll loop.
- * Exits with an error at the deadline.  Says once on stderr, after some
- * seconds, that the program is waiting for 'what'. */
-void kctl_block(const struct kctl_config *, const char *what);
 
 /* Checks that a server can be reached and serves the database.  Otherwise
  * explains what to do, and exits. */
 void kctl_probe(const struct kctl_config *);
 OVS_NO_RETURN void kctl_unreachable(const struct kctl_config *,
                                     const char *reason);
+
+/* An IDL that has not been run yet; it reconnects if 'reconnect'. */
+struct ovsdb_idl *kctl_connect(const struct kctl_config *, bool reconnect);
 
 /* How to create the database and to serve it: whole lines. */
 const char *kctl_serving_advice(void);
@@ -129,6 +110,11 @@ bool kctl_check_port(struct ctl_context *, const char *);
 bool kctl_is_dpid(const char *row, const char *canonical);
 bool kctl_is_ip(const char *row, const char *canonical);
 bool kctl_is_mac(const char *row, const char *canonical);
+
+/* Order values, NULL first, so that those that mean the same are equal. */
+int kctl_compare_dpids(const char *, const char *);
+int kctl_compare_ips(const char *, const char *);
+int kctl_compare_macs(const char *, const char *);
 
 /* For --may-exist: returns true if 'want' is NULL (not given) or equals
  * 'have'.  Otherwise reports that 'kind' 'name' exists with another
@@ -176,10 +162,15 @@ void kctl_format_binding(const struct kkrec_binding *, struct ds *);
 void kctl_format_host_port(const struct kkrec_host_port *, struct ds *);
 void kctl_format_location(const struct kkrec_static_mac *, struct ds *);
 
-/* All rows of a table in the order in which people want to see them: by
- * segment, then by name or address.  The caller frees the array. */
-const void **kctl_sorted(const struct ovsdb_idl *,
-                         const struct ovsdb_idl_table_class *, size_t *n);
+/* All rows of a table, or those of a segment if it is not NULL, in the order
+ * in which people want to see them: by segment, then by name or address.  The
+ * caller frees the array. */
+const void **kctl_sorted(struct ctl_context *,
+                         const struct ovsdb_idl_table_class *,
+                         const struct kkrec_segment *, size_t *n);
+
+/* The segment of a row of a table whose rows have one. */
+const struct kkrec_segment *kctl_segment_of(const void *row);
 
 /* ---- kctl_conflict.c: what two rows may not do together. ----------------
  *

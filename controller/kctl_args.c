@@ -212,6 +212,47 @@ kctl_is_mac(const char *row, const char *canonical)
     return is_same(row, canonical, canonical_mac);
 }
 
+/* Orders 'a' and 'b', which may be NULL, by what they mean; what means nothing
+ * by its letters. */
+static int
+compare(const char *a, const char *b,
+        char *(*canonicalize)(const char *, char **))
+{
+    if (!a || !b || !strcmp(a, b)) {
+        return (a && !b) - (b && !a);
+    }
+
+    char *error[2] = { NULL, NULL };
+    char *canonical[2] = { canonicalize(a, &error[0]),
+                           canonicalize(b, &error[1]) };
+    int cmp = strcmp(canonical[0] ? canonical[0] : a,
+                     canonical[1] ? canonical[1] : b);
+
+    for (int i = 0; i < 2; i++) {
+        free(canonical[i]);
+        free(error[i]);
+    }
+    return cmp;
+}
+
+int
+kctl_compare_dpids(const char *a, const char *b)
+{
+    return compare(a, b, canonical_dpid);
+}
+
+int
+kctl_compare_ips(const char *a, const char *b)
+{
+    return compare(a, b, canonical_ip);
+}
+
+int
+kctl_compare_macs(const char *a, const char *b)
+{
+    return compare(a, b, canonical_mac);
+}
+
 bool
 kctl_check_name(struct ctl_context *ctx, const char *name)
 {

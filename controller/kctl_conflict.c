@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "controller/kctl_index.h"
 #include "util.h"
 
 /* Reports an error if 'port' leads from 'edge' to the overlay or to its
@@ -84,47 +85,64 @@ kctl_check_binding(struct ctl_context *ctx,
                    const struct kkrec_cluster *cluster, const char *port,
                    int64_t vlan)
 {
-    const struct kkrec_binding *b;
+    const struct kkrec_cluster *other;
 
     if (!check_trunk(ctx, cluster, port)) {
         return false;
     }
-    KKREC_BINDING_FOR_EACH (b, ctx->idl) {
-        if (b->vlan != vlan || strcmp(b->port, port) || !b->cluster) {
-            continue;
-        }
+    KKREC_CLUSTER_FOR_EACH (other, ctx->idl) {
+        const struct kkrec_edge *edge = shared_edge(cluster, other);
+        const struct kkrec_binding *b
+            = edge ? kctl_find_binding(ctx, other, port, vlan) : NULL;
 
-        const struct kkrec_edge *edge = shared_edge(cluster, b->cluster);
-        if (edge) {
+        if (b) {
             ctl_error(ctx, "cannot bind segment \"%s\" to VLAN %"PRId64
                       " of port \"%s\" through cluster \"%s\": edge \"%s\" "
                       "has it bound to segment \"%s\" already, through "
                       "cluster \"%s\"",
                       segment->name, vlan, port, cluster->name, edge->name,
-                      kctl_segment_name(b->segment), b->cluster->name);
+                      kctl_segment_name(b->segment), other->name);
             return false;
         }
     }
     return true;
 }
 
+/* Returns any binding of 'port' through 'cluster', or NULL. */
+static const struct kkrec_binding *
+find_binding_of_trunk(struct ctl_context *ctx,
+                      const struct kkrec_cluster *cluster, const char *port)
+{
+    const struct kkrec_binding *b;
+    struct kctl_scan scan;
+
+    kctl_scan_binding(&scan, ctx, cluster, port, -1);
+    KCTL_SCAN (b, &scan, b->cluster == cluster && !strcmp(b->port, port)) {
+        return b;
+    }
+    return NULL;
+}
+
 bool
 kctl_check_host_port(struct ctl_context *ctx, const struct kkrec_edge *edge,
                      const char *port)
 {
-    const struct kkrec_binding *b;
+    const struct kkrec_cluster *cluster;
 
     if (!check_no_tunnel(ctx, edge, port)) {
         return false;
     }
-    KKREC_BINDING_FOR_EACH (b, ctx->idl) {
-        if (!strcmp(b->port, port) && b->cluster
-            && kctl_cluster_has(b->cluster, edge)) {
+    KKREC_CLUSTER_FOR_EACH (cluster, ctx->idl) {
+        const struct kkrec_binding *b
+            = kctl_cluster_has(cluster, edge)
+              ? find_binding_of_trunk(ctx, cluster, port) : NULL;
+
+        if (b) {
             ctl_error(ctx, "port \"%s\" of edge \"%s\" is a trunk (segment "
                       "\"%s\" is bound to its VLAN %"PRId64" through cluster "
                       "\"%s\") and cannot be an access port",
                       port, edge->name, kctl_segment_name(b->segment),
-                      b->vlan, b->cluster->name);
+                      b->vlan, cluster->name);
             return false;
         }
     }
@@ -135,11 +153,11 @@ static const struct kkrec_edge *
 find_edge_by_ip(struct ctl_context *ctx, const char *ip)
 {
     const struct kkrec_edge *edge;
+    struct kctl_scan scan;
 
-    KKREC_EDGE_FOR_EACH (edge, ctx->idl) {
-        if (kctl_is_ip(edge->tunnel_ip, ip)) {
-            return edge;
-        }
+    kctl_scan_edge_ip(&scan, ctx, ip);
+    KCTL_SCAN (edge, &scan, kctl_is_ip(edge->tunnel_ip, ip)) {
+        return edge;
     }
     return NULL;
 }
@@ -149,20 +167,20 @@ kctl_check_tunnel_ip(struct ctl_context *ctx, const char *ip)
 {
     const struct kkrec_edge *edge = find_edge_by_ip(ctx, ip);
     const struct kkrec_vtep *vtep;
+    struct kctl_scan scan;
 
     if (edge) {
         ctl_error(ctx, "IP address \"%s\" is the tunnel IP of edge \"%s\" "
                   "already", ip, edge->name);
         return false;
     }
-    KKREC_VTEP_FOR_EACH (vtep, ctx->idl) {
-        if (kctl_is_ip(vtep->ip, ip)) {
-            ctl_error(ctx, "IP address \"%s\" is a VTEP of segment \"%s\", "
-                      "which is for nodes that the controller does not "
-                      "program: remove it first",
-                      ip, kctl_segment_name(vtep->segment));
-            return false;
-        }
+    kctl_scan_vtep_ip(&scan, ctx, ip);
+    KCTL_SCAN (vtep, &scan, kctl_is_ip(vtep->ip, ip)) {
+        ctl_error(ctx, "IP address \"%s\" is a VTEP of segment \"%s\", "
+                  "which is for nodes that the controller does not "
+                  "program: remove it first",
+                  ip, kctl_segment_name(vtep->segment));
+        return false;
     }
     return true;
 }

@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 
+#include "controller/kctl_index.h"
 #include "hmapx.h"
 #include "openvswitch/dynamic-string.h"
 #include "smap.h"
@@ -64,12 +65,46 @@ insert(struct hmapx *set, const void *row)
     hmapx_add(set, CONST_CAST(void *, row));
 }
 
-/* Adds the static MACs at one of the locations that are in 'd'. */
+/* Adds the static MACs at one of the locations that are in 'd', found by
+ * index. */
+static void
+scan_macs_of_locations(struct ctl_context *ctx, struct dependants *d)
+{
+    const struct kkrec_static_mac *mac;
+    const struct hmapx_node *node;
+    struct kctl_scan scan;
+
+    HMAPX_FOR_EACH (node, &d->bindings) {
+        kctl_scan_binding_macs(&scan, ctx, node->data);
+        KCTL_SCAN (mac, &scan, mac->binding == node->data) {
+            insert(&d->macs, mac);
+        }
+    }
+    HMAPX_FOR_EACH (node, &d->host_ports) {
+        kctl_scan_host_port_macs(&scan, ctx, node->data);
+        KCTL_SCAN (mac, &scan, mac->host_port == node->data) {
+            insert(&d->macs, mac);
+        }
+    }
+    HMAPX_FOR_EACH (node, &d->vteps) {
+        kctl_scan_vtep_macs(&scan, ctx, node->data);
+        KCTL_SCAN (mac, &scan, mac->vtep == node->data) {
+            insert(&d->macs, mac);
+        }
+    }
+}
+
+/* Adds the static MACs at one of the locations that are in 'd'.  These may be
+ * many: without an index the table is walked once and not for each. */
 static void
 add_macs_of_locations(struct ctl_context *ctx, struct dependants *d)
 {
     const struct kkrec_static_mac *mac;
 
+    if (kctl_index(ctx)) {
+        scan_macs_of_locations(ctx, d);
+        return;
+    }
     KKREC_STATIC_MAC_FOR_EACH (mac, ctx->idl) {
         if (hmapx_contains(&d->bindings, mac->binding)
             || hmapx_contains(&d->host_ports, mac->host_port)
@@ -83,10 +118,14 @@ add_macs_of_locations(struct ctl_context *ctx, struct dependants *d)
 static void
 add_bindings_of_clusters(struct ctl_context *ctx, struct dependants *d)
 {
-    const struct kkrec_binding *b;
+    const struct hmapx_node *node;
 
-    KKREC_BINDING_FOR_EACH (b, ctx->idl) {
-        if (hmapx_contains(&d->clusters, b->cluster)) {
+    HMAPX_FOR_EACH (node, &d->clusters) {
+        const struct kkrec_binding *b;
+        struct kctl_scan scan;
+
+        kctl_scan_binding(&scan, ctx, node->data, NULL, -1);
+        KCTL_SCAN (b, &scan, b->cluster == node->data) {
             insert(&d->bindings, b);
         }
     }
@@ -98,16 +137,16 @@ add_of_edge(struct ctl_context *ctx, const struct kkrec_edge *edge,
 {
     const struct kkrec_cluster *cluster;
     const struct kkrec_host_port *hp;
+    struct kctl_scan scan;
 
     KKREC_CLUSTER_FOR_EACH (cluster, ctx->idl) {
         if (kctl_cluster_has(cluster, edge)) {
             insert(cluster->n_edges > 1 ? &d->reduced : &d->clusters, cluster);
         }
     }
-    KKREC_HOST_PORT_FOR_EACH (hp, ctx->idl) {
-        if (hp->edge == edge) {
-            insert(&d->host_ports, hp);
-        }
+    kctl_scan_host_port(&scan, ctx, edge, NULL);
+    KCTL_SCAN (hp, &scan, hp->edge == edge) {
+        insert(&d->host_ports, hp);
     }
 }
 
@@ -119,26 +158,23 @@ add_of_segment(struct ctl_context *ctx, const struct kkrec_segment *segment,
     const struct kkrec_host_port *hp;
     const struct kkrec_binding *b;
     const struct kkrec_vtep *vtep;
+    struct kctl_scan scan;
 
-    KKREC_BINDING_FOR_EACH (b, ctx->idl) {
-        if (b->segment == segment) {
-            insert(&d->bindings, b);
-        }
+    kctl_scan_segment_bindings(&scan, ctx, segment);
+    KCTL_SCAN (b, &scan, b->segment == segment) {
+        insert(&d->bindings, b);
     }
-    KKREC_HOST_PORT_FOR_EACH (hp, ctx->idl) {
-        if (hp->segment == segment) {
-            insert(&d->host_ports, hp);
-        }
+    kctl_scan_segment_host_ports(&scan, ctx, segment);
+    KCTL_SCAN (hp, &scan, hp->segment == segment) {
+        insert(&d->host_ports, hp);
     }
-    KKREC_VTEP_FOR_EACH (vtep, ctx->idl) {
-        if (vtep->segment == segment) {
-            insert(&d->vteps, vtep);
-        }
+    kctl_scan_segment_vteps(&scan, ctx, segment, NULL);
+    KCTL_SCAN (vtep, &scan, vtep->segment == segment) {
+        insert(&d->vteps, vtep);
     }
-    KKREC_STATIC_MAC_FOR_EACH (mac, ctx->idl) {
-        if (mac->segment == segment) {
-            insert(&d->macs, mac);
-        }
+    kctl_scan_segment_macs(&scan, ctx, segment, NULL);
+    KCTL_SCAN (mac, &scan, mac->segment == segment) {
+        insert(&d->macs, mac);
     }
 }
 
@@ -281,25 +317,22 @@ delete_rows(struct dependants *d)
     }
 }
 
-/* Deletes the clusters that "bind" made and that have no binding any more. */
+/* Deletes 'cluster' if "bind" made it and it has no binding any more. */
 static void
-delete_unused_clusters(struct ctl_context *ctx)
+delete_if_unused(struct ctl_context *ctx, const struct kkrec_cluster *cluster)
 {
-    struct dependants unused;
-    const struct kkrec_cluster *cluster;
     const struct kkrec_binding *b;
+    struct kctl_scan scan;
 
-    dependants_init(&unused);
-    KKREC_CLUSTER_FOR_EACH (cluster, ctx->idl) {
-        if (smap_get_bool(&cluster->other_config, KCTL_IMPLICIT, false)) {
-            insert(&unused.clusters, cluster);
-        }
+    if (!cluster
+        || !smap_get_bool(&cluster->other_config, KCTL_IMPLICIT, false)) {
+        return;
     }
-    KKREC_BINDING_FOR_EACH (b, ctx->idl) {
-        hmapx_find_and_delete(&unused.clusters, b->cluster);
+    kctl_scan_binding(&scan, ctx, cluster, NULL, -1);
+    KCTL_SCAN (b, &scan, b->cluster == cluster) {
+        return;
     }
-    delete_rows(&unused);
-    dependants_destroy(&unused);
+    kkrec_cluster_delete(cluster);
 }
 
 /* Completes 'd', which has the rows that refer to 'what' themselves, by those
@@ -360,14 +393,23 @@ void
 kctl_delete_segment(struct ctl_context *ctx,
                     const struct kkrec_segment *segment)
 {
+    struct hmapx clusters = HMAPX_INITIALIZER(&clusters);
+    const struct hmapx_node *node;
     struct dependants d;
 
     dependants_init(&d);
     add_of_segment(ctx, segment, &d);
+    HMAPX_FOR_EACH (node, &d.bindings) {
+        const struct kkrec_binding *b = node->data;
+        insert(&clusters, b->cluster);
+    }
     if (resolve(ctx, xasprintf("segment \"%s\"", segment->name), &d, NULL)) {
         kkrec_segment_delete(segment);
-        delete_unused_clusters(ctx);
+        HMAPX_FOR_EACH (node, &clusters) {
+            delete_if_unused(ctx, node->data);
+        }
     }
+    hmapx_destroy(&clusters);
 }
 
 /* Fills 'd' with what depends on the location that the caller puts into
@@ -384,6 +426,7 @@ add_of_location(struct ctl_context *ctx, struct dependants *d,
 void
 kctl_delete_binding(struct ctl_context *ctx, const struct kkrec_binding *b)
 {
+    const struct kkrec_cluster *cluster = b->cluster;
     struct ds name = DS_EMPTY_INITIALIZER;
     struct dependants d;
 
@@ -393,7 +436,7 @@ kctl_delete_binding(struct ctl_context *ctx, const struct kkrec_binding *b)
     kctl_format_binding(b, &name);
     if (resolve(ctx, ds_steal_cstr(&name), &d, NULL)) {
         kkrec_binding_delete(b);
-        delete_unused_clusters(ctx);
+        delete_if_unused(ctx, cluster);
     }
 }
 

@@ -16,6 +16,7 @@
 
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
+#include "table.h"
 #include "util.h"
 
 /* Starts the table of 'ctx' with columns of the names in 'headings', which
@@ -68,7 +69,7 @@ void
 kctl_edge_list(struct ctl_context *ctx)
 {
     size_t n;
-    const void **rows = kctl_sorted(ctx->idl, &kkrec_table_edge, &n);
+    const void **rows = kctl_sorted(ctx, &kkrec_table_edge, NULL, &n);
 
     start_table(ctx, "name datapath_id tunnel_ip tunnel_port peer_port "
                 "connected error");
@@ -92,7 +93,7 @@ void
 kctl_cluster_list(struct ctl_context *ctx)
 {
     size_t n;
-    const void **rows = kctl_sorted(ctx->idl, &kkrec_table_cluster, &n);
+    const void **rows = kctl_sorted(ctx, &kkrec_table_cluster, NULL, &n);
 
     start_table(ctx, "name edges failover active_edge error");
     for (size_t i = 0; i < n; i++) {
@@ -115,7 +116,7 @@ void
 kctl_segment_list(struct ctl_context *ctx)
 {
     size_t n;
-    const void **rows = kctl_sorted(ctx->idl, &kkrec_table_segment, &n);
+    const void **rows = kctl_sorted(ctx, &kkrec_table_segment, NULL, &n);
 
     start_table(ctx, "name vni mac_limit mac_aging error");
     for (size_t i = 0; i < n; i++) {
@@ -142,13 +143,6 @@ get_filter(struct ctl_context *ctx, const struct kkrec_segment **segment)
     return !ctx->error;
 }
 
-static bool
-is_wanted(const struct kkrec_segment *filter,
-          const struct kkrec_segment *segment)
-{
-    return !filter || filter == segment;
-}
-
 static void
 add_binding(struct ctl_context *ctx, const struct kkrec_binding *b)
 {
@@ -167,15 +161,12 @@ kctl_binding_list(struct ctl_context *ctx)
 
     if (get_filter(ctx, &filter)) {
         size_t n;
-        const void **rows = kctl_sorted(ctx->idl, &kkrec_table_binding, &n);
+        const void **rows = kctl_sorted(ctx, &kkrec_table_binding,
+                                        filter, &n);
 
         start_table(ctx, "segment cluster port vlan error");
         for (size_t i = 0; i < n; i++) {
-            const struct kkrec_binding *b = rows[i];
-
-            if (is_wanted(filter, b->segment)) {
-                add_binding(ctx, b);
-            }
+            add_binding(ctx, rows[i]);
         }
         free(rows);
     }
@@ -197,15 +188,12 @@ kctl_vtep_list(struct ctl_context *ctx)
 
     if (get_filter(ctx, &filter)) {
         size_t n;
-        const void **rows = kctl_sorted(ctx->idl, &kkrec_table_vtep, &n);
+        const void **rows = kctl_sorted(ctx, &kkrec_table_vtep,
+                                        filter, &n);
 
         start_table(ctx, "segment ip error");
         for (size_t i = 0; i < n; i++) {
-            const struct kkrec_vtep *vtep = rows[i];
-
-            if (is_wanted(filter, vtep->segment)) {
-                add_vtep(ctx, vtep);
-            }
+            add_vtep(ctx, rows[i]);
         }
         free(rows);
     }
@@ -228,15 +216,12 @@ kctl_host_port_list(struct ctl_context *ctx)
 
     if (get_filter(ctx, &filter)) {
         size_t n;
-        const void **rows = kctl_sorted(ctx->idl, &kkrec_table_host_port, &n);
+        const void **rows = kctl_sorted(ctx, &kkrec_table_host_port,
+                                        filter, &n);
 
         start_table(ctx, "segment edge port error");
         for (size_t i = 0; i < n; i++) {
-            const struct kkrec_host_port *hp = rows[i];
-
-            if (is_wanted(filter, hp->segment)) {
-                add_host_port(ctx, hp);
-            }
+            add_host_port(ctx, rows[i]);
         }
         free(rows);
     }
@@ -262,15 +247,12 @@ kctl_mac_list(struct ctl_context *ctx)
 
     if (get_filter(ctx, &filter)) {
         size_t n;
-        const void **rows = kctl_sorted(ctx->idl, &kkrec_table_static_mac, &n);
+        const void **rows = kctl_sorted(ctx, &kkrec_table_static_mac,
+                                        filter, &n);
 
         start_table(ctx, "segment mac location error");
         for (size_t i = 0; i < n; i++) {
-            const struct kkrec_static_mac *mac = rows[i];
-
-            if (is_wanted(filter, mac->segment)) {
-                add_mac(ctx, mac);
-            }
+            add_mac(ctx, rows[i]);
         }
         free(rows);
     }

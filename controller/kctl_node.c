@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/kctl_index.h"
 #include "openvswitch/dynamic-string.h"
 #include "smap.h"
 #include "util.h"
@@ -88,13 +89,13 @@ static bool
 check_new_edge(struct ctl_context *ctx, const struct edge_spec *spec)
 {
     const struct kkrec_edge *edge;
+    struct kctl_scan scan;
 
-    KKREC_EDGE_FOR_EACH (edge, ctx->idl) {
-        if (kctl_is_dpid(edge->datapath_id, spec->dpid)) {
-            ctl_error(ctx, "datapath ID \"%s\" is that of edge \"%s\" already",
-                      spec->dpid, edge->name);
-            return false;
-        }
+    kctl_scan_edge_dpid(&scan, ctx, spec->dpid);
+    KCTL_SCAN (edge, &scan, kctl_is_dpid(edge->datapath_id, spec->dpid)) {
+        ctl_error(ctx, "datapath ID \"%s\" is that of edge \"%s\" already",
+                  spec->dpid, edge->name);
+        return false;
     }
     if (kctl_find_cluster(ctx, spec->name)) {
         /* "bind" takes either, so that the name must mean one thing. */

@@ -1,73 +1,63 @@
 /* Copyright (c) 2026 The Kakehashi Authors.
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* What commands have put into their output goes to stdout. */
+/* How the output of commands is printed. */
 
 #include <config.h>
 
-#include "controller/kctl.h"
+#include "controller/kctl_request.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "openvswitch/dynamic-string.h"
+#include "db-ctl-base.h"
 #include "util.h"
 
 static void
-print_oneline(struct ds *output)
+format_oneline(struct ds *output, struct ds *s)
 {
     ds_chomp(output, '\n');
     for (size_t i = 0; i < output->length; i++) {
         switch (output->string[i]) {
         case '\n':
-            fputs("\\n", stdout);
+            ds_put_cstr(s, "\\n");
             break;
 
         case '\\':
-            fputs("\\\\", stdout);
+            ds_put_cstr(s, "\\\\");
             break;
 
         default:
-            putchar(output->string[i]);
+            ds_put_char(s, output->string[i]);
         }
     }
-    putchar('\n');
+    ds_put_char(s, '\n');
 }
 
 /* As the user wants it, but the rows of our tables fit a line, and those of
  * "list" and "find" do not. */
 static void
-print_table(const struct kctl_config *config, const struct ctl_command *c)
+format_table(const struct kctl_options *options, const struct ctl_command *c,
+             struct ds *s)
 {
-    struct table_style style = config->style;
+    struct table_style style = options->style;
 
-    if (!config->format_given && string_ends_with(c->syntax->name, "-list")) {
+    if (!options->format_given && string_ends_with(c->syntax->name, "-list")) {
         style.format = TF_TABLE;
     }
-    table_print(c->table, &style);
+    table_format(c->table, &style, s);
 }
 
 void
-kctl_print(const struct kctl_config *config, struct ctl_command *commands,
-           size_t n_commands)
+kctl_format_output(struct kctl_request *r)
 {
-    for (size_t i = 0; i < n_commands; i++) {
-        struct ctl_command *c = &commands[i];
+    table_format_reset();       /* The first table of this request. */
+    for (size_t i = 0; i < r->n_commands; i++) {
+        struct ctl_command *c = &r->commands[i];
 
         if (c->table) {
-            print_table(config, c);
-        } else if (config->oneline) {
-            print_oneline(&c->output);
+            format_table(&r->options, c, &r->output);
+        } else if (r->options.oneline) {
+            format_oneline(&c->output, &r->output);
         } else {
-            fputs(ds_cstr(&c->output), stdout);
+            ds_put_cstr(&r->output, ds_cstr(&c->output));
         }
-        ds_destroy(&c->output);
-        table_destroy(c->table);
-        free(c->table);
-        shash_destroy_free_data(&c->options);
     }
-    free(commands);
-
-    /* Waiting for the controller may take longer than a reader's patience. */
-    fflush(stdout);
 }

@@ -11,16 +11,16 @@
 
 #include "controller/kctl.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/kctl_rpc.h"
 #include "dirs.h"
 #include "jsonrpc.h"
 #include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
 #include "ovsdb-session.h"
-#include "stream.h"
 #include "svec.h"
 #include "timeval.h"
 #include "util.h"
@@ -29,8 +29,9 @@
 /* How long a server may take to accept a connection and to answer. */
 #define PROBE_MSEC 5000
 
-/* How often --retry tries. */
+/* How often --retry tries, and after how long to say that it does. */
 #define RETRY_MSEC 1000
+#define PATIENCE_MSEC 5000
 
 static const char *
 db_name(void)
@@ -73,38 +74,6 @@ kctl_unreachable(const struct kctl_config *config, const char *reason)
     exit(EXIT_FAILURE);
 }
 
-/* Waits for the reply to 'request', which it takes, until 'deadline'.  Returns
- * a positive errno value if none came. */
-static int
-transact(struct jsonrpc *rpc, struct jsonrpc_msg *request,
-         long long int deadline, struct jsonrpc_msg **replyp)
-{
-    int error = jsonrpc_send(rpc, request);
-
-    while (!error) {
-        struct jsonrpc_msg *msg;
-
-        jsonrpc_run(rpc);
-        error = jsonrpc_recv(rpc, &msg);
-        if (!error) {
-            if (msg->type == JSONRPC_REPLY || msg->type == JSONRPC_ERROR) {
-                *replyp = msg;
-                return 0;
-            }
-            jsonrpc_msg_destroy(msg);
-        } else if (error == EAGAIN && time_msec() < deadline) {
-            jsonrpc_wait(rpc);
-            jsonrpc_recv_wait(rpc);
-            poll_timer_wait_until(deadline);
-            poll_block();
-            error = 0;
-        } else if (error == EAGAIN) {
-            error = ETIMEDOUT;
-        }
-    }
-    return error;
-}
-
 static bool
 has_database(const struct jsonrpc_msg *reply)
 {
@@ -129,18 +98,12 @@ static char *
 probe_remote(const char *remote, long long int deadline)
 {
     struct jsonrpc_msg *reply = NULL;
-    struct stream *stream;
+    struct jsonrpc *rpc;
 
-    int error = stream_open_block(jsonrpc_stream_open(remote, &stream,
-                                                      DSCP_DEFAULT),
-                                  MAX(0, deadline - time_msec()), &stream);
+    int error = kctl_rpc_open(remote, deadline, &rpc);
     if (!error) {
-        struct jsonrpc *rpc = jsonrpc_open(stream);
-        struct json *no_params = json_array_create_empty();
-
-        error = transact(rpc, jsonrpc_create_request("list_dbs", no_params,
-                                                     NULL),
-                         deadline, &reply);
+        error = kctl_rpc_call(rpc, "list_dbs", json_array_create_empty(),
+                              deadline, &reply);
         jsonrpc_close(rpc);
     }
     if (error) {
@@ -179,9 +142,30 @@ probe(const struct kctl_config *config)
     return problem;
 }
 
+/* Waits until 'until', but not beyond the deadline.  Says once on stderr that
+ * the program is waiting, from 'patience' on. */
+static void
+pause_until(const struct kctl_config *config, long long int until,
+            long long int *patience)
+{
+    do {
+        poll_timer_wait_until(MIN(until, config->deadline));
+        poll_block();
+        if (time_msec() >= config->deadline) {
+            ctl_fatal("timed out waiting for the database server");
+        }
+    } while (time_msec() < until);
+
+    if (time_msec() >= *patience) {
+        ovs_error(0, "still waiting for the database server");
+        *patience = LLONG_MAX;
+    }
+}
+
 void
 kctl_probe(const struct kctl_config *config)
 {
+    long long int patience = time_msec() + PATIENCE_MSEC;
     char *problem;
 
     while ((problem = probe(config))) {
@@ -189,11 +173,18 @@ kctl_probe(const struct kctl_config *config)
             kctl_unreachable(config, problem);
         }
         free(problem);
-
-        long long int next = time_msec() + RETRY_MSEC;
-        while (time_msec() < next) {
-            poll_timer_wait_until(next);
-            kctl_block(config, "the database server");
-        }
+        pause_until(config, time_msec() + RETRY_MSEC, &patience);
     }
+}
+
+struct ovsdb_idl *
+kctl_connect(const struct kctl_config *config, bool reconnect)
+{
+    struct ovsdb_idl *idl = ovsdb_idl_create_unconnected(&kkrec_idl_class,
+                                                         true);
+
+    ovsdb_idl_set_remote(idl, config->db, reconnect);
+    ovsdb_idl_set_leader_only(idl, config->leader_only);
+    ovsdb_idl_set_db_change_aware(idl, false);
+    return idl;
 }

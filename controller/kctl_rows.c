@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/kctl_index.h"
 #include "flows/addr.h"
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
@@ -19,11 +20,11 @@ const struct kkrec_segment *
 kctl_find_segment(struct ctl_context *ctx, const char *name)
 {
     const struct kkrec_segment *segment;
+    struct kctl_scan scan;
 
-    KKREC_SEGMENT_FOR_EACH (segment, ctx->idl) {
-        if (!strcmp(segment->name, name)) {
-            return segment;
-        }
+    kctl_scan_segment_name(&scan, ctx, name);
+    KCTL_SCAN (segment, &scan, !strcmp(segment->name, name)) {
+        return segment;
     }
     return NULL;
 }
@@ -43,11 +44,11 @@ const struct kkrec_edge *
 kctl_find_edge(struct ctl_context *ctx, const char *name)
 {
     const struct kkrec_edge *edge;
+    struct kctl_scan scan;
 
-    KKREC_EDGE_FOR_EACH (edge, ctx->idl) {
-        if (!strcmp(edge->name, name)) {
-            return edge;
-        }
+    kctl_scan_edge_name(&scan, ctx, name);
+    KCTL_SCAN (edge, &scan, !strcmp(edge->name, name)) {
+        return edge;
     }
     return NULL;
 }
@@ -67,11 +68,11 @@ const struct kkrec_cluster *
 kctl_find_cluster(struct ctl_context *ctx, const char *name)
 {
     const struct kkrec_cluster *cluster;
+    struct kctl_scan scan;
 
-    KKREC_CLUSTER_FOR_EACH (cluster, ctx->idl) {
-        if (!strcmp(cluster->name, name)) {
-            return cluster;
-        }
+    kctl_scan_cluster_name(&scan, ctx, name);
+    KCTL_SCAN (cluster, &scan, !strcmp(cluster->name, name)) {
+        return cluster;
     }
     return NULL;
 }
@@ -81,12 +82,12 @@ kctl_find_binding(struct ctl_context *ctx, const struct kkrec_cluster *cluster,
                   const char *port, int64_t vlan)
 {
     const struct kkrec_binding *b;
+    struct kctl_scan scan;
 
-    KKREC_BINDING_FOR_EACH (b, ctx->idl) {
-        if (b->vlan == vlan && b->cluster == cluster
-            && !strcmp(b->port, port)) {
-            return b;
-        }
+    kctl_scan_binding(&scan, ctx, cluster, port, vlan);
+    KCTL_SCAN (b, &scan, b->vlan == vlan && b->cluster == cluster
+                         && !strcmp(b->port, port)) {
+        return b;
     }
     return NULL;
 }
@@ -96,11 +97,11 @@ kctl_find_host_port(struct ctl_context *ctx, const struct kkrec_edge *edge,
                     const char *port)
 {
     const struct kkrec_host_port *hp;
+    struct kctl_scan scan;
 
-    KKREC_HOST_PORT_FOR_EACH (hp, ctx->idl) {
-        if (hp->edge == edge && !strcmp(hp->port, port)) {
-            return hp;
-        }
+    kctl_scan_host_port(&scan, ctx, edge, port);
+    KCTL_SCAN (hp, &scan, hp->edge == edge && !strcmp(hp->port, port)) {
+        return hp;
     }
     return NULL;
 }
@@ -110,11 +111,12 @@ kctl_find_vtep(struct ctl_context *ctx, const struct kkrec_segment *segment,
                const char *ip)
 {
     const struct kkrec_vtep *vtep;
+    struct kctl_scan scan;
 
-    KKREC_VTEP_FOR_EACH (vtep, ctx->idl) {
-        if (vtep->segment == segment && kctl_is_ip(vtep->ip, ip)) {
-            return vtep;
-        }
+    kctl_scan_segment_vteps(&scan, ctx, segment, ip);
+    KCTL_SCAN (vtep, &scan, vtep->segment == segment
+                            && kctl_is_ip(vtep->ip, ip)) {
+        return vtep;
     }
     return NULL;
 }
@@ -233,6 +235,8 @@ compare_macs(const struct kkrec_static_mac *a,
     return cmp ? cmp : strcmp(a->mac, b->mac);
 }
 
+#define AS(TYPE, ROW) CONTAINER_OF(ROW, const struct TYPE, header_)
+
 /* For qsort(): compares two rows of the same table. */
 static int
 compare_rows(const void *a_, const void *b_)
@@ -241,7 +245,6 @@ compare_rows(const void *a_, const void *b_)
     const struct ovsdb_idl_row *b = *(const struct ovsdb_idl_row *const *) b_;
     const struct ovsdb_idl_table_class *class = a->table->class_;
 
-#define AS(TYPE, ROW) CONTAINER_OF(ROW, const struct TYPE, header_)
 #define COMPARE_NAMES(TYPE) strcmp(AS(TYPE, a)->name, AS(TYPE, b)->name)
     return (class == &kkrec_table_segment ? COMPARE_NAMES(kkrec_segment)
             : class == &kkrec_table_edge ? COMPARE_NAMES(kkrec_edge)
@@ -256,23 +259,73 @@ compare_rows(const void *a_, const void *b_)
             : compare_macs(AS(kkrec_static_mac, a), AS(kkrec_static_mac, b)));
 }
 
-const void **
-kctl_sorted(const struct ovsdb_idl *idl,
-            const struct ovsdb_idl_table_class *class, size_t *n)
+const struct kkrec_segment *
+kctl_segment_of(const void *row_)
 {
-    const struct ovsdb_idl_row **rows = NULL;
-    size_t allocated = 0;
+    const struct ovsdb_idl_row *row = row_;
+    const struct ovsdb_idl_table_class *class = row->table->class_;
 
-    *n = 0;
-    for (const struct ovsdb_idl_row *row = ovsdb_idl_first_row(idl, class);
-         row; row = ovsdb_idl_next_row(row)) {
-        if (*n >= allocated) {
-            rows = x2nrealloc(rows, &allocated, sizeof *rows);
+    return (class == &kkrec_table_binding ? AS(kkrec_binding, row)->segment
+            : class == &kkrec_table_host_port
+            ? AS(kkrec_host_port, row)->segment
+            : class == &kkrec_table_vtep ? AS(kkrec_vtep, row)->segment
+            : AS(kkrec_static_mac, row)->segment);
+}
+
+static void
+scan_of_segment(struct kctl_scan *scan, struct ctl_context *ctx,
+                const struct ovsdb_idl_table_class *class,
+                const struct kkrec_segment *segment)
+{
+    if (class == &kkrec_table_binding) {
+        kctl_scan_segment_bindings(scan, ctx, segment);
+    } else if (class == &kkrec_table_host_port) {
+        kctl_scan_segment_host_ports(scan, ctx, segment);
+    } else if (class == &kkrec_table_vtep) {
+        kctl_scan_segment_vteps(scan, ctx, segment, NULL);
+    } else {
+        kctl_scan_segment_macs(scan, ctx, segment, NULL);
+    }
+}
+
+struct rows {
+    const void **rows;
+    size_t n, allocated;
+};
+
+static void
+add_row(struct rows *rows, const void *row)
+{
+    if (rows->n >= rows->allocated) {
+        rows->rows = x2nrealloc(rows->rows, &rows->allocated,
+                                sizeof *rows->rows);
+    }
+    rows->rows[rows->n++] = row;
+}
+
+const void **
+kctl_sorted(struct ctl_context *ctx, const struct ovsdb_idl_table_class *class,
+            const struct kkrec_segment *segment, size_t *n)
+{
+    struct rows rows = { .rows = NULL };
+    const struct ovsdb_idl_row *row;
+
+    if (segment) {
+        struct kctl_scan scan;
+
+        scan_of_segment(&scan, ctx, class, segment);
+        KCTL_SCAN (row, &scan, kctl_segment_of(row) == segment) {
+            add_row(&rows, row);
         }
-        rows[(*n)++] = row;
+    } else {
+        for (row = ovsdb_idl_first_row(ctx->idl, class); row;
+             row = ovsdb_idl_next_row(row)) {
+            add_row(&rows, row);
+        }
     }
-    if (*n) {
-        qsort(rows, *n, sizeof *rows, compare_rows);
+    if (rows.n) {
+        qsort(rows.rows, rows.n, sizeof *rows.rows, compare_rows);
     }
-    return (const void **) rows;
+    *n = rows.n;
+    return rows.rows;
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/kctl_index.h"
 #include "smap.h"
 #include "util.h"
 
@@ -88,13 +89,13 @@ static bool
 check_new_vni(struct ctl_context *ctx, int64_t vni)
 {
     const struct kkrec_segment *segment;
+    struct kctl_scan scan;
 
-    KKREC_SEGMENT_FOR_EACH (segment, ctx->idl) {
-        if (segment->vni == vni) {
-            ctl_error(ctx, "VNI \"%"PRId64"\" is that of segment \"%s\" "
-                      "already", vni, segment->name);
-            return false;
-        }
+    kctl_scan_segment_vni(&scan, ctx, vni);
+    KCTL_SCAN (segment, &scan, segment->vni == vni) {
+        ctl_error(ctx, "VNI \"%"PRId64"\" is that of segment \"%s\" already",
+                  vni, segment->name);
+        return false;
     }
     return true;
 }

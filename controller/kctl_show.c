@@ -17,10 +17,16 @@
 #include "timeval.h"
 #include "util.h"
 
-/* The rows of every table that belongs to segments, in order. */
+/* Rows of a table whose rows belong to segments, in the order of these. */
 struct listing {
-    const void **bindings, **host_ports, **vteps, **macs;
-    size_t n_bindings, n_host_ports, n_vteps, n_macs;
+    const void **rows;
+    size_t n;
+    size_t next;                /* The first one that is not printed yet. */
+};
+
+/* The rows of every such table. */
+struct listings {
+    struct listing bindings, host_ports, vteps, macs;
 };
 
 /* Prints a line 'level' steps to the right. */
@@ -92,77 +98,88 @@ put_cluster(struct ds *s, const struct kkrec_cluster *cluster)
 
 /* ---- Segments. ---------------------------------------------------------- */
 
+/* Returns the next row of 'listing' if it is one of 'segment', else NULL. */
+static const void *
+take(struct listing *listing, const struct kkrec_segment *segment)
+{
+    while (listing->next < listing->n) {
+        const void *row = listing->rows[listing->next];
+        const struct kkrec_segment *owner = kctl_segment_of(row);
+
+        if (owner && owner != segment) {
+            return NULL;
+        }
+        listing->next++;
+        if (owner) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
 static void
 put_bindings(struct ds *s, const struct kkrec_segment *segment,
-             const struct listing *listing)
+             struct listing *listing)
 {
-    for (size_t i = 0; i < listing->n_bindings; i++) {
-        const struct kkrec_binding *b = listing->bindings[i];
+    const struct kkrec_binding *b;
 
-        if (b->segment == segment) {
-            struct ds name = DS_EMPTY_INITIALIZER;
+    while ((b = take(listing, segment))) {
+        struct ds name = DS_EMPTY_INITIALIZER;
 
-            kctl_format_binding(b, &name);
-            put_line(s, 1, "binding %s", ds_cstr(&name));
-            put_error(s, 2, b->error);
-            ds_destroy(&name);
-        }
+        kctl_format_binding(b, &name);
+        put_line(s, 1, "binding %s", ds_cstr(&name));
+        put_error(s, 2, b->error);
+        ds_destroy(&name);
     }
 }
 
 static void
 put_host_ports(struct ds *s, const struct kkrec_segment *segment,
-               const struct listing *listing)
+               struct listing *listing)
 {
-    for (size_t i = 0; i < listing->n_host_ports; i++) {
-        const struct kkrec_host_port *hp = listing->host_ports[i];
+    const struct kkrec_host_port *hp;
 
-        if (hp->segment == segment) {
-            struct ds name = DS_EMPTY_INITIALIZER;
+    while ((hp = take(listing, segment))) {
+        struct ds name = DS_EMPTY_INITIALIZER;
 
-            kctl_format_host_port(hp, &name);
-            put_line(s, 1, "host port %s", ds_cstr(&name));
-            put_error(s, 2, hp->error);
-            ds_destroy(&name);
-        }
+        kctl_format_host_port(hp, &name);
+        put_line(s, 1, "host port %s", ds_cstr(&name));
+        put_error(s, 2, hp->error);
+        ds_destroy(&name);
     }
 }
 
 static void
 put_vteps(struct ds *s, const struct kkrec_segment *segment,
-          const struct listing *listing)
+          struct listing *listing)
 {
-    for (size_t i = 0; i < listing->n_vteps; i++) {
-        const struct kkrec_vtep *vtep = listing->vteps[i];
+    const struct kkrec_vtep *vtep;
 
-        if (vtep->segment == segment) {
-            put_line(s, 1, "vtep %s", vtep->ip);
-            put_error(s, 2, vtep->error);
-        }
+    while ((vtep = take(listing, segment))) {
+        put_line(s, 1, "vtep %s", vtep->ip);
+        put_error(s, 2, vtep->error);
     }
 }
 
 static void
 put_macs(struct ds *s, const struct kkrec_segment *segment,
-         const struct listing *listing)
+         struct listing *listing)
 {
-    for (size_t i = 0; i < listing->n_macs; i++) {
-        const struct kkrec_static_mac *mac = listing->macs[i];
+    const struct kkrec_static_mac *mac;
 
-        if (mac->segment == segment) {
-            struct ds location = DS_EMPTY_INITIALIZER;
+    while ((mac = take(listing, segment))) {
+        struct ds location = DS_EMPTY_INITIALIZER;
 
-            kctl_format_location(mac, &location);
-            put_line(s, 1, "mac %s at %s", mac->mac, ds_cstr(&location));
-            put_error(s, 2, mac->error);
-            ds_destroy(&location);
-        }
+        kctl_format_location(mac, &location);
+        put_line(s, 1, "mac %s at %s", mac->mac, ds_cstr(&location));
+        put_error(s, 2, mac->error);
+        ds_destroy(&location);
     }
 }
 
 static void
 put_segment(struct ds *s, const struct kkrec_segment *segment,
-            const struct listing *listing)
+            struct listings *all)
 {
     put_line(s, 0, "segment %s", segment->name);
     put_line(s, 1, "vni: %"PRId64, segment->vni);
@@ -173,10 +190,10 @@ put_segment(struct ds *s, const struct kkrec_segment *segment,
         put_line(s, 1, "mac_aging: %"PRId64" s", *segment->mac_aging);
     }
     put_error(s, 1, segment->error);
-    put_bindings(s, segment, listing);
-    put_host_ports(s, segment, listing);
-    put_vteps(s, segment, listing);
-    put_macs(s, segment, listing);
+    put_bindings(s, segment, &all->bindings);
+    put_host_ports(s, segment, &all->host_ports);
+    put_vteps(s, segment, &all->vteps);
+    put_macs(s, segment, &all->macs);
 }
 
 /* ---- Edges. ------------------------------------------------------------- */
@@ -206,7 +223,7 @@ static void
 put_clusters(struct ctl_context *ctx)
 {
     size_t n;
-    const void **rows = kctl_sorted(ctx->idl, &kkrec_table_cluster, &n);
+    const void **rows = kctl_sorted(ctx, &kkrec_table_cluster, NULL, &n);
 
     for (size_t i = 0; i < n; i++) {
         put_cluster(&ctx->output, rows[i]);
@@ -214,28 +231,35 @@ put_clusters(struct ctl_context *ctx)
     free(rows);
 }
 
+static struct listing
+list_table(struct ctl_context *ctx, const struct ovsdb_idl_table_class *class)
+{
+    struct listing listing = { .next = 0 };
+
+    listing.rows = kctl_sorted(ctx, class, NULL, &listing.n);
+    return listing;
+}
+
 static void
 put_segments(struct ctl_context *ctx)
 {
-    struct listing all;
+    struct listings all = {
+        .bindings = list_table(ctx, &kkrec_table_binding),
+        .host_ports = list_table(ctx, &kkrec_table_host_port),
+        .vteps = list_table(ctx, &kkrec_table_vtep),
+        .macs = list_table(ctx, &kkrec_table_static_mac),
+    };
     size_t n;
-    const void **rows = kctl_sorted(ctx->idl, &kkrec_table_segment, &n);
-
-    all.bindings = kctl_sorted(ctx->idl, &kkrec_table_binding,
-                               &all.n_bindings);
-    all.host_ports = kctl_sorted(ctx->idl, &kkrec_table_host_port,
-                                 &all.n_host_ports);
-    all.vteps = kctl_sorted(ctx->idl, &kkrec_table_vtep, &all.n_vteps);
-    all.macs = kctl_sorted(ctx->idl, &kkrec_table_static_mac, &all.n_macs);
+    const void **rows = kctl_sorted(ctx, &kkrec_table_segment, NULL, &n);
 
     for (size_t i = 0; i < n; i++) {
         put_segment(&ctx->output, rows[i], &all);
     }
 
-    free(all.bindings);
-    free(all.host_ports);
-    free(all.vteps);
-    free(all.macs);
+    free(all.bindings.rows);
+    free(all.host_ports.rows);
+    free(all.vteps.rows);
+    free(all.macs.rows);
     free(rows);
 }
 
@@ -243,7 +267,7 @@ static void
 put_edges(struct ctl_context *ctx)
 {
     size_t n;
-    const void **rows = kctl_sorted(ctx->idl, &kkrec_table_edge, &n);
+    const void **rows = kctl_sorted(ctx, &kkrec_table_edge, NULL, &n);
 
     for (size_t i = 0; i < n; i++) {
         put_edge(&ctx->output, rows[i]);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/kctl_index.h"
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
 
@@ -202,11 +203,12 @@ find_mac(struct ctl_context *ctx, const struct kkrec_segment *segment,
          const char *mac)
 {
     const struct kkrec_static_mac *sm;
+    struct kctl_scan scan;
 
-    KKREC_STATIC_MAC_FOR_EACH (sm, ctx->idl) {
-        if (sm->segment == segment && kctl_is_mac(sm->mac, mac)) {
-            return sm;
-        }
+    kctl_scan_segment_macs(&scan, ctx, segment, mac);
+    KCTL_SCAN (sm, &scan, sm->segment == segment
+                          && kctl_is_mac(sm->mac, mac)) {
+        return sm;
     }
     return NULL;
 }

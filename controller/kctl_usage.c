@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon.h"
 #include "openvswitch/vlog.h"
 #include "stream.h"
 #include "table.h"
@@ -103,7 +104,13 @@ kctl_usage(const char *default_db)
     table_usage();
     vlog_usage();
     printf("\
-  --no-syslog                 log only warnings and errors to syslog\n");
+  --no-syslog                 log only warnings and errors to syslog\n\
+\n\
+Daemon mode (print the control socket; later commands are run by the\n\
+daemon whose socket is in $KAKEHASHI_CTL_DAEMON):\n\
+  -u, --unixctl=SOCKET        with --detach: where the control socket is to\n\
+                              be; without: where the daemon is\n");
+    daemon_usage();
     stream_usage("database", true, false, true);
     printf("\
 \n\

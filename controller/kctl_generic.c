@@ -1,0 +1,124 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Before the generic commands.
+ *
+ * Those of OVS's db-ctl-base were made for a program that ends: a row that is
+ * given by its UUID is not looked at twice, and what makes no sense ends in an
+ * assertion.  A daemon must outlive that, so it is found here. */
+
+#include <config.h>
+
+#include "controller/kctl_request.h"
+
+#include <string.h>
+
+#include "controller/kctl.h"
+#include "util.h"
+#include "uuid.h"
+
+/* Returns the row with 'uuid' in whatever table it is, also one that the
+ * transaction has deleted, or NULL. */
+static const struct ovsdb_idl_row *
+find_row(const struct ctl_context *ctx, const struct uuid *uuid)
+{
+    for (size_t i = 0; i < KKREC_N_TABLES; i++) {
+        const struct ovsdb_idl_row *row = ovsdb_idl_get_row_for_uuid(
+            ctx->idl, &kkrec_table_classes[i], uuid);
+
+        if (row) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+/* Reports an error if 'record' is the UUID of a row that is gone. */
+static bool
+check_record(struct ctl_context *ctx, const char *record)
+{
+    struct uuid uuid;
+    const struct ovsdb_idl_row *row
+        = uuid_from_string(&uuid, record) ? find_row(ctx, &uuid) : NULL;
+
+    if (row && !row->new_datum) {
+        ctl_error(ctx, "no row \"%s\" in table %s", record,
+                  row->table->class_->name);
+        return false;
+    }
+    return true;
+}
+
+/* Reports an error if "create" is to make a row with a UUID that there is. */
+static bool
+check_new_row(struct ctl_context *ctx)
+{
+    const char *id = shash_find_data(&ctx->options, "--id");
+    struct uuid uuid;
+
+    if (id && uuid_from_string(&uuid, id) && find_row(ctx, &uuid)) {
+        ctl_error(ctx, "a row \"%s\" exists already", id);
+        return false;
+    }
+    return true;
+}
+
+/* "destroy" takes several records, and the first may be the second. */
+static void
+destroy_one_by_one(struct ctl_context *ctx,
+                   void (*run)(struct ctl_context *))
+{
+    char **argv = ctx->argv;
+    int argc = ctx->argc;
+
+    for (int i = 2; i < argc && !ctx->error; i++) {
+        char *words[] = { argv[0], argv[1], argv[i], NULL };
+
+        ctx->argc = 3;
+        ctx->argv = words;
+        if (check_record(ctx, argv[i])) {
+            run(ctx);
+        }
+    }
+    ctx->argc = argc;
+    ctx->argv = argv;
+}
+
+/* How many of the words from the third on are records. */
+static int
+count_records(const struct ctl_context *ctx)
+{
+    static const char *with_one[] = { "get", "set", "add", "remove", "clear",
+                                      "wait-until" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(with_one); i++) {
+        if (!strcmp(ctx->argv[0], with_one[i])) {
+            return 1;
+        }
+    }
+    return strcmp(ctx->argv[0], "list") ? 0 : ctx->argc - 2;
+}
+
+void
+kctl_run_command(struct ctl_context *ctx, void (*run)(struct ctl_context *))
+{
+    const char *name = ctx->argv[0];
+
+    if (!strcmp(name, "create")) {
+        if (!check_new_row(ctx)) {
+            return;
+        }
+    } else if (!strcmp(name, "destroy") && ctx->argc > 2
+               && !shash_find(&ctx->options, "--all")) {
+        destroy_one_by_one(ctx, run);
+        return;
+    }
+
+    int n = count_records(ctx);
+    for (int i = 0; i < n; i++) {
+        if (!check_record(ctx, ctx->argv[2 + i])) {
+            return;
+        }
+    }
+    run(ctx);
+}

@@ -1,0 +1,160 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CONTROLLER_KCTL_REQUEST_H
+#define CONTROLLER_KCTL_REQUEST_H 1
+
+/* A request: one command line, from its words to what it prints.
+ *
+ * Nothing here blocks, exits or prints, so that a daemon can have many of
+ * them, each at its own step:
+ *
+ *     START ──► ASK ──► TRY ──► COMMIT ──► WAIT ──► DONE
+ *       └────────────────┘▲        │
+ *                         └─ ASK ◄─┘
+ *
+ *     START    until the database is there, and it is the request's turn:
+ *              of two transactions that are on their way at once, the server
+ *              would refuse the second because of cfg_seq
+ *     ASK      until the replica is known to be as new as the request
+ *     TRY      run the commands
+ *     COMMIT   until the server has the transaction, or refuses it
+ *     WAIT     until the controller or the edges have the change
+ *
+ * A replica lags behind the database by the time that a message takes.  What
+ * was in the database when a request came must be seen by it, so before
+ * anything is told from the replica, the server is asked to do nothing: its
+ * answer comes after all that it had to tell before.  A change need not ask
+ * first: if it gets through, then nobody has changed anything meanwhile; if
+ * not, the request asks and tries again.
+ *
+ * If the connection breaks while a transaction is on its way, the request
+ * finds out from cfg_seq, once there is a connection again, whether anybody
+ * has changed anything since.  If not, it tries again; otherwise it ends with
+ * an error, since the change may be its own. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "controller/kctl_options.h"
+#include "openvswitch/dynamic-string.h"
+#include "ovsdb-idl.h"
+#include "svec.h"
+
+struct ctl_command;
+struct ctl_context;
+struct kctl_index;
+struct kctl_request;
+struct kkrec_kakehashi_global;
+struct ovsdb_symbol_table;
+
+/* A connection to the database, for any number of requests. */
+struct kctl_db {
+    struct ovsdb_idl *idl;
+    struct kctl_index *index;   /* NULL: tables are walked. */
+    bool lags;                  /* Was it there before the requests? */
+    struct kctl_request *turn;  /* The one that may send a change, or NULL. */
+};
+
+enum kctl_state {
+    KCTL_START,
+    KCTL_ASK,
+    KCTL_TRY,
+    KCTL_COMMIT,
+    KCTL_WAIT,
+    KCTL_DONE
+};
+
+struct kctl_request {
+    /* Does not change. */
+    struct kctl_options options;
+    struct svec words;          /* The command line without the options. */
+    char *args;                 /* All of it, for the log. */
+    struct ctl_command *commands;
+    size_t n_commands;
+    bool may_write;
+    bool sync;                  /* Is one of the commands "sync"? */
+
+    enum kctl_state state;
+    bool current;               /* Is the replica as new as the request? */
+    bool in_doubt;              /* Did the connection break in COMMIT? */
+    unsigned int tried;         /* Seqno of the IDL at the last attempt. */
+    const char *awaited;        /* For messages to the user. */
+    long long int patience;     /* When to tell that it still waits. */
+    int64_t seq;                /* cfg_seq as read; in WAIT, as written. */
+
+    /* Of the transaction that is being made or on its way. */
+    struct ovsdb_idl_txn *txn;
+    struct ovsdb_symbol_table *symtab;
+    const struct kkrec_kakehashi_global *global;
+
+    /* The result, to be taken at any time.  'errors' are lines without the
+     * name of the program; 'failed' is final in DONE. */
+    struct ds output;
+    struct svec errors;
+    bool failed;
+};
+
+/* Makes a request of 'words', from the first command on, which it takes, as
+ * well as what is in 'local_options'.  Returns NULL and puts what is wrong
+ * into '*errorp' if they make no sense. */
+struct kctl_request *kctl_request_create(const struct kctl_options *,
+                                         struct svec *words, const char *args,
+                                         struct shash *local_options,
+                                         char **errorp);
+
+/* A request that is not done may have changed the database, and may not. */
+void kctl_request_destroy(struct kctl_request *, struct kctl_db *);
+
+/* Adds to an IDL that has not been run yet what the commands read, and warns
+ * of what looks like a mistake.  Returns what is wrong with them, or NULL. */
+char *kctl_request_prepare(struct kctl_request *, struct ovsdb_idl *);
+
+/* Does what can be done now.  Commands are run only if 'may_try'. */
+void kctl_request_run(struct kctl_request *, struct kctl_db *, bool may_try);
+void kctl_request_wait(const struct kctl_request *);
+
+/* Ends the request with an error, which it takes.  kctl_request_interrupt()
+ * adds to 'why', such as "timed out", what is known of the change. */
+void kctl_request_fail(struct kctl_request *, struct kctl_db *, char *error);
+void kctl_request_interrupt(struct kctl_request *, struct kctl_db *,
+                            const char *why);
+
+/* ---- kctl_txn.c: one attempt. ------------------------------------------- */
+
+enum kctl_outcome {
+    KCTL_OK,                    /* Run, and ready to be committed. */
+    KCTL_NOT_YET,               /* "wait-until" has to wait. */
+    KCTL_ERROR                  /* A command has failed. */
+};
+
+/* Begins a transaction and runs the commands of 'r'.  With KCTL_ERROR puts the
+ * error into '*errorp'.  Unless the outcome is KCTL_OK, the transaction is
+ * rolled back. */
+enum kctl_outcome kctl_txn_try(struct kctl_request *r, struct kctl_db *,
+                               char **errorp);
+
+/* A copy of 'error', which is one line even if a word in it is not. */
+char *kctl_one_line(const char *error);
+
+/* Begins a transaction that changes nothing and that the server answers. */
+void kctl_txn_ask(struct kctl_request *r, struct kctl_db *);
+
+/* Ends the transaction: forgets it and what the commands have done, or takes
+ * their output to 'r'. */
+void kctl_txn_roll_back(struct kctl_request *r);
+void kctl_txn_finish(struct kctl_request *r, struct kctl_db *);
+
+/* ---- kctl_generic.c. ---------------------------------------------------- */
+
+/* Calls 'run' for the command of 'ctx', unless that would end the program. */
+void kctl_run_command(struct ctl_context *ctx,
+                      void (*run)(struct ctl_context *));
+
+/* ---- kctl_output.c. ----------------------------------------------------- */
+
+/* Appends the output of the commands to 'r->output'. */
+void kctl_format_output(struct kctl_request *r);
+
+#endif /* controller/kctl_request.h */

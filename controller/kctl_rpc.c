@@ -1,0 +1,81 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Calls of a JSON-RPC server that block, but not for ever. */
+
+#include <config.h>
+
+#include "controller/kctl_rpc.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "jsonrpc.h"
+#include "openvswitch/json.h"
+#include "openvswitch/poll-loop.h"
+#include "packets.h"
+#include "stream.h"
+#include "timeval.h"
+#include "util.h"
+
+/* How long to wait for a server that has no room for another connection. */
+#define RETRY_MSEC 10
+
+int
+kctl_rpc_open(const char *remote, long long int deadline,
+              struct jsonrpc **rpcp)
+{
+    struct stream *stream;
+    int error;
+
+    for (;;) {
+        long long int timeout = (deadline == LLONG_MAX ? -1
+                                 : MAX(0, deadline - time_msec()));
+
+        error = stream_open_block(jsonrpc_stream_open(remote, &stream,
+                                                      DSCP_DEFAULT),
+                                  timeout, &stream);
+        if (error != EAGAIN || time_msec() >= deadline) {
+            break;
+        }
+
+        /* A Unix domain socket to which many connect at once. */
+        poll_timer_wait(RETRY_MSEC);
+        poll_block();
+    }
+
+    *rpcp = error ? NULL : jsonrpc_open(stream);
+    return error == EAGAIN ? ETIMEDOUT : error;
+}
+
+int
+kctl_rpc_call(struct jsonrpc *rpc, const char *method, struct json *params,
+              long long int deadline, struct jsonrpc_msg **replyp)
+{
+    int error = jsonrpc_send(rpc, jsonrpc_create_request(method, params,
+                                                         NULL));
+
+    *replyp = NULL;
+    while (!error) {
+        struct jsonrpc_msg *msg;
+
+        jsonrpc_run(rpc);
+        error = jsonrpc_recv(rpc, &msg);
+        if (!error) {
+            if (msg->type == JSONRPC_REPLY || msg->type == JSONRPC_ERROR) {
+                *replyp = msg;
+                return 0;
+            }
+            jsonrpc_msg_destroy(msg);
+        } else if (error == EAGAIN && time_msec() < deadline) {
+            jsonrpc_wait(rpc);
+            jsonrpc_recv_wait(rpc);
+            poll_timer_wait_until(deadline);
+            poll_block();
+            error = 0;
+        } else if (error == EAGAIN) {
+            error = ETIMEDOUT;
+        }
+    }
+    return error;
+}

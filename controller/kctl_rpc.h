@@ -1,0 +1,29 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef CONTROLLER_KCTL_RPC_H
+#define CONTROLLER_KCTL_RPC_H 1
+
+/* Calls of a JSON-RPC server that block, but not for ever.
+ *
+ * libopenvswitch has such calls too, for ovs-appctl and ovsdb-client, but they
+ * wait until there is an answer.  These end at a deadline, which is a value of
+ * time_msec(), or LLONG_MAX for none. */
+
+#include <stdbool.h>
+
+struct jsonrpc;
+struct jsonrpc_msg;
+struct json;
+
+/* Connects to 'remote', such as unix:FILE.  These return 0 or, as if they were
+ * errno values, what went wrong, ETIMEDOUT at 'deadline' and EOF included. */
+int kctl_rpc_open(const char *remote, long long int deadline,
+                  struct jsonrpc **);
+
+/* Calls 'method' with 'params', which it takes, and waits for the reply, which
+ * may be an error. */
+int kctl_rpc_call(struct jsonrpc *, const char *method, struct json *params,
+                  long long int deadline, struct jsonrpc_msg **replyp);
+
+#endif /* controller/kctl_rpc.h */
