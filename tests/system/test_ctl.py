@@ -13,130 +13,19 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
 
 import pytest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-BUILD = os.environ.get("KAKEHASHI_BUILD", os.path.join(ROOT, "build"))
-CTL = os.path.join(os.path.abspath(BUILD), "kakehashi-ctl")
-SCHEMA = os.path.join(ROOT, "controller", "kakehashi.ovsschema")
+from ctldb import CONFIG, CTL, SCHEMA, Database, Gate, Waiting, seqs, \
+    wait_for_cfg_seq
 
-# Two edges in a cluster, one edge with trunks of its own, one as a host.
-CONFIG = """
-    edge-add e1 1 10.0.0.1 peer_port=peer0
-    edge-add e2 2 10.0.0.2 peer_port=peer0
-    edge-add e3 3 10.0.0.3
-    edge-add h1 a 2001:db8::1 tunnel_port=gnv1
-    cluster-add west e1 e2
-    segment-add blue 100
-    segment-add red 200
-    bind blue west eth1 10
-    bind red west eth1 11
-    bind red e3 eth1 0
-    vtep-add blue 192.0.2.9
-    host-port-add blue h1 vm1
-    mac-add blue 02:00:00:00:00:01 west/eth1/10
-    mac-add blue 02:00:00:00:00:02 h1/vm1
-    mac-add blue 02:00:00:00:00:03 192.0.2.9
-"""
+# Where the tool's own connection to the database is what is tested.
+ALONE = pytest.mark.parametrize("db", [False], indirect=True, ids=["alone"])
 
 
-def schema_name():
-    with open(SCHEMA, encoding="utf-8") as f:
-        return json.load(f)["name"]
-
-
-class Database:
-    """An ovsdb-server of its own, in a directory with a short path."""
-
-    def __init__(self, schema=SCHEMA):
-        self.dir = tempfile.mkdtemp(prefix="kkctl", dir="/tmp")
-        self.socket = os.path.join(self.dir, "s")
-        self.remote = "unix:" + self.socket
-        self.db = os.path.join(self.dir, "db")
-        subprocess.run(["ovsdb-tool", "create", self.db, schema], check=True)
-        self.server = None
-        self.start()
-
-    def start(self):
-        env = dict(os.environ, OVS_RUNDIR=self.dir)
-        self.server = subprocess.Popen(
-            ["ovsdb-server", "--remote=p" + self.remote,
-             "--unixctl=" + os.path.join(self.dir, "ctl"), "-vconsole:off",
-             self.db], env=env)
-        deadline = time.monotonic() + 10
-        while not os.path.exists(self.socket):
-            assert self.server.poll() is None and time.monotonic() < deadline
-            time.sleep(0.01)
-
-    def stop(self):
-        self.server.terminate()
-        self.server.wait()
-
-    def close(self):
-        self.stop()
-        shutil.rmtree(self.dir)
-
-    def run(self, *args, timeout=30, **env):
-        return subprocess.run(
-            [CTL, "--no-syslog", "--db=" + self.remote, *args], text=True,
-            capture_output=True, timeout=timeout, check=False,
-            env=dict(os.environ, OVS_RUNDIR=self.dir, **env))
-
-    def ok(self, command, *more, **env):
-        """Runs 'command', a string of words, and returns its output."""
-        result = self.run(*command.split(), *more, **env)
-        assert (result.returncode, result.stderr) == (0, ""), command
-        return result.stdout
-
-    def fail(self, command, *more):
-        """Runs 'command', which must fail with one line and change nothing,
-        and returns the line without its beginning."""
-        before = self.dump()
-        result = self.run(*command.split(), *more)
-        assert result.returncode not in (0, None) and result.returncode > 0
-        assert result.stdout == ""
-        assert result.stderr.count("\n") == 1, result.stderr
-        assert result.stderr.startswith("kakehashi-ctl: "), result.stderr
-        assert self.dump() == before
-        return result.stderr[len("kakehashi-ctl: "):].rstrip("\n")
-
-    def apply(self, config):
-        lines = [line.split() for line in config.strip().splitlines()]
-        words = [word for line in lines for word in line + ["--"]]
-        self.ok(" ".join(words[:-1]))
-
-    def transact(self, *operations):
-        out = subprocess.run(
-            ["ovsdb-client", "transact", self.remote,
-             json.dumps([schema_name(), *operations])],
-            text=True, capture_output=True, check=True).stdout
-        results = json.loads(out)
-        assert not any(result.get("error") for result in results), out
-        return results
-
-    def update(self, table, **columns):
-        return self.transact({"op": "update", "table": table, "where": [],
-                              "row": columns})
-
-    def dump(self):
-        return subprocess.run(["ovsdb-client", "dump", self.remote,
-                               schema_name()],
-                              text=True, capture_output=True,
-                              check=True).stdout
-
-    def rows(self, verb, *args):
-        """The table that "VERB-list" prints, as lists without "error"."""
-        table = json.loads(self.ok(f"--format=json {verb}-list", *args))
-        assert table["headings"][-1] == "error"
-        return [row[:-1] for row in table["data"]]
-
-
-@pytest.fixture(name="db")
-def fixture_db():
-    database = Database()
+@pytest.fixture(name="db", params=[False, True], ids=["alone", "daemon"])
+def fixture_db(request):
+    database = Database(daemon=request.param)
     yield database
     database.close()
 
@@ -147,10 +36,11 @@ def fixture_configured(db):
     return db
 
 
-@pytest.fixture(name="steady", scope="module")
-def fixture_steady():
+@pytest.fixture(name="steady", scope="module", params=[False, True],
+                ids=["alone", "daemon"])
+def fixture_steady(request):
     """A configured database for tests that must not change it."""
-    database = Database()
+    database = Database(daemon=request.param)
     try:
         database.apply(CONFIG)
         yield database
@@ -530,6 +420,23 @@ def test_later_commands_see_earlier_ones(db):
     assert db.rows("segment") == [["t", 1, None, None]]
 
 
+def test_many_commands(db):
+    """As many as it takes to look for rows by index."""
+    lines = ["edge-add e1 1 10.0.0.1"]
+    for i in range(40):
+        lines += [f"segment-add s{i} {i + 1}", f"bind s{i} e1 eth{i % 2} {i}"]
+    lines += [f"--cascade segment-del s{i}" for i in range(0, 40, 2)]
+    lines += ["bind s1 e1 eth0 0", "bind s1 e1 eth0 2"]
+    db.apply("\n".join(lines))
+    assert len(db.rows("segment")) == 20
+    assert db.rows("binding", "s1") == [["s1", "e1", "eth0", 0],
+                                        ["s1", "e1", "eth0", 2],
+                                        ["s1", "e1", "eth1", 1]]
+    words = " -- ".join([f"--may-exist segment-add s{i} {i + 1}"
+                         for i in range(40)] + ["bind s2 e1 eth0 2"])
+    assert 'has it bound to segment "s1" already' in db.fail(words)
+
+
 def test_conflicts_with_rows_written_by_hand(configured):
     """Rows in another spelling are compared by what they mean."""
     configured.ok('set Edge e1 datapath_id=0xABC tunnel_ip="2001:DB8::0:9"')
@@ -739,6 +646,7 @@ def test_no_server(command):
                  "failed (No such file or directory)")
 
 
+@ALONE
 def test_server_is_down(configured):
     configured.stop()
     result = configured.run("init", timeout=5)
@@ -793,6 +701,7 @@ def test_silent_server():
     check_advice(result.stderr, "Connection timed out")
 
 
+@ALONE
 def test_retry(db):
     db.stop()
     timer = threading.Timer(1.5, db.start)
@@ -801,6 +710,7 @@ def test_retry(db):
     timer.join()
 
 
+@ALONE
 def test_retry_gives_up(db):
     db.stop()
     result = db.run("--retry", "--timeout=1", "init", timeout=5)
@@ -828,41 +738,6 @@ def test_timeout_from_environment(db):
 
 
 # ---- Waiting ----------------------------------------------------------------
-
-def seqs(db):
-    out = db.ok("--bare --columns=cfg_seq,ctl_seq,edges_seq "
-                "list Kakehashi_Global")
-    return [int(word) for word in out.split()]
-
-
-class Waiting:
-    """kakehashi-ctl in the background."""
-
-    def __init__(self, db, command):
-        self.process = subprocess.Popen(
-            [CTL, "--no-syslog", "--db=" + db.remote, "--timeout=20",
-             *command.split()], text=True, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT)
-
-    def is_waiting(self, seconds=0.3):
-        try:
-            self.process.wait(seconds)
-            return False
-        except subprocess.TimeoutExpired:
-            return True
-
-    def finish(self):
-        out, _ = self.process.communicate(timeout=10)
-        assert self.process.returncode == 0, out
-        return out
-
-
-def wait_for_cfg_seq(db, seq):
-    deadline = time.monotonic() + 5
-    while seqs(db)[0] < seq:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
 
 def test_every_change_counts(db):
     db.ok("init")
@@ -955,39 +830,6 @@ def test_wait_until(db):
     tool.finish()
 
 
-class Gate:
-    """A proxy that holds back transactions until it is opened."""
-
-    def __init__(self, db):
-        self.db = db
-        self.path = os.path.join(db.dir, "gate")
-        self.is_holding = threading.Event()
-        self.is_open = threading.Event()
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(self.path)
-        self.listener.listen()
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            tool, _ = self.listener.accept()
-            server = socket.socket(socket.AF_UNIX)
-            server.connect(self.db.socket)
-            for source, sink in [(tool, server), (server, tool)]:
-                threading.Thread(target=self.copy, args=(source, sink),
-                                 daemon=True).start()
-
-    def copy(self, source, sink):
-        data = source.recv(65536)
-        while data:
-            if b'"transact"' in data:
-                self.is_holding.set()
-                self.is_open.wait()
-            sink.sendall(data)
-            data = source.recv(65536)
-        sink.shutdown(socket.SHUT_WR)
-
-
 def test_tools_at_once_agree(db):
     """The schema cannot tell that two clusters share an edge.  Of two tools
     that have both found nothing against their change, one is told no."""
@@ -995,12 +837,13 @@ def test_tools_at_once_agree(db):
           "cluster-add a e1 e2 -- cluster-add b e2 e1 -- "
           "segment-add s1 1 -- segment-add s2 2")
     gate = Gate(db)
+    gate.hold()
     tool = subprocess.Popen(
-        [CTL, "--no-syslog", "--db=unix:" + gate.path, "bind", "s1", "a",
+        [CTL, "--no-syslog", "--db=" + gate.remote, "bind", "s1", "a",
          "eth1", "5"], stderr=subprocess.PIPE, text=True)
     assert gate.is_holding.wait(10)
     db.ok("bind s2 b eth1 5")
-    gate.is_open.set()
+    gate.release()
     _, stderr = tool.communicate(timeout=10)
     assert tool.returncode == 1
     assert 'has it bound to segment "s2" already' in stderr
@@ -1011,12 +854,13 @@ def test_tools_at_once_both_succeed(db):
     """What does not exclude each other is made, the one after the other."""
     db.ok("init")
     gate = Gate(db)
+    gate.hold()
     tool = subprocess.Popen(
-        [CTL, "--no-syslog", "--db=unix:" + gate.path, "segment-add", "s1",
+        [CTL, "--no-syslog", "--db=" + gate.remote, "segment-add", "s1",
          "1"])
     assert gate.is_holding.wait(10)
     db.ok("segment-add s2 2")
-    gate.is_open.set()
+    gate.release()
     assert tool.wait(10) == 0
     assert [row[0] for row in db.rows("segment")] == ["s1", "s2"]
     assert seqs(db)[0] == 3
