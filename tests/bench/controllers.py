@@ -25,6 +25,7 @@ from world import join                      # noqa: E402
 ROOT = os.path.join(HERE, "..", "..")
 SCHEMA = os.path.join(ROOT, "controller", "kakehashi.ovsschema")
 PATIENCE = 60                   # Seconds.
+TRUNK = 4000                    # Bindings of a trunk, at most.
 
 
 def build():
@@ -141,7 +142,7 @@ class Kakehashi(Controller):
 
     def __init__(self, cpu=None, rows=(), socket=None):
         super().__init__("kakehashi", cpu, socket)
-        self.rows, self.database = rows, None
+        self.rows, self.database, self.ctl_socket = rows, None, None
 
     @property
     def db(self):
@@ -171,11 +172,27 @@ class Kakehashi(Controller):
         wait_until(lambda: os.path.exists(self.db[5:]), what="the database")
 
     def ctl(self, *args, timeout=PATIENCE):
+        where = self.ctl_socket or f"--db={self.db}"
         return subprocess.run(
-            [os.path.join(build(), "kakehashi-ctl"), f"--db={self.db}",
+            [os.path.join(build(), "kakehashi-ctl"), where,
              f"--timeout={timeout}", *map(str, args)], check=True,
             env=self.environment(), stdout=subprocess.PIPE,
             encoding="utf-8").stdout
+
+    @contextlib.contextmanager
+    def ctl_daemon(self):
+        """Inside, ctl() goes through a daemon of the tool."""
+        socket = subprocess.run(
+            [os.path.join(build(), "kakehashi-ctl"), "--detach",
+             "--no-chdir", f"--db={self.db}"], check=True,
+            env=self.environment(), stdout=subprocess.PIPE,
+            encoding="utf-8").stdout.strip()
+        self.ctl_socket = f"--unixctl={socket}"
+        try:
+            yield
+        finally:
+            self.ctl_socket = None
+            subprocess.run(["ovs-appctl", "-t", socket, "exit"], check=True)
 
     def configure(self, rows):
         for args in commands(rows):
@@ -235,4 +252,5 @@ def emulated_rows(switches, segments=1, limit=1000000):
             number = n * segments + m
             yield ("segment-add", f"s{number}", 10000 + number,
                    f"mac_limit={limit}")
-            yield "bind", f"s{number}", f"c{n}", "trunk0", m + 1
+            yield ("bind", f"s{number}", f"c{n}", f"trunk{m // TRUNK}",
+                   m % TRUNK + 1)

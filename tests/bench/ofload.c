@@ -6,9 +6,9 @@
  *     ofload [OPTIONS] CONTROLLER      tcp:IP[:PORT] or unix:PATH
  *
  * Switch number N, from 0 on, has datapath ID --dpid + N, the ports genev0,
- * trunk0 and peer0, and lets MACs come in by VLAN --vlan of trunk0, in segment
- * --vni + N.  With --vtep, every other MAC comes in from there
- * through the tunnel.
+ * peer0 and trunk0, with --trunks also trunk1 and so on, and lets MACs come in
+ * by VLAN --vlan of trunk0, in segment --vni + N.  With --vtep, every other
+ * MAC comes in from there through the tunnel.
  *
  * As many packet-ins as --window are out on each switch, each for another MAC,
  * --macs of them for each switch and way, --rounds times over.  A packet-in is
@@ -71,6 +71,7 @@ static struct load_options {
     bool latency, wait_barrier, keep_flows, moves, miss, on_input;
     pid_t pid;
     int hold;                   /* Seconds. */
+    unsigned int trunks;
 } options = {
     .n_switches = 1, .dpid = 1, .vni = 10000, .vlan = 1,
     .version = OFP15_VERSION, .macs = 1000, .rounds = 1, .window = 64,
@@ -255,6 +256,7 @@ load_connect(void)
         s->sw.dpid = options.dpid + i;
         s->sw.version = options.version;
         s->sw.keeps_flows = options.keep_flows;
+        s->sw.n_trunks = options.trunks;
         s->sw.answer_table = options.answer;
         load_make_template(&s->ways[0], options.vni + i, NULL);
         if (options.vtep) {
@@ -385,6 +387,7 @@ load_usage(void)
            "usage: %s [OPTIONS] CONTROLLER\n"
            "  --switches=N --dpid=FIRST --vni=FIRST --vlan=VLAN --vtep=IP\n"
            "  --macs=N --rounds=N --window=N --moves --latency\n"
+           "  --trunks=N             ports, not only trunk0\n"
            "  --of13                 OpenFlow 1.3 instead of 1.5\n"
            "  --answer=TABLE|packet-out\n"
            "  --miss                 packet-ins for lack of a flow\n"
@@ -421,6 +424,7 @@ load_take_option(int c)
     case 'k': options.keep_flows = true; break;
     case 'i': options.on_input = true; break;
     case 'p': options.pid = strtol(optarg, NULL, 10); break;
+    case 'T': options.trunks = strtoul(optarg, NULL, 10); break;
     case 'H': options.hold = strtol(optarg, NULL, 10); break;
     case 'h': load_usage(); break;
     default: exit(EXIT_FAILURE);
@@ -448,6 +452,7 @@ load_parse(int argc, char *argv[])
         { "keep-flows", no_argument, NULL, 'k' },
         { "on-input", no_argument, NULL, 'i' },
         { "pid", required_argument, NULL, 'p' },
+        { "trunks", required_argument, NULL, 'T' },
         { "hold", required_argument, NULL, 'H' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },

@@ -79,6 +79,13 @@ ofswitch_send_ports(struct ofswitch *sw, const struct ofp_header *oh)
     for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
         ofputil_append_port_desc_stats_reply(&ports[i], &replies);
     }
+    for (unsigned int i = 1; i < sw->n_trunks; i++) {
+        struct ofputil_phy_port *trunk = &ports[1];
+
+        trunk->port_no = u16_to_ofp(OFSWITCH_TRUNK1 + i - 1);
+        snprintf(trunk->name, sizeof trunk->name, "trunk%u", i);
+        ofputil_append_port_desc_stats_reply(trunk, &replies);
+    }
     ofswitch_send_all(sw, &replies);
 }
 

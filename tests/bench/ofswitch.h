@@ -20,17 +20,20 @@
 #include "openvswitch/ofp-protocol.h"
 #include "tests/bench/benchio.h"
 
-/* Its ports.  They are always live, so a cluster whose edges have the last one
- * as their peer port sees nothing but good health. */
+/* Its ports, and, from the last one on, more trunks.  They are always live, so
+ * a cluster whose edges have the peer port as such sees nothing but good
+ * health. */
 #define OFSWITCH_TUNNEL 1
 #define OFSWITCH_TRUNK 2
 #define OFSWITCH_PEER 3
+#define OFSWITCH_TRUNK1 4
 
 struct ofswitch {
     struct bio bio;
     uint64_t dpid;
     enum ofp_version version;
     bool keeps_flows;
+    unsigned int n_trunks;      /* 0 means 1. */
     struct flowset flows;
     struct ofpbuf bundle;       /* Flow-mods, one behind the other. */
 

@@ -7,7 +7,8 @@ Switches are emulated (tests/bench/ofload.c) and take whatever they get, so
 that all that is seen is the controller:
 
     segments   one edge with N segments: from its connection to the barrier
-               behind its flows, and the same for one more segment
+               behind its flows, and the same for one more segment, by
+               kakehashi-ctl as it is and with its daemon
     MACs       two edges, N MACs: memory
     edges      N edges in clusters of two, 20 segments each: until all are in
                sync, and what it costs to keep them when nothing happens
@@ -27,8 +28,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
-from controllers import Kakehashi, LabError, emulated_rows, \
-    ofload_command, results, wait_until     # noqa: E402
+from controllers import TRUNK, Kakehashi, LabError, \
+    emulated_rows, ofload_command, results, wait_until     # noqa: E402
 
 IDLE = 10                       # Seconds.
 
@@ -81,11 +82,11 @@ class Report:
 
 # ---- Segments -------------------------------------------------------------
 
-def one_more(controller, n):
+def one_more(controller, numbers):
     """Milliseconds of the controller's CPU, and by the clock, for a segment
     that is added to the rest."""
     cpu, clock = [], []
-    for i in range(n):
+    for i in numbers:
         before, start = controller.cpu(), time.monotonic()
         controller.ctl("--wait=edges", "segment-add", f"x{i}", 900000 + i,
                        "--", "bind", f"x{i}", "c0", "trunk0", 4094 - i)
@@ -96,26 +97,31 @@ def one_more(controller, n):
 
 def segments(report, scales):
     report.title("segments   in sync (ms)   flows/segment   KiB/segment"
-                 "   one more: CPU (ms)   kakehashi-ctl (ms)")
+                 "   one more: CPU (ms)   kakehashi-ctl (ms)"
+                 "   with its daemon (ms)")
     empty = None
     for n in scales:
         rows = emulated_rows(1, segments=n)
         with Kakehashi() as controller:
             empty = empty or controller.memory()
-            controller.configure(rows)
+            with controller.ctl_daemon():
+                controller.configure(rows)
             controller.restart()
             controller.ctl("--wait=none", "sync")
-            with Load(controller, *connected()) as load:
+            trunks = f"--trunks={-(-n // TRUNK)}"
+            with Load(controller, *connected(trunks)) as load:
                 result = load.result()
                 controller.ctl("--wait=edges", "sync")
                 flows = controller.count("flows")
                 memory = (controller.memory() - empty) / n
-                cpu, clock = one_more(controller, 11)
+                cpu, clock = one_more(controller, range(11))
+                with controller.ctl_daemon():
+                    _, daemon = one_more(controller, range(11, 42))
         report.row(f"{n:8} {1000 * result['connect']:14.0f} "
                    f"{flows / n:15.1f} {memory:13.1f} {cpu:20.2f} "
-                   f"{clock:20.0f}", what="segments", n=n, flows=flows,
-                   connect=result["connect"], kib=memory, cpu=cpu,
-                   clock=clock)
+                   f"{clock:20.1f} {daemon:22.1f}", what="segments", n=n,
+                   flows=flows, connect=result["connect"], kib=memory,
+                   cpu=cpu, clock=clock, daemon=daemon)
 
 
 # ---- MACs -----------------------------------------------------------------
@@ -191,7 +197,8 @@ def main():
     quick = parser.parse_args().quick
     with results("scale") as stream:
         report = Report(stream)
-        segments(report, [100, 1000] if quick else [100, 1000, 4000])
+        segments(report,
+                 [100, 1000] if quick else [100, 1000, 4000, 50000])
         macs(report, [100000] if quick else [100000, 1000000])
         edges(report, [100] if quick else [100, 300, 1000])
 
