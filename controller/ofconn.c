@@ -36,6 +36,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 /* All connections share one read buffer, since one is read at a time. */
 #define OFCONN_READ_SIZE (256 * 1024)
 
+/* Bytes after which the peer gets to work, while we go on: it takes longer to
+ * take a large bundle than we to make it. */
+#define OFCONN_EAGER_SIZE (64 * 1024)
+
 struct ofconn {
     union ofconn_handle h;
     struct ovs_list node;       /* In 'conns'. */
@@ -51,6 +55,8 @@ struct ofconn {
 
     struct ofpbuf rx;           /* The beginning of a message. */
     struct ofpbuf tx;           /* Queued. */
+    size_t tx_eager;            /* Size of 'tx' at which not to wait for
+                                 * ofconn_flush(). */
     struct ofpbuf in_flight;    /* Being written by libuv. */
     uv_write_t write;
 
@@ -200,6 +206,23 @@ ofconn_fail(struct ofconn *conn, const char *reason)
 
 /* Writing. */
 
+/* Writes what can be written at once.  An error is left for ofconn_write(),
+ * since who queues a message does not expect its connection to end by that. */
+static void
+ofconn_write_eagerly(struct ofconn *conn)
+{
+    if (!conn->in_flight.size) {
+        uv_buf_t buf = uv_buf_init(conn->tx.data, conn->tx.size);
+        int n = uv_try_write(&conn->h.stream, &buf, 1);
+
+        COVERAGE_INC(ofconn_write);
+        if (n > 0) {
+            ofpbuf_pull(&conn->tx, n);
+        }
+    }
+    conn->tx_eager = conn->tx.size + OFCONN_EAGER_SIZE;
+}
+
 /* Queues a copy of the 'size' bytes at 'msg', a message that is complete. */
 void
 ofconn_put(struct ofconn *conn, const void *msg, size_t size)
@@ -210,6 +233,9 @@ ofconn_put(struct ofconn *conn, const void *msg, size_t size)
             ovs_list_push_back(&dirty, &conn->tx_node);
         }
         COVERAGE_INC(ofconn_sent);
+        if (conn->tx.size >= conn->tx_eager) {
+            ofconn_write_eagerly(conn);
+        }
     }
 }
 
@@ -240,6 +266,9 @@ ofconn_written_cb(uv_write_t *req, int status)
 static void
 ofconn_write(struct ofconn *conn)
 {
+    if (!conn->tx.size) {
+        return;                 /* All was written eagerly. */
+    }
     if (conn->in_flight.size) {
         if (conn->tx.size > OFCONN_MAX_QUEUE) {
             ofconn_fail(conn, "does not read what it is sent");
@@ -257,6 +286,7 @@ ofconn_write(struct ofconn *conn)
         ofconn_fail(conn, uv_strerror(n));
         return;
     }
+    conn->tx_eager = OFCONN_EAGER_SIZE;
     if (!conn->tx.size) {
         ofpbuf_clear(&conn->tx);
         return;
@@ -549,6 +579,7 @@ ofconn_accept_cb(uv_stream_t *stream, int status)
     ofpbuf_init(&conn->in_flight, 0);
     ovs_list_push_back(&conns, &conn->node);
     ovs_list_init(&conn->tx_node);
+    conn->tx_eager = OFCONN_EAGER_SIZE;
     conn->created = conn->last_rx = time_msec();
 
     int error = ofconn_init_handle(&conn->h, conn->is_pipe, conn);
