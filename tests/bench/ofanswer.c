@@ -11,7 +11,8 @@
  *                              that a learning controller can do
  *
  * LISTEN is ptcp:PORT[:IP] or punix:PATH.  Both ask for a switch's features,
- * so that it knows that it has been met, and for nothing else. */
+ * so that it knows that it has been met, and for packet-ins as kakehashi wants
+ * them, and for nothing else. */
 
 #include <config.h>
 
@@ -26,6 +27,7 @@
 #include "openflow/openflow.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-msgs.h"
+#include "openvswitch/ofp-packet.h"
 #include "openvswitch/ofp-util.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
@@ -169,6 +171,8 @@ answer_handle(struct bio *bio, const struct ofp_header *oh)
         bio_send(bio, ofputil_encode_hello(1u << oh->version));
         bio_send(bio, ofpraw_alloc(OFPRAW_OFPT_FEATURES_REQUEST, oh->version,
                                    0));
+        bio_send(bio, ofputil_encode_set_packet_in_format(
+                          oh->version, OFPUTIL_PACKET_IN_NXT2));
         break;
     case 2:                     /* OFPT_ECHO_REQUEST */
         bio_send(bio, ofputil_encode_echo_reply(oh));
