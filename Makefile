@@ -9,8 +9,8 @@
 #   make fuzz            libFuzzer programs, in build/fuzz/ (needs clang)
 #   make lint            style, dependency rule, clang-tidy, cppcheck
 #   make unit | flows-check | system-check | fuzz-check     one tier of check
-#   make bench           how fast, how much of it (docs/performance.md; a
-#                        quarter of an hour, bench-quick: two minutes)
+#   make bench           how fast, how much of it (docs/performance.md; twenty
+#                        minutes, bench-quick: three)
 #   make bench-failover  how long take-overs take, in the lab (half an hour;
 #                        bench-failover-quick: some minutes)
 #   make clean           remove what we built; distclean: all of build/
@@ -384,7 +384,7 @@ lab-down:
 
 # ---- Benchmarks ------------------------------------------------------------
 
-BENCHES := learn scale intake
+BENCHES := learn scale intake burst first dataplane
 
 bench: $(CHECK_DEPS) build/bench-deps
 	@for b in $(BENCHES); do \
