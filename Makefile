@@ -13,6 +13,9 @@
 #                        minutes, bench-quick: three)
 #   make bench-failover  how long take-overs take, in the lab (half an hour;
 #                        bench-failover-quick: some minutes)
+#   make ovs             ovs-vswitchd and others with ovs-patches/, in
+#                        build/ovs/ (two minutes); ovs-check tests that switch,
+#                        bench-ovs measures what the patches gain
 #   make clean           remove what we built; distclean: all of build/
 #
 # V=1 shows the commands.  Everything that is built is under build/.
@@ -137,9 +140,11 @@ build/fuzz-deps: $(DPKG_STATUS)
 
 # Debian ships no -dev package but the source as openvswitch-source.  One
 # directory per package version, configure options and patches: a change of
-# any of them makes a new build, and ours after it.
-OVS_PATCHES := $(addprefix ovs-patches/,\
-                 $(shell sed 's/\#.*//' ovs-patches/series))
+# any of them makes a new build, and ours after it.  "ovs-stock" runs this
+# Makefile again with another OVS_SERIES and OVS_TREE.
+OVS_SERIES  := ovs-patches/series
+OVS_TREE    := build/ovs
+OVS_PATCHES := $(addprefix ovs-patches/,$(shell sed 's/\#.*//' $(OVS_SERIES)))
 OVS_CONFIGURE := CFLAGS="-O2 -g" ../src/configure --quiet \
                --prefix=/usr --sysconfdir=/etc --localstatedir=/var \
                --enable-ssl --disable-shared --with-pic \
@@ -147,7 +152,7 @@ OVS_CONFIGURE := CFLAGS="-O2 -g" ../src/configure --quiet \
 OVS_HASH    := $(shell echo '$(OVS_CONFIGURE)' | cat - $(OVS_PATCHES) \
                    | sha256sum | cut -c1-8)
 OVS_TARBALL := /usr/src/openvswitch/openvswitch.tar.gz
-OVS         := build/ovs-$(OVS_VERSION)-$(OVS_HASH)
+OVS         := $(OVS_TREE)-$(OVS_VERSION)-$(OVS_HASH)
 OVS_STAMP   := $(OVS)/built
 PYTHON3     := /usr/bin/python3
 
@@ -164,7 +169,7 @@ OVS_MAKE = env -u MAKEFLAGS -u MAKELEVEL make -j$$(nproc)
 # $(BUILT_SOURCES) first: libopenvswitch.la does not ask for its generated
 # headers itself.  The last step writes down what a program links with.
 $(OVS_STAMP):
-	@rm -rf build/ovs-*
+	@rm -rf $(OVS_TREE)-*
 	@mkdir -p $(OVS)/src $(OVS)/obj
 	@$(call ovs-step,unpack $(OVS_VERSION),\
 	    tar -xzf $(OVS_TARBALL) -C $(OVS)/src --strip-components=1)
@@ -184,6 +189,26 @@ $(OVS_STAMP):
 	       | sed 's|$(CURDIR)/||g; s|\([^ ]*\)/\([^/ ]*\)\.la|\1/.libs/\2.a|g') \
 	    > $@.tmp
 	@mv $@.tmp $@
+
+# ---- Open vSwitch's programs -----------------------------------------------
+
+# For who wants a switch with the patches, and to measure what they gain.
+OVS_PROGRAMS := ovs-vswitchd ovs-ofctl ovs-testcontroller
+
+ovs: $(addprefix $(OVS_TREE)/,$(OVS_PROGRAMS))
+
+$(addprefix $(OVS_TREE)/,$(OVS_PROGRAMS)) &: $(OVS_STAMP)
+	@cd $(OVS)/obj && $(call ovs-step,build programs,\
+	    $(OVS_MAKE) vswitchd/ovs-vswitchd utilities/ovs-ofctl \
+	        utilities/ovs-testcontroller)
+	@mkdir -p $(OVS_TREE)
+	@cp $(OVS)/obj/vswitchd/ovs-vswitchd $(OVS)/obj/utilities/ovs-ofctl \
+	    $(OVS)/obj/utilities/ovs-testcontroller $(OVS_TREE)
+
+# The same without a patch.
+ovs-stock:
+	+@$(MAKE) --no-print-directory O=build/stock OVS_SERIES=/dev/null \
+	    OVS_TREE=build/stock/ovs ovs
 
 # ---- How our files are compiled --------------------------------------------
 
@@ -374,6 +399,15 @@ lint: $(LINT_NEEDS)
 asan-check: asan
 	@tests/run --build build/asan unit flows system fuzz
 
+# Flows in a switch with our patches, and Open vSwitch's own tests.
+OVS_TESTS := vconn timeout
+
+ovs-check: ovs $(CHECK_DEPS)
+	@PATH="$(CURDIR)/$(OVS_TREE):$$PATH" tests/run flows
+	@cd $(OVS)/obj && $(call ovs-step,its own tests (two minutes),\
+	    $(OVS_MAKE) && $(OVS_MAKE) check \
+	        TESTSUITEFLAGS="$(addprefix -k ,$(OVS_TESTS))")
+
 # ---- The lab ---------------------------------------------------------------
 
 lab: all build/test-deps
@@ -400,6 +434,9 @@ bench-failover: $(CHECK_DEPS)
 bench-failover-quick: $(CHECK_DEPS)
 	@$(PYTHON3) tests/bench/failover.py --quick
 
+bench-ovs: ovs ovs-stock $(O)/tests/ofload build/test-deps
+	@$(PYTHON3) tests/bench/patches.py
+
 # ---- Install, clean --------------------------------------------------------
 
 install: all
@@ -423,6 +460,8 @@ distclean:
 
 .PHONY: all asan fuzz fuzz-programs test-programs check unit flows-check \
         system-check fuzz-check asan-check lint lab lab-down \
-        bench bench-quick bench-failover bench-failover-quick install clean distclean
+        ovs ovs-stock ovs-check \
+        bench bench-quick bench-failover bench-failover-quick bench-ovs \
+        install clean distclean
 
 -include $(wildcard $(O)/obj/*/*.d $(O)/obj/*/*/*.d)

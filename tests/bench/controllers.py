@@ -130,10 +130,15 @@ class Answer(Controller):
 
 
 class TestController(Controller):
-    """ovs-testcontroller."""
+    """ovs-testcontroller, the system's or that in a folder."""
+
+    def __init__(self, name, cpu=None, programs=""):
+        super().__init__(name, cpu)
+        self.programs = programs
 
     def command(self):
-        return ["ovs-testcontroller", "-OOpenFlow13", "punix:" + self.socket,
+        return [os.path.join(self.programs, "ovs-testcontroller"),
+                "-OOpenFlow13", "punix:" + self.socket,
                 "--unixctl=" + os.path.join(self.directory, "ctl")]
 
 

@@ -28,12 +28,15 @@ NEIGHBOURS = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.250", "192.0.2.1",
 
 
 class Switch:
-    def __init__(self):
+    def __init__(self, programs=None):
+        """Programs in the folder 'programs' go before the system's."""
         self.folder = tempfile.mkdtemp(prefix="kh")
+        first = [os.path.abspath(programs)] if programs else []
         self.env = {**os.environ, "OVS_RUNDIR": self.folder,
                     "OVS_LOGDIR": self.folder, "OVS_DBDIR": self.folder,
                     "OVS_SYSCONFDIR": self.folder,
-                    "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
+                    "PATH": ":".join([*first, os.environ["PATH"],
+                                      "/usr/sbin:/sbin"])}
         self.processes = []
         self.loaded = None      # What a test has loaded, if it says so.
         try:
