@@ -418,7 +418,7 @@ lab-down:
 
 # ---- Benchmarks ------------------------------------------------------------
 
-BENCHES := learn scale intake burst first dataplane
+BENCHES := learn scale intake burst first dataplane restart ageing
 
 bench: $(CHECK_DEPS) build/bench-deps
 	@for b in $(BENCHES); do \

@@ -539,27 +539,6 @@ ofconn_init_handle(union ofconn_handle *h, bool is_pipe, void *data)
     return error;
 }
 
-static char *
-ofconn_peer_name(struct ofconn *conn)
-{
-    static unsigned int counter;
-
-    if (conn->is_pipe) {
-        return xasprintf("unix#%u", ++counter);
-    }
-
-    struct sockaddr_storage ss;
-    int len = sizeof ss;
-    if (uv_tcp_getpeername(&conn->h.tcp, (struct sockaddr *) &ss, &len)) {
-        return xasprintf("tcp#%u", ++counter);
-    }
-    struct ds s = DS_EMPTY_INITIALIZER;
-    ds_put_cstr(&s, "tcp:");
-    ss_format_address(&ss, &s);
-    ds_put_format(&s, ":%"PRIu16, ss_get_port(&ss));
-    return ds_steal_cstr(&s);
-}
-
 void
 ofconn_accept_cb(uv_stream_t *stream, int status)
 {
@@ -585,7 +564,7 @@ ofconn_accept_cb(uv_stream_t *stream, int status)
     int error = ofconn_init_handle(&conn->h, conn->is_pipe, conn);
     ovs_assert(!error);
     error = uv_accept(stream, &conn->h.stream);
-    conn->name = ofconn_peer_name(conn);
+    conn->name = ofconn_peer_name(&conn->h, conn->is_pipe);
     if (!error) {
         error = uv_read_start(&conn->h.stream, ofconn_alloc_cb,
                               ofconn_read_cb);

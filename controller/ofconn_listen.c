@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 #include "fatal-signal.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "socket-util.h"
 #include "util.h"
@@ -25,6 +26,28 @@ void
 ofconn_listener_close(struct ofconn_listener *listener)
 {
     uv_close(&listener->h.handle, ofconn_listener_closed_cb);
+}
+
+/* Returns a name for the peer of the connection 'h', which the caller frees. */
+char *
+ofconn_peer_name(const union ofconn_handle *h, bool is_pipe)
+{
+    static unsigned int counter;
+
+    if (is_pipe) {
+        return xasprintf("unix#%u", ++counter);
+    }
+
+    struct sockaddr_storage ss;
+    int len = sizeof ss;
+    if (uv_tcp_getpeername(&h->tcp, (struct sockaddr *) &ss, &len)) {
+        return xasprintf("tcp#%u", ++counter);
+    }
+    struct ds s = DS_EMPTY_INITIALIZER;
+    ds_put_cstr(&s, "tcp:");
+    ss_format_address(&ss, &s);
+    ds_put_format(&s, ":%"PRIu16, ss_get_port(&ss));
+    return ds_steal_cstr(&s);
 }
 
 static int

@@ -31,6 +31,7 @@ struct ofconn_listener {
 };
 
 int ofconn_init_handle(union ofconn_handle *, bool is_pipe, void *data);
+char *ofconn_peer_name(const union ofconn_handle *, bool is_pipe);
 void ofconn_accept_cb(uv_stream_t *, int status);
 void ofconn_start(void);
 

@@ -212,7 +212,7 @@ class Kakehashi(Controller):
     def count(self, what):
         """How many of something "memory/show" tells."""
         return int(dict(item.split(":") for item in
-                        self.appctl("memory/show").split())[what])
+                        self.appctl("memory/show").split()).get(what, 0))
 
     def stop(self, number=signal.SIGTERM):
         super().stop(number)

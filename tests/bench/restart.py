@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # Copyright (c) 2026 The Kakehashi Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What it takes to be back: a controller that finds everything in place.
+"""What it takes to be back, after a restart of the controller or the switch.
 
 A real ovs-vswitchd has N segments and M learned MACs.
 
@@ -11,6 +11,10 @@ A real ovs-vswitchd has N segments and M learned MACs.
                what it gets
     1 %        the same, but every hundredth flow is missing, beside
                "ovs-ofctl --bundle replace-flows"
+    switch     ovs-vswitchd is killed and started: to its connection, which is
+               its own affair, and from there until it has all flows again,
+               beside the same for one that was not restarted and whose flows
+               were deleted
 
 Prints a table, and a line of JSON for each row into build/bench/restart.json.
 """
@@ -24,7 +28,7 @@ import statistics
 import struct
 import subprocess
 import sys
-import time
+from datetime import datetime, timezone
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -37,17 +41,17 @@ from intake import Log, RealSwitch, bring_in, one_in_a_hundred_missing, \
 
 SCALES = [(1000, 10000), (4000, 40000), (4000, 100000)]     # Segments, MACs.
 QUICK = SCALES[:1]
-AGING = 65000                   # Seconds: nothing ages meanwhile.
+AGEING = 65000                  # Seconds: nothing ages meanwhile.
 FLOW_STATS = 1                  # OFPMP_FLOW.
 
 
-def mac_flows(n, macs):
+def mac_flows(n, macs, ageing=AGEING):
     """The flows of MACs, all from VLANs, evenly over 'n' segments."""
     for i in range(macs):
         vni, slot = 10000 + i % n, 0x20000 + i % n + 1
         mac = ":".join(f"{b:02x}" for b in struct.pack("!Q", 2 << 40 | i)[2:])
         cookie = 0x4b4806 << 40 | vni
-        yield (f"cookie={cookie:#x},table=2,idle_timeout={AGING},"
+        yield (f"cookie={cookie:#x},table=2,idle_timeout={ageing},"
                f"send_flow_rem,priority=100,reg0={slot:#x},"
                f"metadata={vni:#x},dl_src={mac},"
                "actions=set_field:0x1/0x1->reg3")
@@ -100,12 +104,42 @@ def back_in(switch, controller, adopted):
     return took
 
 
+# ---- The switch -----------------------------------------------------------
+
+def switch_restarts(switch, controller):
+    """Milliseconds from the death of ovs-vswitchd to its connection, and from
+    there until it has all flows."""
+    log = Log(controller)
+    switch.connect(controller)
+    log.time(r"\|e0: reconciled")
+    log = Log(controller)
+    death = datetime.now(timezone.utc).replace(tzinfo=None)
+    switch.restart()
+    connected = log.time(r"\|e0: connected")
+    end = log.time(r"\|e0: reconciled")
+    log = Log(controller)
+    switch.disconnect()
+    log.time(r"\|e0: disconnected")
+    return (1000 * (connected - death).total_seconds(),
+            1000 * (end - connected).total_seconds())
+
+
+class MortalSwitch(RealSwitch):
+    def restart(self):
+        vswitchd = self.processes.pop()
+        vswitchd.kill()
+        vswitchd.wait()
+        os.unlink(f"{self.folder}/vswitchd.ctl")
+        self.start_vswitchd()
+
+
 def measure(n, macs, runs):
-    times = {"restart": [], "dump": [], "part": [], "replace-flows": []}
+    times = {"restart": [], "dump": [], "part": [], "replace-flows": [],
+             "startup": [], "refill": [], "fill": []}
     with contextlib.ExitStack() as stack:
-        switch = RealSwitch()
+        switch = MortalSwitch()
         stack.callback(switch.stop)
-        rows = [(*row, f"mac_aging={AGING}") if row[0] == "segment-add"
+        rows = [(*row, f"mac_aging={AGEING}") if row[0] == "segment-add"
                 else row for row in emulated_rows(1, segments=n)]
         controller = stack.enter_context(
             Kakehashi(rows=rows, socket=f"{switch.folder}/of.sock"))
@@ -121,6 +155,11 @@ def measure(n, macs, runs):
             one_in_a_hundred_missing(switch, path)
             times["replace-flows"].append(timed(
                 switch.ofctl, "--bundle", "replace-flows", "br0", path))
+            startup, refill = switch_restarts(switch, controller)
+            times["startup"].append(startup)
+            times["refill"].append(refill)
+            switch.ofctl("del-flows", "br0")
+            times["fill"].append(bring_in(switch, controller))
         with open(path, encoding="utf-8") as stream:
             return len(stream.readlines()), times
 
@@ -135,6 +174,8 @@ def main():
     print("In milliseconds, median (worst).\n\nsegments    MACs   flows"
           "              restart                 dump   ratio"
           "           1 % of them        replace-flows   ratio", flush=True)
+    switches = ["\nsegments    MACs          its start-up        all flows again"
+                "       after del-flows   ratio"]
     with results("restart") as stream:
         for n, macs in QUICK if options.quick else SCALES:
             flows, times = measure(n, macs,
@@ -148,8 +189,12 @@ def main():
                   f"{cell['part']} {cell['replace-flows']} "
                   f"{middle['part'] / middle['replace-flows']:7.2f}",
                   flush=True)
+            switches.append(
+                f"{n:8} {macs:7}   {cell['startup']} {cell['refill']} "
+                f"{cell['fill']} {middle['refill'] / middle['fill']:7.2f}")
             stream.write(json.dumps({"n": n, "macs": macs, "flows": flows,
                                      **times}) + "\n")
+    print("\n".join(switches))
 
 
 if __name__ == "__main__":

@@ -52,6 +52,9 @@ class Switch:
                    "--unixctl=ovsdb.ctl", database)
         self.wait_for("db.sock")
         self.run("ovs-vsctl", "--no-wait", "init")
+        self.start_vswitchd()
+
+    def start_vswitchd(self):
         self.spawn("ovs-vswitchd", "--enable-dummy",
                    "--disable-system", "--disable-system-route",
                    "--unixctl=vswitchd.ctl",
