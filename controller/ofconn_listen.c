@@ -28,7 +28,7 @@ ofconn_listener_close(struct ofconn_listener *listener)
     uv_close(&listener->h.handle, ofconn_listener_closed_cb);
 }
 
-/* Returns a name for the peer of the connection 'h', which the caller frees. */
+/* Returns a name for the peer of 'h', which the caller frees. */
 char *
 ofconn_peer_name(const union ofconn_handle *h, bool is_pipe)
 {
