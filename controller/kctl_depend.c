@@ -317,14 +317,15 @@ delete_rows(struct dependants *d)
     }
 }
 
-/* Deletes 'cluster' if "bind" made it and it has no binding any more. */
+/* Deletes 'cluster' if "bind" made it and it has no binding any more.  The
+ * generic "destroy" may have deleted it before its bindings. */
 static void
 delete_if_unused(struct ctl_context *ctx, const struct kkrec_cluster *cluster)
 {
     const struct kkrec_binding *b;
     struct kctl_scan scan;
 
-    if (!cluster
+    if (!cluster || !cluster->header_.new_datum
         || !smap_get_bool(&cluster->other_config, KCTL_IMPLICIT, false)) {
         return;
     }

@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "bitmap.h"
 #include "controller/kctl.h"
 #include "util.h"
 #include "uuid.h"
@@ -33,20 +34,31 @@ find_row(const struct ctl_context *ctx, const struct uuid *uuid)
     return NULL;
 }
 
-/* Reports an error if 'record' is the UUID of a row that is gone. */
-static bool
-check_record(struct ctl_context *ctx, const char *record)
+/* Returns the row with the UUID 'record', as find_row().  NULL if 'record' is
+ * a name. */
+static const struct ovsdb_idl_row *
+find_record(const struct ctl_context *ctx, const char *record)
 {
     struct uuid uuid;
-    const struct ovsdb_idl_row *row
-        = uuid_from_string(&uuid, record) ? find_row(ctx, &uuid) : NULL;
 
-    if (row && !row->new_datum) {
+    return uuid_from_string(&uuid, record) ? find_row(ctx, &uuid) : NULL;
+}
+
+/* Returns false if 'record' is the UUID of a row that is gone, which is an
+ * error if it 'must_exist'. */
+static bool
+check_record(struct ctl_context *ctx, const char *record, bool must_exist)
+{
+    const struct ovsdb_idl_row *row = find_record(ctx, record);
+
+    if (!row || row->new_datum) {
+        return true;
+    }
+    if (must_exist) {
         ctl_error(ctx, "no row \"%s\" in table %s", record,
                   row->table->class_->name);
-        return false;
     }
-    return true;
+    return false;
 }
 
 /* Reports an error if "create" is to make a row with a UUID that there is. */
@@ -63,11 +75,49 @@ check_new_row(struct ctl_context *ctx)
     return true;
 }
 
+/* Reads the references again that the transaction has written to 'row'. */
+static void
+refresh_row(const struct ovsdb_idl_row *row_)
+{
+    struct ovsdb_idl_row *row = CONST_CAST(struct ovsdb_idl_row *, row_);
+    const struct ovsdb_idl_table_class *class = row->table->class_;
+
+    for (size_t i = 0; i < class->n_columns; i++) {
+        const struct ovsdb_idl_column *column = &class->columns[i];
+
+        if (bitmap_is_set(row->written, i)
+            && (ovsdb_base_type_is_ref(&column->type.key)
+                || ovsdb_base_type_is_ref(&column->type.value))) {
+            column->unparse(row);
+            column->parse(row, &row->new_datum[i]);
+        }
+    }
+}
+
+/* A row that the transaction has made is freed as soon as it is destroyed.
+ * Lets the references to such rows lead nowhere. */
+static void
+refresh_references(struct ctl_context *ctx)
+{
+    for (size_t i = 0; i < KKREC_N_TABLES; i++) {
+        const struct ovsdb_idl_row *row;
+
+        for (row = ovsdb_idl_first_row(ctx->idl, &kkrec_table_classes[i]);
+             row; row = ovsdb_idl_next_row(row)) {
+            if (row->written) {
+                refresh_row(row);
+            }
+        }
+    }
+}
+
 /* "destroy" takes several records, and the first may be the second. */
 static void
 destroy_one_by_one(struct ctl_context *ctx,
                    void (*run)(struct ctl_context *))
 {
+    bool must_exist = !shash_find(&ctx->options, "--if-exists");
+    bool may_be_new = false;
     char **argv = ctx->argv;
     int argc = ctx->argc;
 
@@ -76,12 +126,29 @@ destroy_one_by_one(struct ctl_context *ctx,
 
         ctx->argc = 3;
         ctx->argv = words;
-        if (check_record(ctx, argv[i])) {
+        if (check_record(ctx, argv[i], must_exist)) {
+            const struct ovsdb_idl_row *row = find_record(ctx, argv[i]);
+
+            may_be_new |= !row || !row->old_datum;
             run(ctx);
         }
     }
     ctx->argc = argc;
     ctx->argv = argv;
+    if (may_be_new) {
+        refresh_references(ctx);
+    }
+}
+
+static void
+destroy(struct ctl_context *ctx, void (*run)(struct ctl_context *))
+{
+    if (shash_find(&ctx->options, "--all") || ctx->argc <= 2) {
+        run(ctx);
+        refresh_references(ctx);
+    } else {
+        destroy_one_by_one(ctx, run);
+    }
 }
 
 /* How many of the words from the third on are records. */
@@ -108,15 +175,14 @@ kctl_run_command(struct ctl_context *ctx, void (*run)(struct ctl_context *))
         if (!check_new_row(ctx)) {
             return;
         }
-    } else if (!strcmp(name, "destroy") && ctx->argc > 2
-               && !shash_find(&ctx->options, "--all")) {
-        destroy_one_by_one(ctx, run);
+    } else if (!strcmp(name, "destroy")) {
+        destroy(ctx, run);
         return;
     }
 
     int n = count_records(ctx);
     for (int i = 0; i < n; i++) {
-        if (!check_record(ctx, ctx->argv[2 + i])) {
+        if (!check_record(ctx, ctx->argv[2 + i], true)) {
             return;
         }
     }

@@ -160,6 +160,31 @@ def test_what_the_library_does_not_expect(configured):
     assert configured.rows("mac") == []
 
 
+def test_destroyed_before_what_refers_to_it(configured):
+    """The server refuses each of these; the library has other ideas."""
+    pid = configured.daemon.pid
+    for line in [
+            "edge-add e9 9 10.0.0.9 -- cluster-add c9 e9 e1 -- "
+            "bind blue c9 p 9 -- destroy Edge e9 -- show",
+            "edge-add e9 9 10.0.0.9 -- host-port-add blue e9 p -- "
+            "--all destroy Edge -- host-port-list",
+            "segment-add s 555 -- bind s e3 p 5 -- destroy Segment s -- "
+            "binding-list -- show",
+            "vtep-add red 192.0.2.7 -- mac-add red 02:00:00:00:00:07 "
+            "192.0.2.7 -- destroy Vtep 192.0.2.7 -- mac-list",
+            "destroy Cluster e3 -- --cascade segment-del red -- "
+            "destroy Edge e3 -- destroy Segment blue"]:
+        assert "referential integrity" in configured.fail(line), line
+    assert configured.daemon.pid == pid and runs(pid)
+
+
+def test_destroy_what_need_not_exist(configured):
+    vtep = configured.ok("--bare --columns=_uuid list Vtep").split()[0]
+    configured.ok("--all destroy Static_Mac -- destroy Vtep " + vtep
+                  + f" -- --if-exists destroy Vtep {vtep} {vtep}")
+    assert configured.rows("vtep") == []
+
+
 def test_a_request_sees_what_was_there_before(gated):
     """The replica may lag behind the database."""
     gated.ok("segment-add s 1")
