@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "command-line.h"
 #include "controller/kctl_daemon.h"
@@ -427,6 +428,10 @@ check_mode(const struct command_line *cl, const char *word)
     if (get_detach() && word) {
         ctl_fatal("\"%s\": a daemon (--detach) is given its commands later",
                   word);
+    }
+    if (get_detach() && cl->unixctl && !strcmp(cl->unixctl, "none")) {
+        ctl_fatal("--unixctl=none: a daemon (--detach) without a control "
+                  "socket is of no use");
     }
     if (get_detach() && cl->request.n) {
         ctl_fatal("%s is an option of commands, and a daemon (--detach) is "

@@ -16,6 +16,7 @@
 #include "controller/kctl_rpc.h"
 #include "dirs.h"
 #include "jsonrpc.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/shash.h"
 #include "svec.h"
@@ -52,8 +53,12 @@ parse_reply(const char *path, struct jsonrpc_msg *reply, struct json **result)
 
     *result = NULL;
     if (reply->error) {
-        error = xstrdup(reply->error->type == JSON_STRING
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        ds_put_cstr(&s, reply->error->type == JSON_STRING
                         ? json_string(reply->error) : "unknown error");
+        ds_chomp(&s, '\n');
+        error = ds_steal_cstr(&s);
     } else if (reply->result && reply->result->type == JSON_STRING) {
         *result = json_from_string(json_string(reply->result));
     }

@@ -14,7 +14,9 @@
 #include "controller/kctl.h"
 #include "controller/kctl_index.h"
 #include "controller/kctl_request.h"
+#include "controller/kctl_rpc.h"
 #include "daemon.h"
+#include "dirs.h"
 #include "memory.h"
 #include "openvswitch/json.h"
 #include "openvswitch/list.h"
@@ -343,10 +345,29 @@ become_ready(struct server *server, bool wait)
     VLOG_INFO("%s %s", program_name, KAKEHASHI_VERSION);
 }
 
+/* A control socket is made in place of one that is there, so another daemon
+ * would be out of reach from then on. */
+static void
+check_nobody_is_there(const char *path)
+{
+    char *file = abs_file_name(ovs_rundir(), path);
+    char *remote = xasprintf("unix:%s", file);
+    struct jsonrpc *rpc;
+
+    if (!kctl_rpc_open(remote, time_msec() + ANSWER_MSEC, &rpc)) {
+        ctl_fatal("%s: a daemon runs there already", path);
+    }
+    free(remote);
+    free(file);
+}
+
 static void
 start(struct server *server, const struct kctl_config *config,
       const char *path)
 {
+    if (path) {
+        check_nobody_is_there(path);
+    }
     daemonize_start(false);
     if (unixctl_server_create(path, &server->unixctl)) {
         exit(EXIT_FAILURE);

@@ -490,6 +490,8 @@ def test_default_socket(steady):
     (["--pidfile=/nosuch/x", "show"],
      "--pidfile makes sense only with --detach"),
     (["--monitor", "show"], "--monitor makes sense only with --detach"),
+    (["--detach", "--unixctl=none"], "--unixctl=none: a daemon (--detach) "
+     "without a control socket is of no use"),
 ])
 def test_options_that_make_no_sense(words, problem):
     assert run(*words) == (1, "", f"kakehashi-ctl: {problem}\n")
@@ -504,6 +506,15 @@ def test_start_without_a_database(steady):
     assert err.startswith("kakehashi-ctl: unix:/nosuch/socket: database conne")
     assert "ovsdb-tool create" in err
     assert not os.path.exists(socket)
+
+
+def test_start_where_one_is(steady):
+    """It keeps its socket, whatever would become of the second one."""
+    socket = steady.daemon.socket
+    assert run("--detach", "--unixctl=" + socket, "--db=unix:/nosuch/socket"
+               ) == (1, "",
+                     f"kakehashi-ctl: {socket}: a daemon runs there already\n")
+    assert steady.rows("segment")
 
 
 def test_start_before_the_database(db):
