@@ -178,6 +178,27 @@ def test_destroyed_before_what_refers_to_it(configured):
     assert configured.daemon.pid == pid and runs(pid)
 
 
+@pytest.mark.parametrize("line", [
+    "--dry-run -- --cascade edge-del e1 -- --cascade cluster-del west",
+    "--dry-run set Segment blue name=x vni=7 -- --cascade segment-del x",
+    "clear Segment blue mac_limit -- set Edge e3 name=e9 -- "
+    "destroy Edge e9 -- destroy Segment blue"])
+def test_dry_run_leaves_nothing_behind(configured, line):
+    """Nor does a change that the database refuses: what was changed and then
+    deleted is what it was."""
+    def answers(**kwargs):
+        return [sorted(configured.ok(words, **kwargs).splitlines())
+                for words in ("show", "cluster-list", "binding-list",
+                              "edge-list", "segment-list", "list Segment",
+                              "list Cluster")]
+    before = answers(alone=True)
+    status = configured.run(*line.split()).returncode
+    assert bool(status) == ("--dry-run" not in line)
+    assert answers() == before
+    assert configured.fail("host-port-add blue e1 eth1")
+    assert configured.fail("segment-add blue 9")
+
+
 def test_destroy_what_need_not_exist(configured):
     vtep = configured.ok("--bare --columns=_uuid list Vtep").split()[0]
     configured.ok("--all destroy Static_Mac -- destroy Vtep " + vtep
