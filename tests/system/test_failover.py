@@ -351,22 +351,28 @@ def lose_underlay(edge, up=False):
     edge.set_link("underlay", up)
 
 
+def lose_underlay_at_the_fabric(edge, up=False):
+    edge.lab.fabric.ip(f"link set u-{edge.name} {'up' if up else 'down'}")
+
+
 def lose_mgmt_and_underlay(edge):
     edge.ip("link set mgmt down", "link set underlay down")
 
 
-def test_active_edge_loses_the_overlay(blue, wires):
+@pytest.mark.parametrize("fault", [lose_underlay, lose_underlay_at_the_fabric])
+def test_active_edge_loses_the_overlay(blue, wires, fault):
     """It is connected, but reaches nobody, where the other does.  When it is
     back, nothing changes."""
     active, standby = active_edge(blue)
     wait_bfd(blue)
     before = takeovers(blue)
     with never_twice(blue):
-        lose_underlay(active)
+        fault(active)
         wait_active(blue, standby)
         assert cluster(blue)["reason"] == "active edge lost the overlay"
         assert status_of(blue, active) == "not ready: lost the overlay"
-        lose_underlay(active, up=True)
+        check_bridge(blue, wires)
+        fault(active, up=True)
         active.warm_up()
         wait_bfd(blue)
         wait_until(lambda: status_of(blue, active) == "standby",
@@ -416,6 +422,7 @@ def test_lost_edge_comes_back_all_at_once(blue, wires, fault):
     wait_active(blue, standby)
     wait_connected(blue, active, False)
     wait_until(lambda: not active.flows("table=13"), what="no lease")
+    check_bridge(blue, wires)
     active.ip(*(f"link set {name} up" for name in ("underlay", *TRUNKS)))
     wait_until(lambda: "load:0x1" in str(active.flows("table=18"))
                or "reg6" in str(active.flows("table=18")),
