@@ -9,8 +9,8 @@
 #   make fuzz            libFuzzer programs, in build/fuzz/ (needs clang)
 #   make lint            style, dependency rule, clang-tidy, cppcheck
 #   make unit | flows-check | system-check | fuzz-check     one tier of check
-#   make bench           how fast, how much of it (docs/performance.md; twenty
-#                        minutes, bench-quick: three)
+#   make bench           how fast, how much of it (docs/performance.md; half an
+#                        hour, bench-quick: four minutes)
 #   make bench-failover  how long take-overs take, in the lab (half an hour;
 #                        bench-failover-quick: some minutes)
 #   make ovs             ovs-vswitchd and others with ovs-patches/, in
