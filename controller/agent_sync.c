@@ -17,10 +17,8 @@ VLOG_DEFINE_THIS_MODULE(agent_sync);
 /* Takes back the MAC that a flow of 'table' tells. */
 static void
 agent_adopt_flow(struct agent *agent, struct edge *edge, uint8_t table,
-                 const struct sighting *s)
+                 const struct sighting *s, long long now)
 {
-    long long now = time_msec();
-
     if (table == LAYOUT_SOURCE) {
         fdb_adopt_source(&agent->fdb, edge->tnode, s->place, s->slot, s->mac,
                          edge->epoch, now, &agent->ops);
@@ -51,6 +49,7 @@ agent_adopt_table(struct agent *agent, struct edge *edge, uint8_t table)
 {
     const struct macdump *dump = &edge->dump.macs;
     const struct flowset_flow *flow;
+    long long now = time_msec();
     struct sighting s;
     size_t n = 0;
 
@@ -59,7 +58,7 @@ agent_adopt_table(struct agent *agent, struct edge *edge, uint8_t table)
 
         if (macmsg_is_source(id) == (table == LAYOUT_SOURCE)
             && !sighting_from_macmsg(&agent->topo, edge->tnode, id, &s)) {
-            agent_adopt_flow(agent, edge, table, &s);
+            agent_adopt_flow(agent, edge, table, &s, now);
             n++;
         }
     }
@@ -68,7 +67,7 @@ agent_adopt_table(struct agent *agent, struct edge *edge, uint8_t table)
         if (flow->table == table
             && layout_cookie_kind(flow->cookie) == LAYOUT_K_LEARNED
             && !agent_sighting(agent, edge, flow, &s)) {
-            agent_adopt_flow(agent, edge, table, &s);
+            agent_adopt_flow(agent, edge, table, &s, now);
             n++;
         }
     }

@@ -14,7 +14,6 @@
 
 #include "controller/kctl.h"
 #include "controller/kctl_rpc.h"
-#include "dirs.h"
 #include "jsonrpc.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
@@ -30,12 +29,8 @@ static char *
 connect_daemon(const char *path, bool from_env, long long int deadline,
                struct jsonrpc **rpcp)
 {
-    char *file = abs_file_name(ovs_rundir(), path);
-    char *remote = xasprintf("unix:%s", file);
-    int error = kctl_rpc_open(remote, deadline, rpcp);
+    int error = kctl_rpc_open_control(path, deadline, rpcp);
 
-    free(remote);
-    free(file);
     return (error
             ? xasprintf("%s: cannot connect to the daemon (%s): is it "
                         "running?%s", path, ovs_retval_to_string(error),

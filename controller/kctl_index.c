@@ -171,18 +171,32 @@ kctl_scan_miss(const struct kctl_scan *scan)
 
 /* ---- Kinds of scans. ---------------------------------------------------- */
 
-/* Begins a scan for rows of table TYPE whose COLUMN is VALUE. */
-#define SCAN_COLUMN(SCAN, CTX, KEY, TYPE, COLUMN, VALUE)                \
+/* Begins a scan for rows of table TYPE, with an index of which the statements
+ * that follow set columns in 'key'. */
+#define SCAN(SCAN_, CTX, KEY, TYPE, ...)                                \
     do {                                                                \
-        struct ovsdb_idl_index *index = begin(SCAN, CTX, KEY,           \
+        struct ovsdb_idl_index *index = begin(SCAN_, CTX, KEY,          \
                                               &kkrec_table_##TYPE);     \
         if (index) {                                                    \
-            struct kkrec_##TYPE *key_                                   \
+            struct kkrec_##TYPE *key                                    \
                 = kkrec_##TYPE##_index_init_row(index);                 \
-            kkrec_##TYPE##_index_set_##COLUMN(key_, VALUE);             \
-            seek(SCAN, index, &key_->header_);                          \
+            __VA_ARGS__                                                 \
+            seek(SCAN_, index, &key->header_);                          \
         }                                                               \
     } while (0)
+
+/* Whose COLUMN is VALUE. */
+#define SCAN_COLUMN(SCAN_, CTX, KEY, TYPE, COLUMN, VALUE)               \
+    SCAN(SCAN_, CTX, KEY, TYPE,                                         \
+         kkrec_##TYPE##_index_set_##COLUMN(key, VALUE);)
+
+/* And whose COLUMN2 is VALUE2, if that is not NULL. */
+#define SCAN_COLUMNS(SCAN_, CTX, KEY, TYPE, COLUMN, VALUE, COLUMN2, VALUE2) \
+    SCAN(SCAN_, CTX, KEY, TYPE,                                         \
+         kkrec_##TYPE##_index_set_##COLUMN(key, VALUE);                 \
+         if (VALUE2) {                                                  \
+             kkrec_##TYPE##_index_set_##COLUMN2(key, VALUE2);           \
+         })
 
 void
 kctl_scan_segment_name(struct kctl_scan *scan, struct ctl_context *ctx,
@@ -231,39 +245,21 @@ kctl_scan_binding(struct kctl_scan *scan, struct ctl_context *ctx,
                   const struct kkrec_cluster *cluster, const char *port,
                   int64_t vlan)
 {
-    struct ovsdb_idl_index *index = begin(scan, ctx, BINDING_PLACE,
-                                          &kkrec_table_binding);
-
-    if (index) {
-        struct kkrec_binding *key = kkrec_binding_index_init_row(index);
-
-        kkrec_binding_index_set_cluster(key, cluster);
-        if (port) {
-            kkrec_binding_index_set_port(key, port);
-        }
-        if (port && vlan >= 0) {
-            kkrec_binding_index_set_vlan(key, vlan);
-        }
-        seek(scan, index, &key->header_);
-    }
+    SCAN(scan, ctx, BINDING_PLACE, binding,
+         kkrec_binding_index_set_cluster(key, cluster);
+         if (port) {
+             kkrec_binding_index_set_port(key, port);
+         }
+         if (port && vlan >= 0) {
+             kkrec_binding_index_set_vlan(key, vlan);
+         });
 }
 
 void
 kctl_scan_host_port(struct kctl_scan *scan, struct ctl_context *ctx,
                     const struct kkrec_edge *edge, const char *port)
 {
-    struct ovsdb_idl_index *index = begin(scan, ctx, HOST_PORT_PLACE,
-                                          &kkrec_table_host_port);
-
-    if (index) {
-        struct kkrec_host_port *key = kkrec_host_port_index_init_row(index);
-
-        kkrec_host_port_index_set_edge(key, edge);
-        if (port) {
-            kkrec_host_port_index_set_port(key, port);
-        }
-        seek(scan, index, &key->header_);
-    }
+    SCAN_COLUMNS(scan, ctx, HOST_PORT_PLACE, host_port, edge, edge, port, port);
 }
 
 void
@@ -284,18 +280,7 @@ void
 kctl_scan_segment_vteps(struct kctl_scan *scan, struct ctl_context *ctx,
                         const struct kkrec_segment *segment, const char *ip)
 {
-    struct ovsdb_idl_index *index = begin(scan, ctx, VTEP_SEGMENT,
-                                          &kkrec_table_vtep);
-
-    if (index) {
-        struct kkrec_vtep *key = kkrec_vtep_index_init_row(index);
-
-        kkrec_vtep_index_set_segment(key, segment);
-        if (ip) {
-            kkrec_vtep_index_set_ip(key, ip);
-        }
-        seek(scan, index, &key->header_);
-    }
+    SCAN_COLUMNS(scan, ctx, VTEP_SEGMENT, vtep, segment, segment, ip, ip);
 }
 
 void
@@ -309,18 +294,8 @@ void
 kctl_scan_segment_macs(struct kctl_scan *scan, struct ctl_context *ctx,
                        const struct kkrec_segment *segment, const char *mac)
 {
-    struct ovsdb_idl_index *index = begin(scan, ctx, MAC_SEGMENT,
-                                          &kkrec_table_static_mac);
-
-    if (index) {
-        struct kkrec_static_mac *key = kkrec_static_mac_index_init_row(index);
-
-        kkrec_static_mac_index_set_segment(key, segment);
-        if (mac) {
-            kkrec_static_mac_index_set_mac(key, mac);
-        }
-        seek(scan, index, &key->header_);
-    }
+    SCAN_COLUMNS(scan, ctx, MAC_SEGMENT, static_mac, segment, segment, mac,
+                 mac);
 }
 
 void

@@ -9,7 +9,9 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 
+#include "dirs.h"
 #include "jsonrpc.h"
 #include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
@@ -46,6 +48,19 @@ kctl_rpc_open(const char *remote, long long int deadline,
 
     *rpcp = error ? NULL : jsonrpc_open(stream);
     return error == EAGAIN ? ETIMEDOUT : error;
+}
+
+int
+kctl_rpc_open_control(const char *path, long long int deadline,
+                      struct jsonrpc **rpcp)
+{
+    char *file = abs_file_name(ovs_rundir(), path);
+    char *remote = xasprintf("unix:%s", file);
+    int error = kctl_rpc_open(remote, deadline, rpcp);
+
+    free(remote);
+    free(file);
+    return error;
 }
 
 int

@@ -21,6 +21,11 @@ struct json;
 int kctl_rpc_open(const char *remote, long long int deadline,
                   struct jsonrpc **);
 
+/* The same for the control socket at 'path', which may be relative to the run
+ * directory. */
+int kctl_rpc_open_control(const char *path, long long int deadline,
+                          struct jsonrpc **);
+
 /* Calls 'method' with 'params', which it takes, and waits for the reply, which
  * may be an error. */
 int kctl_rpc_call(struct jsonrpc *, const char *method, struct json *params,

@@ -16,7 +16,6 @@
 #include "controller/kctl_request.h"
 #include "controller/kctl_rpc.h"
 #include "daemon.h"
-#include "dirs.h"
 #include "memory.h"
 #include "openvswitch/json.h"
 #include "openvswitch/list.h"
@@ -350,15 +349,11 @@ become_ready(struct server *server, bool wait)
 static void
 check_nobody_is_there(const char *path)
 {
-    char *file = abs_file_name(ovs_rundir(), path);
-    char *remote = xasprintf("unix:%s", file);
     struct jsonrpc *rpc;
 
-    if (!kctl_rpc_open(remote, time_msec() + ANSWER_MSEC, &rpc)) {
+    if (!kctl_rpc_open_control(path, time_msec() + ANSWER_MSEC, &rpc)) {
         ctl_fatal("%s: a daemon runs there already", path);
     }
-    free(remote);
-    free(file);
 }
 
 static void

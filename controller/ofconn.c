@@ -206,19 +206,28 @@ ofconn_fail(struct ofconn *conn, const char *reason)
 
 /* Writing. */
 
-/* Writes what can be written at once.  An error is left for ofconn_write(),
- * since who queues a message does not expect its connection to end by that. */
+/* Writes what can be written at once, if nothing is in flight.  Returns 0 or a
+ * negative error of libuv. */
+static int
+ofconn_try_write(struct ofconn *conn)
+{
+    uv_buf_t buf = uv_buf_init(conn->tx.data, conn->tx.size);
+    int n = uv_try_write(&conn->h.stream, &buf, 1);
+
+    COVERAGE_INC(ofconn_write);
+    if (n >= 0) {
+        ofpbuf_pull(&conn->tx, n);
+    }
+    return n < 0 && n != UV_EAGAIN ? n : 0;
+}
+
+/* Does not wait for ofconn_flush().  An error is left for that, since who
+ * queues a message does not expect its connection to end by it. */
 static void
 ofconn_write_eagerly(struct ofconn *conn)
 {
     if (!conn->in_flight.size) {
-        uv_buf_t buf = uv_buf_init(conn->tx.data, conn->tx.size);
-        int n = uv_try_write(&conn->h.stream, &buf, 1);
-
-        COVERAGE_INC(ofconn_write);
-        if (n > 0) {
-            ofpbuf_pull(&conn->tx, n);
-        }
+        ofconn_try_write(conn);
     }
     conn->tx_eager = conn->tx.size + OFCONN_EAGER_SIZE;
 }
@@ -276,14 +285,9 @@ ofconn_write(struct ofconn *conn)
         return;
     }
 
-    uv_buf_t buf = uv_buf_init(conn->tx.data, conn->tx.size);
-    int n = uv_try_write(&conn->h.stream, &buf, 1);
-
-    COVERAGE_INC(ofconn_write);
-    if (n >= 0) {
-        ofpbuf_pull(&conn->tx, n);
-    } else if (n != UV_EAGAIN) {
-        ofconn_fail(conn, uv_strerror(n));
+    int error = ofconn_try_write(conn);
+    if (error) {
+        ofconn_fail(conn, uv_strerror(error));
         return;
     }
     conn->tx_eager = OFCONN_EAGER_SIZE;
@@ -296,11 +300,12 @@ ofconn_write(struct ofconn *conn)
     struct ofpbuf rest = conn->tx;
     conn->tx = conn->in_flight;
     conn->in_flight = rest;
-    buf = uv_buf_init(conn->in_flight.data, conn->in_flight.size);
+    uv_buf_t buf = uv_buf_init(conn->in_flight.data, conn->in_flight.size);
     conn->write.data = conn;
-    n = uv_write(&conn->write, &conn->h.stream, &buf, 1, ofconn_written_cb);
-    if (n < 0) {
-        ofconn_fail(conn, uv_strerror(n));
+    error = uv_write(&conn->write, &conn->h.stream, &buf, 1,
+                     ofconn_written_cb);
+    if (error) {
+        ofconn_fail(conn, uv_strerror(error));
     }
 }
 
