@@ -52,6 +52,14 @@ teach(struct net *net)
     net->ops.n = 0;
 }
 
+/* Makes 'set' what edge 1 should have. */
+static void
+should_have(struct net *net, struct flowset *set)
+{
+    flowset_init(set);
+    fdb_node_flows(&net->fdb, net_get_node(net, NODE), NULL, set);
+}
+
 /* A switch that reports flows. */
 
 /* Returns the body of a reply that reports the flows in 'set'. */
@@ -156,9 +164,8 @@ compare_flow_by_flow(struct net *net, struct ofpbuf *reply)
     struct delta delta;
 
     flowset_init(&have);
-    flowset_init(&want);
     read_report(reply, NULL, 0, NULL, &have);
-    fdb_node_flows(&net->fdb, net_get_node(net, NODE), NULL, &want);
+    should_have(net, &want);
     delta_init(&delta, &have);
     delta_all(&delta, &want);
 
@@ -236,8 +243,7 @@ test_same(void **state)
     struct flowset have;
 
     teach(net);
-    flowset_init(&have);
-    fdb_node_flows(&net->fdb, net_get_node(net, NODE), NULL, &have);
+    should_have(net, &have);
 
     /* Two of each static MAC and of the five at a VTEP with an IPv6 address,
      * have no shape. */
@@ -301,8 +307,7 @@ test_differ(void **state)
     for (unsigned int round = 1; round <= ROUNDS; round++) {
         struct flowset have;
 
-        flowset_init(&have);
-        fdb_node_flows(&net->fdb, net_get_node(net, NODE), NULL, &have);
+        should_have(net, &have);
         random_set_seed(round);
         for (int i = random_range(8); i >= 0; i--) {
             tamper(&have);
@@ -321,8 +326,7 @@ test_nonsense(void **state)
     struct flowset have;
 
     teach(net);
-    flowset_init(&have);
-    fdb_node_flows(&net->fdb, net_get_node(net, NODE), NULL, &have);
+    should_have(net, &have);
     for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
         struct macmsg *macmsg
             = macmsg_create(ofputil_protocol_from_ofp_version(versions[i]));

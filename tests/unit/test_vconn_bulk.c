@@ -43,10 +43,11 @@ recv(int fd, void *buf, size_t n, int flags)
     return syscall(SYS_recvfrom, fd, buf, n, flags, NULL, NULL);
 }
 
-/* A vconn, and the other end of its connection. */
+/* A vconn, the other end of its connection, and what that has to send. */
 struct pair {
     struct vconn *vconn;
     int peer;
+    struct ofpbuf data;
     uint32_t sent, received;    /* Messages, whose xids count them. */
 };
 
@@ -69,6 +70,7 @@ pair_open(struct pair *pair)
     assert_int_equal(listen(listener, 1), 0);
     target = xasprintf("unix:%s", un.sun_path);
     pair->sent = pair->received = 0;
+    ofpbuf_init(&pair->data, 0);
     assert_int_equal(vconn_open(target, 1u << OFP13_VERSION, 0,
                                 &pair->vconn), 0);
     free(target);
@@ -91,12 +93,13 @@ pair_close(struct pair *pair)
 {
     vconn_close(pair->vconn);
     close(pair->peer);
+    ofpbuf_uninit(&pair->data);
 }
 
-/* Appends to 'data' a message, 'length' bytes long, with the next xid and a
- * content that follows from it.  It is an OFPT_ECHO_REQUEST. */
+/* Appends to 'pair->data' a message, 'length' bytes long, with the next xid and
+ * a content that follows from it.  It is an OFPT_ECHO_REQUEST. */
 static void
-put_message(struct pair *pair, struct ofpbuf *data, size_t length)
+put_message(struct pair *pair, size_t length)
 {
     struct ofp_header oh = {
         .version = OFP13_VERSION, .type = 2,
@@ -104,8 +107,8 @@ put_message(struct pair *pair, struct ofpbuf *data, size_t length)
     };
     size_t size = length - sizeof oh;
 
-    ofpbuf_put(data, &oh, sizeof oh);
-    memset(ofpbuf_put_uninit(data, size), pair->sent, size);
+    ofpbuf_put(&pair->data, &oh, sizeof oh);
+    memset(ofpbuf_put_uninit(&pair->data, size), pair->sent, size);
     pair->sent++;
 }
 
@@ -165,19 +168,16 @@ static void
 test_many(void **state OVS_UNUSED)
 {
     struct pair pair;
-    struct ofpbuf data;
 
     pair_open(&pair);
-    ofpbuf_init(&data, 0);
     for (size_t i = 0; i < 1000; i++) {
-        put_message(&pair, &data, 8 + i % 101);
+        put_message(&pair, 8 + i % 101);
     }
-    pair_write(&pair, data.data, data.size);
+    pair_write(&pair, pair.data.data, pair.data.size);
 
     assert_int_equal(receive_all(&pair), EAGAIN);
     assert_int_equal(pair.received, pair.sent);
-    assert_true(n_recvs <= DIV_ROUND_UP(data.size, RX_SIZE) + 1);
-    ofpbuf_uninit(&data);
+    assert_true(n_recvs <= DIV_ROUND_UP(pair.data.size, RX_SIZE) + 1);
     pair_close(&pair);
 }
 
@@ -192,25 +192,23 @@ test_splits(void **state OVS_UNUSED)
     for (size_t split = 0;; split++) {
         uint32_t before = pair.received;
         size_t whole = 0, end = 0;
-        struct ofpbuf data;
 
-        ofpbuf_init(&data, 0);
+        ofpbuf_clear(&pair.data);
         for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
-            put_message(&pair, &data, lengths[i]);
+            put_message(&pair, lengths[i]);
             end += lengths[i];
             whole += end <= split;
         }
-        if (split > data.size) {
-            ofpbuf_uninit(&data);
+        if (split > pair.data.size) {
             break;
         }
-        pair_write(&pair, data.data, split);
+        pair_write(&pair, pair.data.data, split);
         assert_int_equal(receive_all(&pair), EAGAIN);
         assert_int_equal(pair.received - before, whole);
-        pair_write(&pair, ofpbuf_at(&data, split, 0), data.size - split);
+        pair_write(&pair, ofpbuf_at(&pair.data, split, 0),
+                   pair.data.size - split);
         assert_int_equal(receive_all(&pair), EAGAIN);
         assert_int_equal(pair.received, pair.sent);
-        ofpbuf_uninit(&data);
     }
     pair_close(&pair);
 }
@@ -219,19 +217,16 @@ static void
 test_byte_by_byte(void **state OVS_UNUSED)
 {
     struct pair pair;
-    struct ofpbuf data;
 
     pair_open(&pair);
-    ofpbuf_init(&data, 0);
-    put_message(&pair, &data, 11);
-    put_message(&pair, &data, 8);
-    for (size_t i = 0; i < data.size; i++) {
+    put_message(&pair, 11);
+    put_message(&pair, 8);
+    for (size_t i = 0; i < pair.data.size; i++) {
         assert_int_equal(pair.received, (i >= 11));
-        pair_write(&pair, ofpbuf_at(&data, i, 1), 1);
+        pair_write(&pair, ofpbuf_at(&pair.data, i, 1), 1);
         assert_int_equal(receive_all(&pair), EAGAIN);
     }
     assert_int_equal(pair.received, pair.sent);
-    ofpbuf_uninit(&data);
     pair_close(&pair);
 }
 
@@ -243,14 +238,12 @@ test_long(void **state OVS_UNUSED)
         8, UINT16_MAX, 8, RX_SIZE, RX_SIZE + 1, UINT16_MAX,
     };
     struct pair pair;
-    struct ofpbuf data;
 
     pair_open(&pair);
-    ofpbuf_init(&data, 0);
     for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
-        put_message(&pair, &data, lengths[i]);
+        put_message(&pair, lengths[i]);
     }
-    pair_write(&pair, data.data, data.size);
+    pair_write(&pair, pair.data.data, pair.data.size);
 
     /* One that is there is handed out without another turn of the loop. */
     for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
@@ -258,7 +251,6 @@ test_long(void **state OVS_UNUSED)
     }
     assert_int_equal(receive(&pair), EAGAIN);
     assert_true(n_recvs <= 2 * ARRAY_SIZE(lengths) + 1);
-    ofpbuf_uninit(&data);
     pair_close(&pair);
 }
 
@@ -267,14 +259,12 @@ static void
 test_wait(void **state OVS_UNUSED)
 {
     struct pair pair;
-    struct ofpbuf data;
 
     pair_open(&pair);
-    ofpbuf_init(&data, 0);
     for (size_t i = 0; i < 3; i++) {
-        put_message(&pair, &data, 16);
+        put_message(&pair, 16);
     }
-    pair_write(&pair, data.data, data.size - 1);
+    pair_write(&pair, pair.data.data, pair.data.size - 1);
     for (size_t i = 0; i < 2; i++) {
         assert_true(wakes(&pair, 10000));
         assert_int_equal(receive(&pair), 0);
@@ -285,11 +275,10 @@ test_wait(void **state OVS_UNUSED)
     assert_false(wakes(&pair, 50));
     assert_int_equal(receive(&pair), EAGAIN);
     assert_false(wakes(&pair, 50));
-    pair_write(&pair, ofpbuf_at(&data, data.size - 1, 1), 1);
+    pair_write(&pair, ofpbuf_at(&pair.data, pair.data.size - 1, 1), 1);
     assert_true(wakes(&pair, 10000));
     assert_int_equal(receive(&pair), 0);
     assert_false(wakes(&pair, 50));
-    ofpbuf_uninit(&data);
     pair_close(&pair);
 }
 
@@ -300,14 +289,12 @@ test_end(void **state OVS_UNUSED)
 {
     for (size_t rest = 0; rest < 16; rest++) {
         struct pair pair;
-        struct ofpbuf data;
 
         pair_open(&pair);
-        ofpbuf_init(&data, 0);
         for (size_t i = 0; i < 3; i++) {
-            put_message(&pair, &data, 16);
+            put_message(&pair, 16);
         }
-        pair_write(&pair, data.data, 32 + rest);
+        pair_write(&pair, pair.data.data, 32 + rest);
         shutdown(pair.peer, SHUT_WR);
         assert_int_equal(receive(&pair), 0);
         assert_true(wakes(&pair, 10000));
@@ -315,7 +302,6 @@ test_end(void **state OVS_UNUSED)
         assert_true(wakes(&pair, 10000));
         assert_int_equal(receive_all(&pair), rest ? EPROTO : EOF);
         assert_int_equal(pair.received, 2);
-        ofpbuf_uninit(&data);
         pair_close(&pair);
     }
 }
@@ -329,18 +315,15 @@ test_too_short(void **state OVS_UNUSED)
             .version = OFP13_VERSION, .length = htons(length),
         };
         struct pair pair;
-        struct ofpbuf data;
 
         pair_open(&pair);
-        ofpbuf_init(&data, 0);
-        put_message(&pair, &data, 9);
-        ofpbuf_put(&data, &oh, sizeof oh);
-        pair_write(&pair, data.data, data.size);
+        put_message(&pair, 9);
+        ofpbuf_put(&pair.data, &oh, sizeof oh);
+        pair_write(&pair, pair.data.data, pair.data.size);
         assert_int_equal(receive(&pair), 0);
         assert_true(wakes(&pair, 10000));
         assert_int_equal(receive(&pair), EPROTO);
         assert_int_equal(receive(&pair), EPROTO);
-        ofpbuf_uninit(&data);
         pair_close(&pair);
     }
 }
@@ -352,17 +335,15 @@ test_memory(void **state OVS_UNUSED)
 {
     size_t before = mallinfo2().uordblks;
     struct pair pair;
-    struct ofpbuf data;
 
     pair_open(&pair);
     assert_true(mallinfo2().uordblks < before + RX_SIZE / 4);
 
-    ofpbuf_init(&data, 0);
     for (size_t i = 0; i < 5000; i++) {
-        put_message(&pair, &data, 24);
+        put_message(&pair, 24);
     }
-    pair_write(&pair, data.data, data.size);
-    ofpbuf_uninit(&data);
+    pair_write(&pair, pair.data.data, pair.data.size);
+    ofpbuf_reinit(&pair.data, 0);
     while (pair.received < pair.sent) {
         assert_int_equal(receive(&pair), 0);
         assert_true(mallinfo2().uordblks < before + 5 * RX_SIZE / 4);
