@@ -259,7 +259,8 @@ void
 kctl_scan_host_port(struct kctl_scan *scan, struct ctl_context *ctx,
                     const struct kkrec_edge *edge, const char *port)
 {
-    SCAN_COLUMNS(scan, ctx, HOST_PORT_PLACE, host_port, edge, edge, port, port);
+    SCAN_COLUMNS(scan, ctx, HOST_PORT_PLACE, host_port, edge, edge, port,
+                 port);
 }
 
 void

@@ -96,8 +96,8 @@ pair_close(struct pair *pair)
     ofpbuf_uninit(&pair->data);
 }
 
-/* Appends to 'pair->data' a message, 'length' bytes long, with the next xid and
- * a content that follows from it.  It is an OFPT_ECHO_REQUEST. */
+/* Appends to 'pair->data' a message, 'length' bytes long, with the next xid
+ * and a content that follows from it.  It is an OFPT_ECHO_REQUEST. */
 static void
 put_message(struct pair *pair, size_t length)
 {
