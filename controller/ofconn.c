@@ -218,6 +218,9 @@ ofconn_try_write(struct ofconn *conn)
     if (n >= 0) {
         ofpbuf_pull(&conn->tx, n);
     }
+    if (!conn->tx.size) {
+        ofpbuf_clear(&conn->tx);    /* Or what was pulled adds up. */
+    }
     return n < 0 && n != UV_EAGAIN ? n : 0;
 }
 
@@ -275,9 +278,6 @@ ofconn_written_cb(uv_write_t *req, int status)
 static void
 ofconn_write(struct ofconn *conn)
 {
-    if (!conn->tx.size) {
-        return;                 /* All was written eagerly. */
-    }
     if (conn->in_flight.size) {
         if (conn->tx.size > OFCONN_MAX_QUEUE) {
             ofconn_fail(conn, "does not read what it is sent");
@@ -285,14 +285,13 @@ ofconn_write(struct ofconn *conn)
         return;
     }
 
-    int error = ofconn_try_write(conn);
+    int error = conn->tx.size ? ofconn_try_write(conn) : 0;
     if (error) {
         ofconn_fail(conn, uv_strerror(error));
         return;
     }
     conn->tx_eager = OFCONN_EAGER_SIZE;
     if (!conn->tx.size) {
-        ofpbuf_clear(&conn->tx);
         return;
     }
 

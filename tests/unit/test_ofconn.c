@@ -11,6 +11,8 @@
 #include <cmocka.h>
 
 #include <malloc.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "controller/loop.h"
@@ -136,12 +138,58 @@ test_memory(void **state OVS_UNUSED)
     ofpbuf_uninit(&stream);
 }
 
+/* Reads all that the connection has written. */
+static size_t
+read_all(struct peer *peer)
+{
+    static uint8_t buffer[256 * 1024];
+    size_t total = 0;
+    ssize_t n;
+
+    while ((n = recv(peer->fd, buffer, sizeof buffer, MSG_DONTWAIT)) > 0) {
+        total += n;
+    }
+    return total;
+}
+
+/* Nor does one that sends a lot in each turn, to a peer that keeps up. */
+static void
+test_memory_of_sender(void **state OVS_UNUSED)
+{
+    enum { SIZE = 16 * 1024, PER_TURN = 4, TURNS = 500 };
+    struct ofp_header *msg = xzalloc(SIZE);
+    struct peer peer = { .message = NULL };
+    size_t received = 0, before = 0;
+
+    *msg = (struct ofp_header) {
+        .version = OFP15_VERSION, .type = 4, .length = htons(SIZE),
+    };
+    peer_start(&peer);
+    for (int turn = 0; turn < TURNS; turn++) {
+        for (int i = 0; i < PER_TURN; i++) {
+            ofconn_put(peer.conn, msg, SIZE);
+            received += read_all(&peer);
+        }
+        ofconn_flush();
+        received += read_all(&peer);
+        if (!turn) {
+            before = mallinfo2().uordblks + mallinfo2().hblkhd;
+        }
+    }
+    assert_int_equal(received, SIZE * PER_TURN * TURNS);
+    assert_true(mallinfo2().uordblks + mallinfo2().hblkhd
+                < before + 4 * PER_TURN * SIZE);
+    peer_stop(&peer);
+    free(msg);
+}
+
 int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces),
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_memory_of_sender),
     };
 
     return cmocka_run_group_tests_name("ofconn", tests, NULL, NULL);
