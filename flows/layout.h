@@ -97,6 +97,11 @@ enum layout_priority {
 #define LAYOUT_COOKIE_OURS  (LAYOUT_COOKIE_MAGIC << 48)
 #define LAYOUT_COOKIE_MASK  (UINT64_C(0xffff) << 48)
 
+/* All that a cookie says, to delete one flow of many that have it.  With all
+ * 64 bits Open vSwitch would look for the flow among those with the cookie,
+ * one after the other; with fewer it looks the match up. */
+#define LAYOUT_COOKIE_EXACT UINT64_C(0xffffff00ffffffff)
+
 enum layout_kind {
     LAYOUT_K_NODE = 1,      /* Owner 0: same on every node. */
     LAYOUT_K_PORT = 2,      /* Owner: OpenFlow port. */

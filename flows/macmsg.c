@@ -8,6 +8,7 @@
 #include "flow.h"
 #include "flows/fdb.h"
 #include "flows/flowset.h"
+#include "flows/layout.h"
 #include "flows/topo.h"
 #include "openflow/openflow.h"
 #include "openvswitch/match.h"
@@ -47,7 +48,7 @@ macmsg_encode(const struct fdb_op *op, enum ofputil_protocol protocol,
             fm.ofpacts_len = acts.size;
         } else {
             fm.cookie = htonll(spec.cookie);
-            fm.cookie_mask = OVS_BE64_MAX;
+            fm.cookie_mask = htonll(LAYOUT_COOKIE_EXACT);
         }
         msg = ofputil_encode_flow_mod(&fm, protocol);
         minimatch_destroy(&fm.match);

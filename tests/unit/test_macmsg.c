@@ -15,7 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flows/layout.h"
 #include "flows/macmsg.h"
+#include "openvswitch/ofp-errors.h"
+#include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofpbuf.h"
 #include "random.h"
 #include "tests/unit/net.h"
@@ -60,6 +63,35 @@ check_parse(const struct macmsg *macmsg, const struct fdb_op *op,
     msg->size += 8;
 }
 
+/* A deletion says all that the cookie of its flow says, but not all of its
+ * bits: then Open vSwitch would walk through all MACs of the segment. */
+static void
+check_delete(const struct ofpbuf *msg, enum ofputil_protocol protocol,
+             const struct fdb_op *op)
+{
+    uint64_t cookie = layout_cookie(op->m.is_static ? LAYOUT_K_STATIC
+                                    : LAYOUT_K_LEARNED, op->m.segment->vni);
+    struct ofputil_flow_mod fm;
+    struct ofpbuf acts;
+
+    ofpbuf_init(&acts, 0);
+    assert_int_equal(ofputil_decode_flow_mod(&fm, msg->data, protocol, NULL,
+                                             NULL, &acts, OFPP_MAX, UINT8_MAX),
+                     0);
+    assert_int_equal(fm.command, OFPFC_DELETE_STRICT);
+    assert_true(fm.cookie == htonll(cookie));
+    assert_true(fm.cookie_mask != OVS_BE64_MAX);
+    for (int bit = 0; bit < 64; bit++) {
+        uint64_t other = cookie ^ UINT64_C(1) << bit;
+        bool is_spare = bit >= 32 && bit < 40;      /* flows/layout.h. */
+
+        assert_int_equal((htonll(other) & fm.cookie_mask)
+                         != (fm.cookie & fm.cookie_mask), !is_spare);
+    }
+    minimatch_destroy(&fm.match);
+    ofpbuf_uninit(&acts);
+}
+
 /* Compares the two ways for all operations of 'net', and forgets these.
  * Returns how many were made by macmsg_put(). */
 static size_t
@@ -85,6 +117,9 @@ check_ops(struct net *net)
                 n++;
             } else {
                 assert_int_equal(quick.size, 0);
+            }
+            if (!op->add) {
+                check_delete(msg, protocols[p], op);
             }
             ofpbuf_uninit(&quick);
             ofpbuf_delete(msg);
