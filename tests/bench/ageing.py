@@ -15,12 +15,12 @@ the flow by which others reach its station, as a flow monitor reports it.
 Prints a table, and a line of JSON for each row into build/bench/ageing.json.
 """
 
-import argparse
-import contextlib
 import itertools
 import json
+import math
 import os
 import re
+import select
 import socket
 import statistics
 import subprocess
@@ -31,16 +31,16 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
-from controllers import Kakehashi, LabError, emulated_rows, results, \
-    wait_until                              # noqa: E402
-from intake import Log, RealSwitch, bring_in            # noqa: E402
+from controllers import LabError, emulated_rows, options_of, results, \
+    run                                     # noqa: E402
+from intake import Log, RealSwitch, add_flows, filled   # noqa: E402
 from restart import mac_flows               # noqa: E402
 
 SEGMENTS = 100
 SLICES = 20
 SAMPLES = 1000                  # While nothing ages.
 FOREVER = 65000
-SPOKEN = re.compile(r"event=ADDED .*dl_dst=0a:(\S\S:\S\S:\S\S:\S\S:\S\S)")
+SPOKEN = re.compile(rb"event=ADDED .*dl_dst=0a:([0-9a-f:]{14})")
 
 
 # ---- Stations that speak --------------------------------------------------
@@ -56,35 +56,55 @@ class Stations:
         self.monitor = subprocess.Popen(
             ["ovs-ofctl", "-OOpenFlow15", "monitor", "br0",
              "watch:!initial,table=6"], cwd=switch.folder, env=switch.env,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            encoding="utf-8")
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.begun = b""        # A line of which the rest is to come.
 
     def __enter__(self):
-        time.sleep(0.2)         # For the monitor, which does not tell.
+        # The monitor does not tell when it is there, but by what it sees.
+        while not self._learned(0.1):
+            self._speak(next(self._numbers))
         return self
 
     def __exit__(self, *_):
         self.control.close()
-        self.monitor.terminate()
+        self.monitor.kill()     # It may be writing what nobody reads.
         self.monitor.wait()
         self.monitor.stderr.close()
 
-    def latency(self):
-        """Milliseconds until a new one is learned."""
-        tail = next(self._numbers).to_bytes(5, "big")
-        frame = ("ffffffffffff" + "0a" + tail.hex() + "81000001" + "88b5"
+    def _speak(self, number):
+        frame = ("ffffffffffff" + f"0a{number:010x}" + "81000001" + "88b5"
                  + "00" * 46)
-        start = time.monotonic()
         self.control.sendall(json.dumps({
             "id": 0, "method": "netdev-dummy/receive",
             "params": ["trunk0", frame]}).encode())
         self.control.recv(4096)
-        wanted = tail.hex(":")
-        for line in self.monitor.stderr:
-            match = SPOKEN.search(line)
-            if match and match[1] == wanted:
-                return 1000 * (time.monotonic() - start)
-        raise LabError("the flow monitor ended")
+
+    def _learned(self, timeout):
+        """The stations that the monitor reports next, if it does in time."""
+        pipe = self.monitor.stderr
+        if not select.select([pipe], [], [], timeout)[0]:
+            return set()
+        data = os.read(pipe.fileno(), 1 << 16)
+        if not data:
+            raise LabError("the flow monitor ended")
+        *lines, self.begun = (self.begun + data).split(b"\n")
+        return {int(match[1].replace(b":", b""), 16)
+                for match in map(SPOKEN.search, lines) if match}
+
+    def latency(self):
+        """Milliseconds until a new one is learned.
+
+        A packet-in may get lost, and the switch asks again at the next frame
+        after a second: so the station speaks again by then, as real ones do.
+        """
+        number = next(self._numbers)
+        start = said = time.monotonic()
+        self._speak(number)
+        while number not in self._learned(0.1):
+            if time.monotonic() > said + 1.1:
+                said = time.monotonic()
+                self._speak(number)
+        return 1000 * (time.monotonic() - start)
 
 
 # ---- Rows -----------------------------------------------------------------
@@ -96,9 +116,7 @@ def teach_in_slices(switch, controller, macs, ageing, slices):
     path = os.path.join(controller.directory, "macs")
     for i in range(0, len(flows), size):
         begin = time.monotonic()
-        with open(path, "w", encoding="utf-8") as stream:
-            stream.writelines(flow + "\n" for flow in flows[i:i + size])
-        switch.ofctl("--bundle", "add-flows", "br0", path)
+        add_flows(switch, path, flows[i:i + size])
         if slices > 1:
             time.sleep(max(0, begin + 1 - time.monotonic()))
     return time.monotonic()
@@ -106,22 +124,20 @@ def teach_in_slices(switch, controller, macs, ageing, slices):
 
 def sample(switch, controller, macs, ageing, slices):
     """Latencies while MACs age, or of some stations if they do not."""
-    with contextlib.ExitStack() as stack:
-        added = teach_in_slices(switch, controller, macs, ageing, slices)
-        log = Log(controller)
-        switch.connect(controller)
-        log.time(r"\|e0: reconciled")
-        stations = stack.enter_context(Stations(switch))
+    added = teach_in_slices(switch, controller, macs, ageing, slices)
+    log = Log(controller)
+    switch.connect(controller)
+    log.time(r"\|e0: reconciled")
+    with Stations(switch) as stations:
         if ageing == FOREVER:
             return [stations.latency() for _ in range(SAMPLES)]
         start = added + ageing - (slices if slices > 1 else 2)
         time.sleep(max(0, start - time.monotonic()))
-        wait_until(lambda: controller.count("macs") < macs, 30, "ageing", 0.1)
-        latencies = []
-        while controller.count("macs") > len(latencies) + macs // 1000:
-            end = time.monotonic() + 0.25
-            while time.monotonic() < end:
-                latencies.append(stations.latency())
+        latencies, new = [], 0
+        while controller.count("macs") > new + macs // 1000:
+            latency, new = stations.latency(), new + 1
+            if controller.count("macs") < macs:
+                latencies.append(latency)
         return latencies
 
 
@@ -130,25 +146,20 @@ ROWS = [("none", 0, FOREVER, 1), ("idle", 1, FOREVER, 1),
 
 
 def measure(programs, what, macs, ageing, slices):
-    with contextlib.ExitStack() as stack:
-        switch = RealSwitch(programs)
-        stack.callback(switch.stop)
-        rows = [(*row, f"mac_aging={ageing}") if row[0] == "segment-add"
-                else row for row in emulated_rows(1, segments=SEGMENTS)]
-        controller = stack.enter_context(
-            Kakehashi(rows=rows, socket=f"{switch.folder}/of.sock"))
-        bring_in(switch, controller)
-        latencies = sample(switch, controller, macs, ageing, slices)
-    return {"what": what, "macs": macs, "n": len(latencies),
+    switch = RealSwitch(programs)
+    rows = emulated_rows(1, SEGMENTS, [f"mac_aging={ageing}"])
+    with filled(switch, rows) as controller:
+        latencies = sorted(sample(switch, controller, macs, ageing, slices))
+    n = len(latencies)
+    if not n:
+        raise LabError("all MACs were gone before a new one was learned")
+    return {"what": what, "macs": macs, "n": n,
             "p50": statistics.median(latencies),
-            "p99": statistics.quantiles(latencies, n=100)[98],
-            "max": max(latencies)}
+            "p99": latencies[math.ceil(0.99 * n) - 1], "max": latencies[-1]}
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--macs", type=int, default=100000)
     parser.add_argument("--programs", metavar="FOLDER",
                         help="with another ovs-vswitchd, as from \"make ovs\"")
@@ -173,7 +184,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (LabError, OSError, subprocess.SubprocessError) as problem:
-        sys.exit(f"bench: {problem}")
+    run(main)

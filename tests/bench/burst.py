@@ -21,12 +21,10 @@ an earlier one has left in it (flows to be deleted, idle timeouts) would count.
 Prints tables, and a line of JSON for each row into build/bench/burst.json.
 """
 
-import argparse
 import contextlib
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 
@@ -34,7 +32,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
-from controllers import Answer, Kakehashi, LabError, results, \
+from controllers import Answer, Kakehashi, options_of, results, run, \
     wait_until                              # noqa: E402
 from realedge import EdgeLab, ROWS, STATION, \
     skip_without_root                       # noqa: E402
@@ -43,6 +41,7 @@ FIRST = 0x060000000000          # As tests/bench/wire.c has it.
 RATES = [2000, 5000, 10000, 20000, 0]
 SIZES = [1000, 10000]
 METER = 19272                   # Of packet-ins of LEARN.
+PENDING = "cookie=0x4b48070000000000/0xffffff0000000000"
 MESSAGES = "ofproto_recv_openflow"
 
 
@@ -61,8 +60,7 @@ def programmed(rows=()):
             Kakehashi(rows=[*ROWS, *rows],
                       socket=lab.edge.socket) as controller:
         lab.edge.connect(controller)
-        wait_until(lambda: "synced" in controller.appctl("edge/show"),
-                   what="the edge in sync")
+        controller.wait_synced()
         lab.to_vlan("--count=1", f"--source={STATION}")
         wait_until(lambda: STATION in macs(controller), what=STATION)
         yield lab, controller
@@ -110,7 +108,9 @@ def burst(size, rate, learn_rate):
                "overflow": counter(lab.edge, "rconn_overflow"),
                "cpu": 1e6 * cpu / len(arrived)}
         if missing:
-            time.sleep(1.5)     # Past what learn() has noted.
+            # Until LEARN, which asks once a second, asks again.
+            wait_until(lambda: not lab.edge.flows(PENDING),
+                       what="no unanswered question")
             lab.to_overlay(f"--count={size}", "--rate=2000")
             settle(lambda: controller.count("macs"))
             row["still_missing"] = len(missing - macs(controller))
@@ -201,9 +201,7 @@ def rates(options, stream):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--macs", type=int, default=20000,
                         help="how many for the rates (default: 20000)")
@@ -228,7 +226,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (LabError, OSError, subprocess.SubprocessError) as problem:
-        sys.exit(f"bench: {problem}")
+    run(main)

@@ -6,6 +6,7 @@ Each is a context: inside it the controller runs, in a directory of its own,
 and switches reach it at 'target'.  Nothing leaves the machine.
 """
 
+import argparse
 import contextlib
 import json
 import os
@@ -31,6 +32,27 @@ TRUNK = 4000                    # Bindings of a trunk, at most.
 def build():
     """Where the programs are."""
     return os.environ.get("KAKEHASHI_BUILD", os.path.join(ROOT, "build"))
+
+
+def options_of(script):
+    """A parser of the options of a benchmark, which 'script' explains."""
+    return argparse.ArgumentParser(
+        description=script,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def run(main):
+    """Runs a benchmark; if it cannot go on, says why in one line."""
+    try:
+        main()
+    except (LabError, OSError, subprocess.SubprocessError) as problem:
+        sys.exit(f"bench: {problem}")
+
+
+def cpu_time(thread):
+    """Seconds of CPU time so far of a thread: PID, or PID/task/TID."""
+    with open(f"/proc/{thread}/schedstat", encoding="ascii") as stream:
+        return int(stream.read().split()[0]) / 1e9
 
 
 def results(name):
@@ -84,8 +106,7 @@ class Controller:
 
     def cpu(self):
         """Seconds of CPU time so far, of its only busy thread."""
-        with open(f"/proc/{self.pid}/schedstat", encoding="ascii") as stream:
-            return int(stream.read().split()[0]) / 1e9
+        return cpu_time(self.pid)
 
     def memory(self):
         """Resident, in KiB."""
@@ -132,8 +153,8 @@ class Answer(Controller):
 class TestController(Controller):
     """ovs-testcontroller, the system's or that in a folder."""
 
-    def __init__(self, name, cpu=None, programs=""):
-        super().__init__(name, cpu)
+    def __init__(self, name, cpu=None, programs="", socket=None):
+        super().__init__(name, cpu, socket)
         self.programs = programs
 
     def command(self):
@@ -209,6 +230,11 @@ class Kakehashi(Controller):
              *map(str, args)], check=True, env=self.environment(),
             stdout=subprocess.PIPE, encoding="utf-8").stdout
 
+    def wait_synced(self):
+        """Until its only switch is in sync."""
+        wait_until(lambda: "synced" in self.appctl("edge/show"),
+                   what="the switch in sync")
+
     def count(self, what):
         """How many of something "memory/show" tells."""
         return int(dict(item.split(":") for item in
@@ -246,9 +272,9 @@ def ofload(controller, *options, cpu=None, timeout=600):
     return json.loads(done.stdout)
 
 
-def emulated_rows(switches, segments=1, limit=1000000):
+def emulated_rows(switches, segments=1, options=()):
     """Rows for the switches that ofload emulates: an edge and a cluster for
-    each, and segments of its own."""
+    each, and segments of its own, with some options."""
     for n in range(switches):
         yield ("edge-add", f"e{n}", f"{n + 1:016x}",
                f"10.1.{n >> 8}.{n & 255}")
@@ -256,6 +282,6 @@ def emulated_rows(switches, segments=1, limit=1000000):
         for m in range(segments):
             number = n * segments + m
             yield ("segment-add", f"s{number}", 10000 + number,
-                   f"mac_limit={limit}")
+                   "mac_limit=1000000", *options)
             yield ("bind", f"s{number}", f"c{n}", f"trunk{m // TRUNK}",
                    m % TRUNK + 1)

@@ -23,23 +23,20 @@ same frames.
 Prints tables, and a line of JSON for each row into build/bench/dataplane.json.
 """
 
-import argparse
 import json
 import os
 import re
 import statistics
-import subprocess
 import sys
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
 from burst import NO_LIMIT, programmed      # noqa: E402
-from controllers import LabError, results, wait_until   # noqa: E402
+from controllers import options_of, results, run, wait_until    # noqa: E402
 from kklab import Lab                       # noqa: E402
-from realedge import STATION, TRUNK, VLAN, VNI, VTEP, VTEP_MAC, \
+from realedge import STATION, TRUNK, VLAN, VNI, VTEP, \
     skip_without_root                       # noqa: E402
 from world import active_edge, both_ways, wait_synced   # noqa: E402
 
@@ -225,13 +222,10 @@ def count_masks(stream):
                    f"options:remote_ip={VTEP}", f"options:key={VNI + 1}",
                    f"options:local_ip={edge.tunnel_ip}")
         edge.appctl("revalidator/purge")
-        geneve = (f"--geneve={VNI + 1},{VTEP},{VTEP_MAC},{edge.tunnel_ip},"
-                  f"{edge.underlay_mac}")
-        all_sorts(lambda *options: lab.run_wire(
-                      f"--vlan={VLAN}", *options, *load, "plain0",
-                      "underlay"),
-                  lambda *options: lab.run_wire(
-                      geneve, *options, *load, "underlay", "plain0"))
+        all_sorts(lambda *options: lab.to_overlay(*options, *load,
+                                                  by="plain0"),
+                  lambda *options: lab.to_vlan(*options, *load, vni=VNI + 1,
+                                               by="plain0"))
         theirs = masks(edge)
     print(f"\nMasks in the datapath: {len(ours)}, with NORMAL {len(theirs)}")
     stream.write(json.dumps({"what": "masks", "pipeline": len(ours),
@@ -239,9 +233,7 @@ def count_masks(stream):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--runs", type=int, default=11)
     parser.add_argument("--seconds", type=float, default=0.5,
                         help="how long each takes (default: 0.5, TCP at least "
@@ -263,7 +255,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (LabError, OSError, subprocess.SubprocessError) as problem:
-        sys.exit(f"bench: {problem}")
+    run(main)

@@ -18,7 +18,6 @@ datapath has cached, one by one.  Runs start with caches that are nearly empty;
 Prints a table, and a line of JSON for each row into build/bench/.
 """
 
-import argparse
 import itertools
 import json
 import os
@@ -34,12 +33,12 @@ sys.path[:0] = [os.path.join(HERE, "..", "lab"),
                 os.path.join(HERE, "..", "system")]
 sys.dont_write_bytecode = True
 
-from controllers import commands, results               # noqa: E402
+from controllers import commands, options_of, results, run      # noqa: E402
 from faults import (TRUNKS, cut_trunk, cut_trunk_at_the_tor, kill,
                     vanish, wait_active, wait_bfd)      # noqa: E402
 from frames import BROADCAST, Wires                     # noqa: E402
 from kklab import Lab                                   # noqa: E402
-from netns import LabError, wait_until                  # noqa: E402
+from netns import wait_until                            # noqa: E402
 from world import active_edge, both_ways, configure, \
     wait_synced                                         # noqa: E402
 
@@ -75,6 +74,10 @@ def manual(lab, _):
     lab.control.appctl("cluster/failover", "edges")
 
 
+def drained(lab, edge):
+    lab.control.appctl("edge/drain", edge.name)
+
+
 def manual_while_busy(lab, _):
     manual(lab, _)
 
@@ -98,6 +101,8 @@ def mend(lab, edge, fault):
     cut_trunk_at_the_tor(edge, up=True)
     if not lab.control.alive():
         lab.control.start_daemon()
+    if fault is drained:
+        lab.control.appctl("edge/undrain", edge.name)
     wait_synced(lab, timeout=60)
     edge.warm_up()
     wait_bfd(lab)
@@ -114,6 +119,7 @@ ROWS = [
     ("trunk-tor", trunk_down_at_the_tor, 100, False),
     ("underlay", underlay_down, 100, True),
     ("manual", manual, 10, False),
+    ("drain", drained, 10, False),
     ("busy", manual_while_busy, None, False),
     ("controller", controller_restarts, 0, False),
     ("alone", killed_without_controller, None, True),
@@ -315,9 +321,7 @@ def scale(text):
 
 
 def parse():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--quick", action="store_true",
                         help="three runs, at two small scales")
@@ -348,7 +352,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (LabError, OSError) as problem:
-        sys.exit(f"bench: {problem}")
+    run(main)

@@ -18,20 +18,18 @@ has a Unix socket to its controller.
 Prints a table, and a line of JSON for each row into build/bench/first.json.
 """
 
-import argparse
 import contextlib
 import json
 import os
 import statistics
-import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
-from controllers import Kakehashi, LabError, TestController, results, \
-    wait_until                              # noqa: E402
+from controllers import Kakehashi, TestController, options_of, results, \
+    run                                     # noqa: E402
 from realedge import EdgeLab, ROWS, STATION, \
     skip_without_root                       # noqa: E402
 
@@ -71,8 +69,7 @@ def path(name):
             controller = stack.enter_context(
                 Kakehashi(rows=[*ROWS, *PORTS], socket=edge.socket))
             edge.connect(controller, bridge)
-            wait_until(lambda: "synced" in controller.appctl("edge/show"),
-                       what="the switch in sync")
+            controller.wait_synced()
         if bridge == "br0":
             lab.to_vlan("--count=1", f"--source={STATION}")
             yield lab.to_overlay
@@ -104,9 +101,7 @@ def report(found, stream):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--frames", type=int, default=2000)
     parser.add_argument("--rate", type=int, default=500,
@@ -130,7 +125,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (LabError, OSError, subprocess.SubprocessError) as problem:
-        sys.exit(f"bench: {problem}")
+    run(main)

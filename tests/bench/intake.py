@@ -13,13 +13,11 @@ the same, so is the machine.
 Prints a table, and a line of JSON for each row into build/bench/intake.json.
 """
 
-import argparse
 import contextlib
 import json
 import os
 import re
 import statistics
-import subprocess
 import sys
 import time
 from datetime import datetime
@@ -28,8 +26,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "flows")]
 sys.dont_write_bytecode = True
 
-from controllers import Kakehashi, LabError, PATIENCE, emulated_rows, \
-    results, wait_until                     # noqa: E402
+from controllers import Kakehashi, PATIENCE, emulated_rows, options_of, \
+    results, run, wait_until                # noqa: E402
 from dummy import PROTOCOLS, Switch         # noqa: E402
 
 
@@ -82,14 +80,20 @@ class Log:
         return datetime.fromisoformat(self.find(pattern)[1])
 
 
+def leave(switch, controller):
+    """Until the controller has seen the switch go."""
+    log = Log(controller)
+    switch.disconnect()
+    log.time(r"\|e0: disconnected")
+
+
 def bring_in(switch, controller):
     """Milliseconds from the switch's connection to the last barrier."""
     log = Log(controller)
     switch.connect(controller)
     end = log.time(r"\|e0: reconciled")
     start = log.time(r"\|e0: connected")
-    switch.disconnect()
-    log.time(r"\|e0: disconnected")
+    leave(switch, controller)
     return 1000 * (end - start).total_seconds()
 
 
@@ -105,23 +109,41 @@ def one_in_a_hundred_missing(switch, path):
         flows = [line.split(" actions=")[0] for line in stream][::100]
     flows = [re.sub(r"cookie=\w+, |idle_timeout=\d+, |send_flow_rem ", "",
                     flow) for flow in flows]
-    with open(path + ".some", "w", encoding="utf-8") as stream:
-        stream.writelines(f"delete_strict {flow}\n" for flow in flows)
-    switch.ofctl("--bundle", "add-flows", "br0", path + ".some")
+    add_flows(switch, path + ".some",
+              [f"delete_strict {flow}" for flow in flows])
+
+
+@contextlib.contextmanager
+def filled(switch, rows):
+    """A controller with 'rows', of which 'switch' has all flows.  At the end
+    both are stopped."""
+    with contextlib.ExitStack() as stack:
+        stack.callback(switch.stop)
+        # A switch connects to no socket but in its own folder.
+        controller = stack.enter_context(
+            Kakehashi(rows=rows, socket=f"{switch.folder}/of.sock"))
+        bring_in(switch, controller)
+        yield controller
+
+
+def add_flows(switch, path, flows):
+    """Adds flows by way of the file 'path'."""
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.writelines(flow + "\n" for flow in flows)
+    switch.ofctl("--bundle", "add-flows", "br0", path)
+
+
+def count_lines(path):
+    with open(path, encoding="utf-8") as stream:
+        return len(stream.readlines())
 
 
 def measure(n, runs):
     """Times, by what was done."""
     times = {"full": [], "add-flows": [], "part": [], "replace-flows": []}
-    with contextlib.ExitStack() as stack:
-        switch = RealSwitch()
-        stack.callback(switch.stop)
-        # A switch connects to no socket but in its own folder.
-        controller = stack.enter_context(
-            Kakehashi(rows=emulated_rows(1, segments=n),
-                      socket=f"{switch.folder}/of.sock"))
+    switch = RealSwitch()
+    with filled(switch, emulated_rows(1, segments=n)) as controller:
         path = os.path.join(controller.directory, "flows")
-        bring_in(switch, controller)
         switch.dump(path)
         for _ in range(runs):
             switch.ofctl("del-flows", "br0")
@@ -134,14 +156,25 @@ def measure(n, runs):
             switch.ofctl("del-flows", "br0")
             times["add-flows"].append(timed(
                 switch.ofctl, "--bundle", "add-flows", "br0", path))
-        with open(path, encoding="utf-8") as stream:
-            return len(stream.readlines()), times
+        return count_lines(path), times
+
+
+class Row:
+    """Times in milliseconds by what was done, for the terminal."""
+
+    def __init__(self, times):
+        self.middle = {k: statistics.median(v) for k, v in times.items()}
+        self.cell = {k: f"{self.middle[k]:12.0f} ({max(v):6.0f})"
+                     for k, v in times.items()}
+
+    def compare(self, ours, theirs):
+        """Both, and the ratio of the first to the second."""
+        return (f"{self.cell[ours]} {self.cell[theirs]} "
+                f"{self.middle[ours] / self.middle[theirs]:7.2f}")
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
@@ -151,20 +184,12 @@ def main():
     with results("intake") as stream:
         for n in [1000] if options.quick else [100, 1000, 4000]:
             flows, times = measure(n, 3 if options.quick else options.runs)
-            middle = {k: statistics.median(v) for k, v in times.items()}
-            cell = {k: f"{middle[k]:12.0f} ({max(v):6.0f})"
-                    for k, v in times.items()}
-            print(f"{n:8} {flows:7}   {cell['full']} {cell['add-flows']} "
-                  f"{middle['full'] / middle['add-flows']:7.2f} "
-                  f"{cell['part']} {cell['replace-flows']} "
-                  f"{middle['part'] / middle['replace-flows']:7.2f}",
-                  flush=True)
+            row = Row(times)
+            print(f"{n:8} {flows:7}   {row.compare('full', 'add-flows')} "
+                  + row.compare("part", "replace-flows"), flush=True)
             stream.write(json.dumps({"n": n, "flows": flows, **times})
                          + "\n")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (LabError, OSError, subprocess.SubprocessError) as problem:
-        sys.exit(f"bench: {problem}")
+    run(main)

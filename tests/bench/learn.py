@@ -18,7 +18,6 @@ to its last flow-mod with one outstanding, all on one processor.
 Prints tables, and a line of JSON for each row into build/bench/learn.json.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -28,8 +27,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
-from controllers import Answer, Kakehashi, LabError, TestController, \
-    emulated_rows, ofload, results as open_results      # noqa: E402
+from controllers import Answer, Kakehashi, TestController, emulated_rows, \
+    ofload, options_of, results as open_results, run    # noqa: E402
 
 VTEP = "192.0.2.1"
 NAMES = ["echo", "minimal", "kakehashi", "ovs-testcontroller"]
@@ -160,9 +159,7 @@ def latency(options, stream):
 
 
 def parse():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--quick", action="store_true",
                         help="three runs of three rows")
@@ -180,7 +177,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (LabError, OSError) as problem:
-        sys.exit(f"bench: {problem}")
+    run(main)

@@ -19,15 +19,11 @@ CPU time is that of ovs-vswitchd or ovs-testcontroller, of all its threads.
 Prints a table, and a line of JSON for each row into build/bench/patches.json.
 """
 
-import argparse
 import contextlib
-import glob
 import json
 import os
-import socket
 import statistics
 import struct
-import subprocess
 import sys
 import time
 
@@ -35,25 +31,18 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "flows")]
 sys.dont_write_bytecode = True
 
-from controllers import LabError, TestController, build, \
-    results as open_results                 # noqa: E402
+from controllers import TestController, build, cpu_time, options_of, \
+    results as open_results, run            # noqa: E402
 from intake import RealSwitch               # noqa: E402
 from learn import load                      # noqa: E402
+from session import BUNDLE_ADD, BUNDLE_CONTROL, FLOW_MOD, Session, message \
+    # noqa: E402
 
 PROGRAMS = {"stock": "stock/ovs", "patched": "ovs"}
 FLOWS = 100000
 ROUNDS = 10000                  # Of a barrier.
 
-# OpenFlow 1.4.
-VERSION = 5
-HELLO, ERROR, FLOW_MOD, BARRIER_REQUEST, BARRIER_REPLY = 0, 1, 14, 20, 21
-BUNDLE_CONTROL, BUNDLE_ADD = 33, 34
-OPEN, COMMIT, COMMITTED = 0, 4, 5
-ATOMIC = 1
-
-
-def message(kind, body=b"", xid=1):
-    return struct.pack("!BBHI", VERSION, kind, 8 + len(body), xid) + body
+OPEN, COMMIT, ATOMIC = 0, 4, 1
 
 
 def flow_mod(n, idle_timeout=0):
@@ -74,42 +63,6 @@ def bundle_add(inner):
     return message(BUNDLE_ADD, struct.pack("!I2xH", 1, ATOMIC) + inner)
 
 
-class Session:
-    """An OpenFlow connection to br0 of a switch."""
-
-    def __init__(self, switch):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(f"{switch.folder}/br0.mgmt")
-        self.stream = self.socket.makefile("rb")
-        self.socket.sendall(message(HELLO))
-        self.wait_for(HELLO)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stream.close()
-        self.socket.close()
-
-    def wait_for(self, kind, check=lambda body: True):
-        while True:
-            _, got, length, _ = struct.unpack("!BBHI", self.stream.read(8))
-            body = self.stream.read(length - 8)
-            if got == ERROR:
-                raise LabError(f"the switch refuses: {body.hex()}")
-            if got == kind and check(body):
-                return
-
-    def barrier(self):
-        self.socket.sendall(message(BARRIER_REQUEST))
-        self.wait_for(BARRIER_REPLY)
-
-    def commit(self, messages):
-        self.socket.sendall(messages)
-        self.wait_for(BUNDLE_CONTROL,
-                      lambda body: body[4:6] == bytes([0, COMMITTED]))
-
-
 class PatchedSwitch(RealSwitch):
     """ovs-vswitchd and ovs-ofctl of a folder, and what they cost."""
 
@@ -119,11 +72,10 @@ class PatchedSwitch(RealSwitch):
 
     def cpu(self):
         total = 0
-        for path in glob.glob(f"/proc/{self.pid}/task/*/schedstat"):
+        for tid in os.listdir(f"/proc/{self.pid}/task"):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                with open(path, encoding="ascii") as stream:
-                    total += int(stream.read().split()[0])
-        return total / 1e9
+                total += cpu_time(f"{self.pid}/task/{tid}")
+        return total
 
     def empty(self):
         """Without flows, and with nothing to do."""
@@ -251,9 +203,7 @@ def report(row, results):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("rows", nargs="*", choices=[*ROWS, []], metavar="ROW")
     options = parser.parse_args()
@@ -270,7 +220,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (LabError, OSError, subprocess.SubprocessError) as problem:
-        sys.exit(f"bench: {problem}")
+    run(main)

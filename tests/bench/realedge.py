@@ -23,6 +23,7 @@ import sys
 import netns
 import plan
 import state
+from controllers import cpu_time
 from kklab import Lab
 from netns import LabError, wait_until
 from node import Node
@@ -86,19 +87,9 @@ class RealEdge(SwitchNode):
         text = self.ofctl("dump-aggregate", "br0", f"table=2,{LEARNED}")
         return int(text.split("flow_count=")[1])
 
-    def forget(self):
-        """What was learned, and what the datapath has cached."""
-        self.ofctl("del-flows", "br0", LEARNED)
-        self.forget_cache()
-
-    def forget_cache(self):
-        self.appctl("dpctl/del-flows")
-
     def cpu(self):
         """Seconds of CPU time so far of the thread that forwards."""
-        with open(f"/proc/{self.vswitchd_pid}/schedstat",
-                  encoding="ascii") as stream:
-            return int(stream.read().split()[0]) / 1e9
+        return cpu_time(self.vswitchd_pid)
 
 
 class EdgeLab(Lab):
@@ -154,13 +145,13 @@ class EdgeLab(Lab):
             raise LabError("wire: " + text.strip())
         return json.loads(text)
 
-    def to_overlay(self, *options, vlan=VLAN):
+    def to_overlay(self, *options, by="trunk0"):
         """Frames from the VLAN to the station behind the VTEP."""
-        return self.run_wire(f"--vlan={vlan}", f"--destination={STATION}",
-                             *options, "trunk0", "underlay")
+        return self.run_wire(f"--vlan={VLAN}", f"--destination={STATION}",
+                             *options, by, "underlay")
 
-    def to_vlan(self, *options, vni=VNI, out="trunk0"):
+    def to_vlan(self, *options, vni=VNI, by="trunk0"):
         """Frames from the VTEP."""
         return self.run_wire(
             f"--geneve={vni},{VTEP},{VTEP_MAC},{self.edge.tunnel_ip},"
-            f"{self.edge.underlay_mac}", *options, "underlay", out)
+            f"{self.edge.underlay_mac}", *options, "underlay", by)

@@ -19,14 +19,9 @@ A real ovs-vswitchd has N segments and M learned MACs.
 Prints a table, and a line of JSON for each row into build/bench/restart.json.
 """
 
-import argparse
-import contextlib
 import json
 import os
-import socket
-import statistics
 import struct
-import subprocess
 import sys
 from datetime import datetime, timezone
 
@@ -34,15 +29,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
-from controllers import Kakehashi, LabError, emulated_rows, results \
-    # noqa: E402
-from intake import Log, RealSwitch, bring_in, one_in_a_hundred_missing, \
-    timed                                   # noqa: E402
+from controllers import LabError, emulated_rows, options_of, results, \
+    run                                     # noqa: E402
+from intake import Log, RealSwitch, Row, add_flows, bring_in, count_lines, \
+    filled, leave, one_in_a_hundred_missing, timed      # noqa: E402
+from session import OPENFLOW15, Session     # noqa: E402
 
 SCALES = [(1000, 10000), (4000, 40000), (4000, 100000)]     # Segments, MACs.
 QUICK = SCALES[:1]
 AGEING = 65000                  # Seconds: nothing ages meanwhile.
-FLOW_STATS = 1                  # OFPMP_FLOW.
 
 
 def mac_flows(n, macs, ageing=AGEING):
@@ -58,37 +53,6 @@ def mac_flows(n, macs, ageing=AGEING):
         yield (f"cookie={cookie:#x},table=6,priority=100,metadata={vni:#x},"
                f"dl_dst={mac},actions=set_field:{slot:#x}->reg1,"
                "resubmit(,8),resubmit(,10)")
-
-
-def teach(switch, controller, n, macs):
-    """As if the controller had learned MACs: it adopts what it finds."""
-    path = os.path.join(controller.directory, "macs")
-    with open(path, "w", encoding="utf-8") as stream:
-        stream.writelines(flow + "\n" for flow in mac_flows(n, macs))
-    switch.ofctl("--bundle", "add-flows", "br0", path)
-
-
-# ---- A reader of nothing --------------------------------------------------
-
-def read_message(stream):
-    head = stream.read(8)
-    version, kind, length, xid = struct.unpack("!BBHI", head)
-    return version, kind, xid, stream.read(length - 8)
-
-
-def raw_dump(switch):
-    """Asks for all flows and reads the answer."""
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.connect(f"{switch.folder}/br0.mgmt")
-        sock.sendall(struct.pack("!BBHI", 6, 0, 8, 1))
-        sock.sendall(struct.pack("!BBHIHH4xB3xII4xQQHH4x", 6, 18, 56, 2,
-                                 FLOW_STATS, 0, 0xff, 0xffffffff, 0xffffffff,
-                                 0, 0, 1, 4))
-        with sock.makefile("rb", buffering=1 << 20) as stream:
-            while True:
-                _, kind, xid, body = read_message(stream)
-                if kind == 19 and xid == 2 and not body[3] & 1:
-                    return
 
 
 # ---- The controller -------------------------------------------------------
@@ -117,9 +81,7 @@ def switch_restarts(switch, controller):
     switch.restart()
     connected = log.time(r"\|e0: connected")
     end = log.time(r"\|e0: reconciled")
-    log = Log(controller)
-    switch.disconnect()
-    log.time(r"\|e0: disconnected")
+    leave(switch, controller)
     return (1000 * (connected - death).total_seconds(),
             1000 * (end - connected).total_seconds())
 
@@ -136,20 +98,18 @@ class MortalSwitch(RealSwitch):
 def measure(n, macs, runs):
     times = {"restart": [], "dump": [], "part": [], "replace-flows": [],
              "startup": [], "refill": [], "fill": []}
-    with contextlib.ExitStack() as stack:
-        switch = MortalSwitch()
-        stack.callback(switch.stop)
-        rows = [(*row, f"mac_aging={AGEING}") if row[0] == "segment-add"
-                else row for row in emulated_rows(1, segments=n)]
-        controller = stack.enter_context(
-            Kakehashi(rows=rows, socket=f"{switch.folder}/of.sock"))
-        bring_in(switch, controller)
-        teach(switch, controller, n, macs)
+    switch = MortalSwitch()
+    rows = emulated_rows(1, n, [f"mac_aging={AGEING}"])
+    with filled(switch, rows) as controller:
+        # As if they had been learned: the controller adopts what it finds.
+        add_flows(switch, os.path.join(controller.directory, "macs"),
+                  mac_flows(n, macs))
         path = os.path.join(controller.directory, "flows")
         switch.dump(path)
         for _ in range(runs):
             times["restart"].append(back_in(switch, controller, macs))
-            times["dump"].append(timed(raw_dump, switch))
+            with Session(switch, OPENFLOW15) as session:
+                times["dump"].append(timed(session.dump))
             one_in_a_hundred_missing(switch, path)
             times["part"].append(bring_in(switch, controller))
             one_in_a_hundred_missing(switch, path)
@@ -160,14 +120,11 @@ def measure(n, macs, runs):
             times["refill"].append(refill)
             switch.ofctl("del-flows", "br0")
             times["fill"].append(bring_in(switch, controller))
-        with open(path, encoding="utf-8") as stream:
-            return len(stream.readlines()), times
+        return count_lines(path), times
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
@@ -180,25 +137,16 @@ def main():
         for n, macs in QUICK if options.quick else SCALES:
             flows, times = measure(n, macs,
                                    3 if options.quick else options.runs)
-            middle = {k: statistics.median(v) for k, v in times.items()}
-            cell = {k: f"{middle[k]:12.0f} ({max(v):6.0f})"
-                    for k, v in times.items()}
-            print(f"{n:8} {macs:7} {flows:7}   {cell['restart']} "
-                  f"{cell['dump']} "
-                  f"{middle['restart'] / middle['dump']:7.2f} "
-                  f"{cell['part']} {cell['replace-flows']} "
-                  f"{middle['part'] / middle['replace-flows']:7.2f}",
-                  flush=True)
-            switches.append(
-                f"{n:8} {macs:7}   {cell['startup']} {cell['refill']} "
-                f"{cell['fill']} {middle['refill'] / middle['fill']:7.2f}")
+            row = Row(times)
+            print(f"{n:8} {macs:7} {flows:7}   "
+                  f"{row.compare('restart', 'dump')} "
+                  + row.compare("part", "replace-flows"), flush=True)
+            switches.append(f"{n:8} {macs:7}   {row.cell['startup']} "
+                            + row.compare("refill", "fill"))
             stream.write(json.dumps({"n": n, "macs": macs, "flows": flows,
                                      **times}) + "\n")
     print("\n".join(switches))
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (LabError, OSError, subprocess.SubprocessError) as problem:
-        sys.exit(f"bench: {problem}")
+    run(main)

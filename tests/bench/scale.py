@@ -16,7 +16,6 @@ that all that is seen is the controller:
 Prints tables, and a line of JSON for each row into build/bench/scale.json.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -28,8 +27,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
-from controllers import TRUNK, Kakehashi, LabError, \
-    emulated_rows, ofload_command, results, wait_until     # noqa: E402
+from controllers import TRUNK, Kakehashi, LabError, emulated_rows, \
+    ofload_command, options_of, results, run, wait_until   # noqa: E402
 
 IDLE = 10                       # Seconds.
 
@@ -190,9 +189,7 @@ def edges(report, scales):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
     with results("scale") as stream:
@@ -204,7 +201,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (LabError, OSError, subprocess.SubprocessError) as problem:
-        sys.exit(f"bench: {problem}")
+    run(main)
