@@ -27,8 +27,9 @@ VERSION := 0.1.0
 # The functional core: no I/O, no clock, no log.
 FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/bundlemsg.c flows/delta.c flows/failover.c \
-                  flows/fdb.c flows/fdb_node.c flows/fdb_table.c \
-                  flows/flowset.c flows/macdump.c flows/macmsg.c \
+                  flows/fdb.c flows/fdb_age.c flows/fdb_node.c \
+                  flows/fdb_table.c flows/flowset.c flows/macdump.c \
+                  flows/macmsg.c \
                   flows/packetin.c flows/packetout.c flows/pipeline.c \
                   flows/pipeline_alone.c flows/pipeline_cluster.c \
                   flows/pipeline_mac.c flows/pipeline_segment.c \
@@ -50,12 +51,13 @@ CTL_SRC        := controller/kctl_args.c controller/kctl_client.c \
                   controller/kctl_txn.c controller/kctl_usage.c
 CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/admin_diff.c controller/admin_show.c \
-                  controller/agent.c controller/agent_announce.c \
-                  controller/agent_conf.c controller/agent_failover.c \
-                  controller/agent_learn.c controller/agent_lease.c \
-                  controller/agent_probe.c controller/agent_sync.c \
-                  controller/conf.c controller/conf_write.c \
-                  controller/edge.c controller/edge_meter.c \
+                  controller/agent.c controller/agent_age.c \
+                  controller/agent_announce.c controller/agent_conf.c \
+                  controller/agent_failover.c controller/agent_learn.c \
+                  controller/agent_lease.c controller/agent_probe.c \
+                  controller/agent_sync.c controller/conf.c \
+                  controller/conf_write.c controller/edge.c \
+                  controller/edge_age.c controller/edge_meter.c \
                   controller/edge_txn.c controller/loop.c \
                   controller/ofconn.c controller/ofconn_listen.c
 

@@ -204,6 +204,9 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
     case EDGE_EV_FLOW_REMOVED:
         agent_flow_removed(agent, edge, &in.removed);
         break;
+    case EDGE_EV_AGEING:
+        agent_age_answered(agent, edge);
+        break;
     case EDGE_EV_LEASE_ENDED:
         agent_elect(agent);
         break;
@@ -357,6 +360,7 @@ agent_run(struct agent *agent)
     agent_rounds_run(agent);
     agent_depose_run(agent);
     agent_leases_run(agent);
+    agent_age_run(agent);
 
     /* What switches wait for goes first. */
     ofconn_flush();
@@ -378,6 +382,7 @@ agent_wait(struct agent *agent)
     agent_announcements_wait(agent);
     agent_rounds_wait(agent);
     agent_leases_wait(agent);
+    agent_age_wait(agent);
     if (agent->elect_at != LLONG_MAX) {
         poll_timer_wait_until(agent->elect_at);
     }

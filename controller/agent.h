@@ -12,7 +12,8 @@
  *
  * Beside them agent_failover.c asks which edge is to be active, agent_probe.c
  * finds out for it who is there, agent_lease.c tells the switches that we are,
- * and agent_announce.c tells the neighbours.
+ * and agent_announce.c tells the neighbours.  agent_age.c asks them which MACs
+ * nobody uses any more.
  *
  * agent.c takes what comes from the connections and starts the walk that it
  * calls for; agent_run() does what was left for the end of a turn of the main
@@ -47,6 +48,7 @@ struct agent {
     struct fdb_ops ops;         /* Reused, empty between walks. */
     long long elect_at;         /* When an election is due, LLONG_MAX: not. */
     long long probation_at;     /* When probation is looked at again. */
+    long long age_at;           /* When segments that are due to age are. */
     long long lease_at;         /* When leases are renewed. */
     unsigned int n_leases;      /* How often they have been. */
     struct ovs_list rounds;     /* For agent_probe.c. */
@@ -115,6 +117,11 @@ void agent_lease(struct agent *, struct edge *);
 void agent_lease_soon(struct agent *);
 void agent_leases_run(struct agent *);
 void agent_leases_wait(const struct agent *);
+
+/* agent_age.c */
+void agent_age_run(struct agent *);
+void agent_age_answered(struct agent *, struct edge *);
+void agent_age_wait(const struct agent *);
 
 /* agent_probe.c */
 void agent_probe_init(struct agent *);

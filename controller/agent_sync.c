@@ -156,6 +156,7 @@ agent_sync_macs(struct agent *agent, const struct topo_node *node,
     delta_wipe(&txn->macs, layout_cookie(LAYOUT_K_LEARNED, vni));
     delta_wipe(&txn->macs, layout_cookie(LAYOUT_K_STATIC, vni));
     if (segment) {
+        fdb_age_anew(&agent->fdb, segment, time_msec());
         flowset_init(&want);
         fdb_node_flows(&agent->fdb, node, segment, &want);
         delta_all(&txn->macs, &want);

@@ -95,6 +95,7 @@ edge_create(struct ofconn *conn, struct topo *topo,
     macdump_init(&edge->dump.macs);
     flowset_init(&edge->dump.other_macs);
     flowset_init(&edge->dump.taken);
+    edge_age_init(edge);
     edge_send(edge, ofpraw_alloc(OFPRAW_OFPT_FEATURES_REQUEST,
                                  ofconn_version(conn), 0));
     return edge;
@@ -104,6 +105,8 @@ void
 edge_destroy(struct edge *edge)
 {
     edge_txn_destroy(edge->txn);
+    edge_age_clear(edge);
+    hmap_destroy(&edge->ageing.turns_by_vni);
     flowset_destroy(&edge->installed);
     flowset_destroy(&edge->dump.config);
     macdump_clear(&edge->dump.macs);
@@ -126,6 +129,7 @@ edge_set_unknown(struct edge *edge)
     edge->txn = NULL;
     edge->tnode = NULL;
     edge->dump.running = false;
+    edge_age_clear(edge);
     flowset_clear(&edge->installed);
     edge_set_state(edge, EDGE_UNKNOWN);
 }
@@ -158,6 +162,7 @@ void
 edge_ask_ports(struct edge *edge, struct topo_node *tnode)
 {
     edge->tnode = tnode;
+    tnode->tells_idle = ofconn_version(edge->conn) >= OFP15_VERSION;
     edge_set_state(edge, EDGE_PORTS);
     edge_send_config(edge);
     memset(edge->ports_bitmap, 0, bitmap_n_bytes(EDGE_N_PORTS));
@@ -347,6 +352,9 @@ edge_receive_flows(struct edge *edge, const struct ofp_header *oh)
     struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
     int retval;
 
+    if (edge_age_is_answer(edge, oh)) {
+        return edge_age_receive(edge, oh);
+    }
     if (!edge->dump.running || oh->xid != edge->dump.xid) {
         return EDGE_EV_NONE;
     }
@@ -369,6 +377,9 @@ edge_receive_barrier(struct edge *edge, const struct ofp_header *oh)
 {
     struct edge_txn *txn = edge->txn;
 
+    if (edge_age_is_answer(edge, oh)) {
+        return edge_age_answered(edge);
+    }
     if (!txn || oh->xid != txn->barrier_xid) {
         return EDGE_EV_NONE;
     }
@@ -396,6 +407,9 @@ edge_receive_error(struct edge *edge, const struct ofp_header *oh)
         }
     } else {
         edge_note_error(edge, "switch reported an error", error);
+    }
+    if (edge_age_is_answer(edge, oh)) {
+        return edge_age_answered(edge);
     }
     return EDGE_EV_NONE;
 }

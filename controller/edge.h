@@ -34,6 +34,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "flows/delta.h"
+#include "flows/fdb.h"
 #include "flows/flowset.h"
 #include "flows/macdump.h"
 #include "flows/packetin.h"
@@ -97,6 +98,23 @@ struct edge_dump {
     size_t n_adopted;
 };
 
+/* What the switch is asked for how long MACs have been idle. */
+struct edge_ageing {
+    struct ovs_list turns;      /* Segments that it is to be asked about. */
+    struct hmap turns_by_vni;
+    uint32_t vni;               /* That it was last asked about... */
+    unsigned int limit;         /* ...and what is too long there, seconds. */
+    long long asked;            /* When.  Monotonic, as those below. */
+    unsigned int oldest;        /* The longest that is not, seconds. */
+    struct fdb_idle_mac *idle;  /* Those of which it is. */
+    size_t n, allocated;
+
+    ovs_be32 xid;               /* Of the latest request or barrier. */
+    bool waiting;               /* It has not been answered. */
+    long long since;            /* When it was sent. */
+    long long resume_at;        /* When the next is to be. */
+};
+
 struct edge {
     struct ovs_list node;       /* For the owner. */
     struct ofconn *conn;
@@ -110,6 +128,7 @@ struct edge {
 
     struct flowset installed;
     struct edge_dump dump;
+    struct edge_ageing ageing;
     struct edge_txn *txn;
     struct hmap meters;         /* Of struct edge_meter, ours and others'. */
     bool leased;                /* It knows that we are here; and if not, it
@@ -138,6 +157,7 @@ enum edge_event {
     EDGE_EV_REFUSED,            /* 'txn' is not. */
     EDGE_EV_PACKET_IN,          /* 'in->pin'. */
     EDGE_EV_FLOW_REMOVED,       /* 'in->removed'. */
+    EDGE_EV_AGEING,             /* What was asked for ageing is answered. */
     EDGE_EV_LEASE_ENDED,        /* 'leased' is false. */
     EDGE_EV_NONSENSE,           /* Not OpenFlow as we know it. */
 };
@@ -171,6 +191,11 @@ void edge_open_meter(struct edge *, uint32_t id);
 void edge_close_meter(struct edge *, uint32_t id);
 void edge_lease(struct edge *);
 void edge_forget_taken(struct edge *);
+
+void edge_age_add(struct edge *, uint32_t vni);
+bool edge_age_next(struct edge *, uint32_t *vni);
+void edge_age_ask(struct edge *, uint32_t vni, unsigned int limit);
+void edge_age_barrier(struct edge *);
 
 void edge_delete_flows(struct edge *);
 

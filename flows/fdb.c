@@ -31,7 +31,7 @@ fdb_push(struct fdb_ops *ops, const struct fdb_mac *e, struct topo_node *node,
 }
 
 /* A node that lacks the port has no SOURCE flow for it. */
-static void
+void
 fdb_push_source(struct fdb_ops *ops, const struct fdb_mac *e,
                 const struct fdb_seen *seen, bool add)
 {
@@ -63,7 +63,7 @@ fdb_op_flow(const struct fdb_op *op, struct flowset_spec *spec,
             struct match *match, struct ofpbuf *acts)
 {
     if (op->source) {
-        pipeline_source(&op->m, op->slot, spec, match, acts);
+        pipeline_source(op->node, &op->m, op->slot, spec, match, acts);
     } else if (!op->add) {
         pipeline_dest_key(&op->m, spec, match, acts);
     } else {
@@ -79,6 +79,7 @@ fdb_init(struct fdb *fdb)
 {
     memset(fdb, 0, sizeof *fdb);
     ovs_list_init(&fdb->probation);
+    heap_init(&fdb->ageing);
 }
 
 static uint32_t
@@ -137,7 +138,9 @@ fdb_create(struct fdb *fdb, struct topo_place *place, struct eth_addr mac,
     fdb_table_insert(&fdb->macs, e, fdb_hash(segment, mac));
     ovs_list_push_back(&segment->macs, &e->segment_node);
     segment->n_macs++;
-    segment->n_learned += !is_static;
+    if (!is_static && !segment->n_learned++) {
+        fdb_age_begin(fdb, segment, now);
+    }
     fdb_place_in(e, place);
     return e;
 }
@@ -150,7 +153,9 @@ fdb_drop(struct fdb *fdb, struct fdb_mac *e)
     ovs_list_remove(&e->segment_node);
     ovs_list_remove(&e->probation_node);
     e->segment->n_macs--;
-    e->segment->n_learned -= !e->is_static;
+    if (!e->is_static && !--e->segment->n_learned) {
+        heap_remove(&fdb->ageing, &e->segment->ageing_node);
+    }
     fdb_table_remove(&fdb->macs, e, fdb_hash(e->segment, e->mac));
     if (e->seen != &e->first_seen) {
         free(e->seen);
@@ -179,6 +184,7 @@ fdb_destroy(struct fdb *fdb)
         fdb_drop(fdb, e);
     }
     fdb_table_destroy(&fdb->macs);
+    heap_destroy(&fdb->ageing);
 }
 
 /* Who saw it. */

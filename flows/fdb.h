@@ -14,7 +14,11 @@
  * fdb_node_flows() before it is in sync again.
  *
  * Learning follows sightings (flows/sighting.h).  Ageing follows the
- * switches: a learned MAC lives as long as one node keeps its SOURCE flow.
+ * switches: a learned MAC lives as long as one node keeps its SOURCE flow, and
+ * that is for as long as frames use it.  A switch that can be asked for how
+ * long flows have been idle is asked, a segment at a time, and fdb_age_out()
+ * lets it delete those that have been for too long.  In others these flows
+ * have a timeout, and fdb_idle() takes their word for it that one has gone.
  * One whose flow nobody can be asked about, because the nodes that saw it are
  * not connected (yet, or any more), is on probation and goes after the ageing
  * time, unless it is seen by then or one of these nodes comes.
@@ -37,12 +41,15 @@
 #include "flows/fdb_table.h"
 #include "flows/pipeline.h"
 #include "flows/topo.h"
+#include "heap.h"
 
 struct flowset;
 
 struct fdb {
     struct fdb_table macs;      /* By segment and MAC. */
     struct ovs_list probation;  /* Of struct fdb_mac, oldest first. */
+    struct heap ageing;         /* Of struct topo_segment, those that have
+                                 * learned MACs, by when to ask. */
     unsigned long long n_learned, n_moved, n_aged, n_evicted;
 };
 
@@ -109,6 +116,22 @@ bool fdb_idle(struct fdb *, const struct topo_node *, struct topo_place *,
               uint32_t slot, struct eth_addr, struct fdb_ops *);
 void fdb_lose_node(struct fdb *, const struct topo_node *, long long now);
 void fdb_run(struct fdb *, long long now, struct fdb_ops *);
+
+/* A MAC whose flow a node has not used for long: that of 'slot', or if it is 0
+ * of the VTEP of which 'tag' is the pipeline_place_tag(). */
+struct fdb_idle_mac {
+    struct eth_addr mac;
+    uint32_t slot;
+    uint32_t tag;
+};
+struct topo_segment *fdb_age_due(struct fdb *, long long now);
+long long fdb_age_wake(const struct fdb *);
+void fdb_age_heard(struct fdb *, struct topo_segment *, unsigned int oldest,
+                   long long now);
+void fdb_age_anew(struct fdb *, struct topo_segment *, long long now);
+bool fdb_age_out(struct fdb *, const struct topo_node *,
+                 const struct topo_segment *, const struct fdb_idle_mac *,
+                 long long asked, struct fdb_ops *);
 
 size_t fdb_flush(struct fdb *, struct topo_segment *, const struct eth_addr *,
                  struct fdb_ops *);

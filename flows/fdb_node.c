@@ -140,6 +140,7 @@ fdb_adopt_source(struct fdb *fdb, struct topo_node *node,
 
         seen->epoch = epoch;
         seen->at = now;
+        fdb_age_anew(fdb, place->segment, now);
     }
 }
 

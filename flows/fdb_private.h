@@ -7,6 +7,7 @@
 /* What the files of flows/fdb.h share among themselves.
  *
  *   fdb.c       operations, entries, learning, forgetting
+ *   fdb_age.c   when to ask for how long MACs have been idle, and for what
  *   fdb_node.c  one node's view: the flows that it should have, and taking
  *               MACs back from those that it has
  *
@@ -15,6 +16,8 @@
 
 #include "flows/fdb.h"
 
+void fdb_push_source(struct fdb_ops *, const struct fdb_mac *,
+                     const struct fdb_seen *, bool add);
 void fdb_push_dest(struct fdb_ops *, const struct fdb_mac *, bool add,
                    const struct topo_node *except);
 struct fdb_mac *fdb_create(struct fdb *, struct topo_place *, struct eth_addr,
@@ -25,6 +28,7 @@ struct fdb_seen *fdb_seen_add(struct fdb_mac *, struct topo_node *,
                               uint32_t slot);
 void fdb_end_probation(struct fdb_mac *);
 void fdb_seen_del(struct fdb_mac *, struct fdb_seen *);
+void fdb_age_begin(struct fdb *, struct topo_segment *, long long now);
 void fdb_put_on_probation(struct fdb *, struct fdb_mac *, long long now);
 
 #endif /* flows/fdb_private.h */

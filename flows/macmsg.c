@@ -153,7 +153,7 @@ macmsg_identify(const struct fdb_op *op, struct macmsg_id *id)
         id->shape = MACMSG_DEST_DEL;
         return !op->add || macmsg_identify_dest(op, id);
     }
-    if (op->add) {
+    if (op->add && !op->node->tells_idle) {
         id->aging = htons(segment->mac_aging);
     }
     if (op->slot) {

@@ -69,14 +69,15 @@ pipeline_mac_begin(const struct pipeline_mac *m, enum layout_table table,
     };
 }
 
-/* The flow that says that 'm' is known where it comes in: by 'slot', or if
- * that is 0 from the VTEP that is its place.
+/* The flow that tells 'node' that 'm' is known where it comes in: by 'slot',
+ * or if that is 0 from the VTEP that is its place.
  *
- * A learned one tells the controller when it has been idle for too long. */
+ * A learned one goes when it has been idle for too long, if the switch cannot
+ * be asked for how long it has been. */
 void
-pipeline_source(const struct pipeline_mac *m, uint32_t slot,
-                struct flowset_spec *spec, struct match *match,
-                struct ofpbuf *acts)
+pipeline_source(const struct topo_node *node, const struct pipeline_mac *m,
+                uint32_t slot, struct flowset_spec *spec,
+                struct match *match, struct ofpbuf *acts)
 {
     pipeline_mac_begin(m, LAYOUT_SOURCE, spec, match, acts);
     match_set_dl_src(match, m->mac);
@@ -93,7 +94,7 @@ pipeline_source(const struct pipeline_mac *m, uint32_t slot,
         }
     }
     if (!m->is_static) {
-        spec->idle_timeout = m->segment->mac_aging;
+        spec->idle_timeout = node->tells_idle ? 0 : m->segment->mac_aging;
         spec->flags = OFPUTIL_FF_SEND_FLOW_REM;
     }
     acts_set_known(acts);

@@ -38,6 +38,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "flows/failover.h"
+#include "heap.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/types.h"
@@ -80,6 +81,7 @@ struct topo_segment {
     /* For flows/fdb.c. */
     struct ovs_list macs;       /* Of struct fdb_mac. */
     size_t n_macs, n_learned;   /* All, and without the static ones. */
+    struct heap_node ageing_node;   /* While there are learned ones. */
 };
 
 /* A node in a segment.  Within a batch of changes 'n_claims' may be 0: a place
@@ -254,6 +256,8 @@ struct topo_node {
     bool drained, drained_row;      /* By the operator; the latter as last in
                                      * the row. */
     bool away;                      /* Its switch is not connected. */
+    bool tells_idle;                /* It tells how long flows have been idle,
+                                     * so those of MACs have no timeout. */
     bool closed;                    /* The switch ended the last session. */
     long long met;                  /* When it last answered a probe. */
     void *aux;

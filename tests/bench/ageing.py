@@ -3,12 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """How soon a MAC is learned while others age.
 
-A real ovs-vswitchd has N learned MACs, whose SOURCE flows have idle timeouts.
-Meanwhile new stations speak, one at a time; the time is from the frame to
+A real ovs-vswitchd has N learned MACs, and is asked for how long these have
+been idle; or, with --timeouts, their SOURCE flows have timeouts.  Meanwhile
+new stations speak, one at a time; the time is from the frame to
 the flow by which others reach its station, as a flow monitor reports it.
 
     none        no MAC but the new ones
     idle        N MACs, and none of them ages
+    asked       nor here, but meanwhile the switch is asked about all of them
     one by one  they age, a twentieth of them in each second
     at once     they age within the time that it took to add them
 
@@ -43,6 +45,12 @@ FOREVER = 65000
 SPOKEN = re.compile(rb"event=ADDED .*dl_dst=0a:([0-9a-f:]{14})")
 
 
+class OldSwitch(RealSwitch):
+    """One that does not tell for how long flows have been idle."""
+
+    protocols = RealSwitch.protocols[:-1]
+
+
 # ---- Stations that speak --------------------------------------------------
 
 class Stations:
@@ -54,8 +62,8 @@ class Stations:
         self.control = socket.socket(socket.AF_UNIX)
         self.control.connect(f"{switch.folder}/vswitchd.ctl")
         self.monitor = subprocess.Popen(
-            ["ovs-ofctl", "-OOpenFlow15", "monitor", "br0",
-             "watch:!initial,table=6"], cwd=switch.folder, env=switch.env,
+            ["ovs-ofctl", "-O", switch.protocols[-1], "monitor", "br0",
+             "watch:!initial,!delete,table=6"], cwd=switch.folder, env=switch.env,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.begun = b""        # A line of which the rest is to come.
 
@@ -111,8 +119,9 @@ class Stations:
 
 def teach_in_slices(switch, controller, macs, ageing, slices):
     """MACs for the controller to adopt; the time when the last was added."""
-    flows = list(mac_flows(SEGMENTS, macs, ageing))
-    size = max(1, len(flows) // slices)
+    flows = list(mac_flows(SEGMENTS, macs,
+                           ageing if isinstance(switch, OldSwitch) else 0))
+    size = max(1, len(flows) // max(1, slices))
     path = os.path.join(controller.directory, "macs")
     for i in range(0, len(flows), size):
         begin = time.monotonic()
@@ -120,6 +129,14 @@ def teach_in_slices(switch, controller, macs, ageing, slices):
         if slices > 1:
             time.sleep(max(0, begin + 1 - time.monotonic()))
     return time.monotonic()
+
+
+def sample_for(stations, seconds):
+    end = time.monotonic() + seconds
+    latencies = []
+    while time.monotonic() < end:
+        latencies.append(stations.latency())
+    return latencies
 
 
 def sample(switch, controller, macs, ageing, slices):
@@ -131,6 +148,10 @@ def sample(switch, controller, macs, ageing, slices):
     with Stations(switch) as stations:
         if ageing == FOREVER:
             return [stations.latency() for _ in range(SAMPLES)]
+        if not slices:
+            # An eighth of the ageing time after they were adopted.
+            time.sleep(ageing / 8 - 0.5)
+            return sample_for(stations, 1.5)
         start = added + ageing - (slices if slices > 1 else 2)
         time.sleep(max(0, start - time.monotonic()))
         latencies, new = [], 0
@@ -142,11 +163,11 @@ def sample(switch, controller, macs, ageing, slices):
 
 
 ROWS = [("none", 0, FOREVER, 1), ("idle", 1, FOREVER, 1),
+        ("asked", 1, 80, 0),
         ("one by one", 1, 2 * SLICES, SLICES), ("at once", 1, 15, 1)]
 
 
-def measure(programs, what, macs, ageing, slices):
-    switch = RealSwitch(programs)
+def measure(switch, what, macs, ageing, slices):
     rows = emulated_rows(1, SEGMENTS, [f"mac_aging={ageing}"])
     with filled(switch, rows) as controller:
         latencies = sorted(sample(switch, controller, macs, ageing, slices))
@@ -163,6 +184,9 @@ def main():
     parser.add_argument("--macs", type=int, default=100000)
     parser.add_argument("--programs", metavar="FOLDER",
                         help="with another ovs-vswitchd, as from \"make ovs\"")
+    parser.add_argument("--timeouts", action="store_true",
+                        help="by OpenFlow 1.4, which does not tell for how "
+                             "long flows have been idle")
     parser.add_argument("--quick", action="store_true",
                         help="without those that age one by one")
     options = parser.parse_args()
@@ -173,8 +197,9 @@ def main():
         for what, some, ageing, slices in ROWS:
             if options.quick and slices > 1:
                 continue
-            r = measure(options.programs, what, some * options.macs, ageing,
-                        slices)
+            make = OldSwitch if options.timeouts else RealSwitch
+            r = measure(make(options.programs), what, some * options.macs,
+                        ageing, slices)
             if what == "idle":
                 idle = r["p99"]
             print(f"{what:11} {r['macs']:7} {r['n']:9} {r['p50']:8.2f} "

@@ -34,17 +34,23 @@ from dummy import PROTOCOLS, Switch         # noqa: E402
 class RealSwitch(Switch):
     """ovs-vswitchd with br0, whose ports are those of emulated switches."""
 
+    protocols = PROTOCOLS
+
     def start(self):
         self.start_daemons()
         self.vsctl("add-br", "br0", "--", "set", "bridge", "br0",
                    "datapath_type=dummy", "fail_mode=secure",
                    "other_config:datapath-id=0000000000000001",
-                   "protocols=" + ",".join(PROTOCOLS))
+                   "protocols=" + ",".join(self.protocols))
         self.vsctl("add-port", "br0", "genev0", "--", "set", "interface",
                    "genev0", "type=geneve", "options:remote_ip=flow",
                    "options:key=flow", "ofport_request=1")
         self.vsctl("add-port", "br0", "trunk0", "--", "set", "interface",
                    "trunk0", "type=dummy", "ofport_request=2")
+
+    def ofctl(self, *args, check=True):
+        """In the latest of its protocols."""
+        return super().ofctl(*args, protocol=self.protocols[-1], check=check)
 
     def connect(self, controller):
         self.vsctl("set-controller", "br0", controller.target, "--", "set",

@@ -97,8 +97,8 @@ answer_make(struct answer *a, enum ofp_version version)
                   "resubmit(,10)");
     answer_encode(a, version, "02:fe:dc:ba:98:76",
                   "table=2,priority=100,cookie=0x4b48060000002710,"
-                  "idle_timeout=300,send_flow_rem,metadata=10000,"
-                  "packet_type=(0,0),reg0=0x20001,dl_src=02:fe:dc:ba:98:76,"
+                  "send_flow_rem,metadata=10000,packet_type=(0,0),"
+                  "reg0=0x20001,dl_src=02:fe:dc:ba:98:76,"
                   "actions=set_field:1/1->reg3");
 }
 

@@ -40,13 +40,13 @@ QUICK = SCALES[:1]
 AGEING = 65000                  # Seconds: nothing ages meanwhile.
 
 
-def mac_flows(n, macs, ageing=AGEING):
+def mac_flows(n, macs, timeout=0):
     """The flows of MACs, all from VLANs, evenly over 'n' segments."""
     for i in range(macs):
         vni, slot = 10000 + i % n, 0x20000 + i % n + 1
         mac = ":".join(f"{b:02x}" for b in struct.pack("!Q", 2 << 40 | i)[2:])
         cookie = 0x4b4806 << 40 | vni
-        yield (f"cookie={cookie:#x},table=2,idle_timeout={ageing},"
+        yield (f"cookie={cookie:#x},table=2,idle_timeout={timeout},"
                f"send_flow_rem,priority=100,reg0={slot:#x},"
                f"metadata={vni:#x},dl_src={mac},"
                "actions=set_field:0x1/0x1->reg3")

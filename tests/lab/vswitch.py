@@ -35,7 +35,8 @@ class SwitchNode(Node):
         return self.output("ovs-vsctl", "--timeout=10", *args)
 
     def ofctl(self, *args):
-        return self.output("ovs-ofctl", "-O", "OpenFlow15", *args)
+        return self.output("ovs-ofctl", "-O",
+                           "OpenFlow13,OpenFlow14,OpenFlow15", *args)
 
     def appctl(self, *args):
         return self.output("ovs-appctl", *args)

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where MACs are: learned, moved, aged, pinned, limited."""
 
+import re
 import time
+
+import pytest
 
 from frames import BROADCAST
 from netns import wait_until
-from world import (both_ways, configure, flows_of_mac, wait_gone,
-                   wait_location, wait_synced)
+from world import (both_ways, configure, flows_of_mac, our_flows, speak_only,
+                   wait_gone, wait_location, wait_synced)
 
 MAC = "02:00:00:00:00:77"
 TRUNK = "edges/trunk0/100"
@@ -73,8 +76,15 @@ def test_station_moves_between_trunks(blue, wires):
         move(blue, wires, sender, location)
 
 
-def test_ageing(blue, wires):
+# By OpenFlow 1.4 SOURCE flows have timeouts, by 1.5 the controller asks.
+both_kinds_of_ageing = pytest.mark.parametrize(
+    "version", ["OpenFlow14", "OpenFlow15"], ids=["timeout", "asked"])
+
+
+@both_kinds_of_ageing
+def test_ageing(blue, wires, version):
     """A MAC that is silent is forgotten everywhere."""
+    speak_only(blue, version)
     configure(blue, ("set", "segment", "blue", "mac_aging=1"))
     for sender in "ph1", "vm2":
         wires[sender].send(BROADCAST, src=MAC)
@@ -83,8 +93,36 @@ def test_ageing(blue, wires):
     wait_synced(blue)
 
 
-def test_talking_keeps_a_mac(blue, wires):
+def test_many_age_at_once(blue, wires):
+    """More than are let go in one go, and not those that still speak."""
+    stations = {f"06:00:00:00:{n >> 8:02x}:{n & 255:02x}"
+                for n in range(300)}
+
+    def speak():
+        for mac in stations:
+            wires["ph1"].send(BROADCAST, src=mac)
+        wires["ph1"].send(BROADCAST, src=MAC)
+        return {*stations, MAC} <= set(blue.control.macs("blue"))
+    wait_until(speak, what="301 MACs", interval=0.5)
+    configure(blue, ("set", "segment", "blue", "mac_aging=3"))
+
+    def alone():
+        wires["ph1"].send(BROADCAST, src=MAC)
+        macs = set(blue.control.macs("blue"))
+        assert MAC in macs
+        return not macs & stations
+    wait_until(alone, 30, "300 MACs gone", 0.2)
+    wait_synced(blue)
+    for switch in blue.controlled:
+        assert not [flow for flow in our_flows(switch)
+                    if re.search("dl_(src|dst)=06:00:", flow)]
+        assert blue.control.json("flows/diff", switch.name) == []
+
+
+@both_kinds_of_ageing
+def test_talking_keeps_a_mac(blue, wires, version):
     """Ageing follows the traffic, not the time since learning."""
+    speak_only(blue, version)
     configure(blue, ("set", "segment", "blue", "mac_aging=2"))
     wires["ph1"].send(BROADCAST, src=MAC)
     wait_location(blue, MAC, TRUNK)

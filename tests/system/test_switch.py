@@ -10,7 +10,8 @@ from frames import BROADCAST
 from netns import wait_until
 from proxy import Proxy
 from world import (active_edge, both_ways, configure, error_of, our_flows,
-                   row_id, wait_error, wait_location, wait_synced)
+                   row_id, speak_only, wait_error, wait_location,
+                   wait_synced)
 
 MAC = "02:00:00:00:00:77"
 
@@ -147,18 +148,13 @@ def test_unknown_switch(blue):
                                      "OpenFlow15"])
 def test_versions(blue, wires, version):
     """Bridges that speak one version only."""
-    for switch in blue.controlled:
-        switch.run("ovs-vsctl", "set", "bridge", "br0",
-                   f"protocols={version}")
-
-    def agreed():
-        edges = [blue.control.edge(s.name) for s in blue.controlled]
-        return all(e["connected"] and e["state"] == "synced"
-                   and e["version"] == f"1.{version[-1]}" for e in edges)
-    wait_until(agreed, 15, f"{version} on all switches")
+    speak_only(blue, version)
     both_ways(blue.station("ph1"), blue.station("vm1"))
     wires["ph1"].send(BROADCAST, src=MAC)
     wait_location(blue, MAC, "edges/trunk0/100")
+    # By the latest the controller asks which MACs are idle.
+    source, = our_flows(active_edge(blue)[0], f"table=2,dl_src={MAC}")
+    assert ("idle_timeout" in source) == (version != "OpenFlow15")
     wires.check("vm1", MAC, {"ph1"})
     wires.check("vm1", BROADCAST, {"ph1", "vm2"})
     configure(blue, ("bind", "blue", "edges", "trunk0", 200))

@@ -31,6 +31,18 @@ def wait_synced(lab, *names, timeout=15):
                    f"{name} in sync", 0.05)
 
 
+def speak_only(lab, version):
+    """The switches speak no other version of OpenFlow."""
+    for switch in lab.controlled:
+        switch.vsctl("set", "bridge", "br0", f"protocols={version}")
+
+    def agreed():
+        edges = [lab.control.edge(s.name) for s in lab.controlled]
+        return all(e["connected"] and e["state"] == "synced"
+                   and e["version"] == f"1.{version[-1]}" for e in edges)
+    wait_until(agreed, 15, f"{version} on all switches")
+
+
 def our_flows(switch, match=""):
     """Flows of the controller in a switch, as dump-flows prints them, but for
     those that the switch has written itself and that end by themselves."""

@@ -321,6 +321,8 @@ test_walk(void **state OVS_UNUSED)
     assert_true(walk.n_config > 2000);
     assert_true(walk.n_sightings > 500);
     assert_true(walk.n_idles > 100);
+    assert_true(walk.n_age_outs > 50);
+    assert_true(walk.n_idles - walk.n_age_outs > 50);
     assert_true(walk.n_mac_ops > 5000);
     assert_true(walk.n_quick > 4000);
 }

@@ -211,6 +211,7 @@ walk_write(struct walk *walk, struct net *net, enum topo_table table,
         break;
     case TOPO_EDGE:
         net_node_sees(net, n, row->s2, row->s, row->s3);
+        net_get_node(net, n)->tells_idle = n % 2;
         break;
     case TOPO_CLUSTER:
         (row->vlan ? net_fence : net_cluster)(net, n, row->s);
@@ -412,7 +413,31 @@ walk_sighting(struct walk *walk)
     return true;
 }
 
-/* A switch lets a SOURCE flow go. */
+/* The SOURCE flow 'flow' of 'node' has not been used for long, and the switch
+ * has let it go, or says so and is told to. */
+static void
+walk_age(struct walk *walk, struct topo_node *node,
+         struct flowset_flow *flow, const struct sighting *s)
+{
+    struct net *net = &walk->net;
+
+    if (flow->idle_timeout) {
+        flowset_remove(&walk_switch(node)->macs, flow);
+        fdb_idle(&net->fdb, node, s->place, s->slot, s->mac, &net->ops);
+    } else {
+        struct fdb_idle_mac idle = {
+            .mac = s->mac, .slot = s->slot,
+            .tag = pipeline_place_tag(s->place),
+        };
+
+        fdb_age_out(&net->fdb, node, s->place->segment, &idle, net->now,
+                    &net->ops);
+        walk->n_age_outs++;
+    }
+    walk->n_idles++;
+}
+
+/* A station is silent for long. */
 static void
 walk_idle(struct walk *walk)
 {
@@ -429,17 +454,16 @@ walk_idle(struct walk *walk)
 
     uint32_t n = 0;
     HMAP_FOR_EACH (flow, node, &walk_switch(node)->macs.flows) {
-        if (flow->idle_timeout && !walk_random(walk, ++n)) {
+        if (flow->table == LAYOUT_SOURCE
+            && layout_cookie_kind(flow->cookie) == LAYOUT_K_LEARNED
+            && !walk_random(walk, ++n)) {
             gone = flow;
         }
     }
     if (gone) {
         minimatch_expand(&gone->match, &match);
-        flowset_remove(&walk_switch(node)->macs, gone);
         if (!sighting_from_source(&walk->net.topo, node, &match, &s)) {
-            fdb_idle(&walk->net.fdb, node, s.place, s.slot, s.mac,
-                     &walk->net.ops);
-            walk->n_idles++;
+            walk_age(walk, node, gone, &s);
         }
     }
 }

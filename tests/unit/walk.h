@@ -43,7 +43,8 @@ struct walk {
     struct net net;
     uint32_t seed;
     struct walk_row rows[TOPO_N_TABLES][WALK_PLACES + 1];
-    unsigned long long n_sightings, n_idles, n_config, n_mac_ops,
+    unsigned long long n_sightings, n_idles, n_age_outs, n_config,
+                       n_mac_ops,
                        n_quick;     /* Messages by macmsg_put(). */
     struct macmsg *macmsg;
 };
