@@ -62,8 +62,8 @@ bool pipeline_place_missing(const struct topo_node *,
                             const struct topo_place *);
 uint32_t pipeline_place_tag(const struct topo_place *);
 void pipeline_source(const struct topo_node *, const struct pipeline_mac *,
-                     uint32_t slot, struct flowset_spec *spec, struct match *match,
-                     struct ofpbuf *acts);
+                     uint32_t slot, struct flowset_spec *spec,
+                     struct match *match, struct ofpbuf *acts);
 void pipeline_dest_key(const struct pipeline_mac *, struct flowset_spec *spec,
                        struct match *match, struct ofpbuf *acts);
 bool pipeline_dest(const struct topo_node *, const struct pipeline_mac *,
