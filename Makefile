@@ -138,6 +138,9 @@ build/fuzz-deps: $(DPKG_STATUS)
 	@$(call install-deps,$(FUZZ_DEPS))
 	@mkdir -p build && touch $@
 
+# Their lists are in this file.
+build/test-deps build/lint-deps build/bench-deps build/fuzz-deps: Makefile
+
 # ---- Open vSwitch's libraries ----------------------------------------------
 
 # Debian ships no -dev package but the source as openvswitch-source.  One
