@@ -10,7 +10,8 @@
 #   make lint            style, dependency rule, clang-tidy, cppcheck
 #   make unit | flows-check | system-check | fuzz-check     one tier of check
 #   make bench           how fast, how much of it (docs/performance.md; half an
-#                        hour, bench-quick: four minutes)
+#                        hour, bench-quick: four minutes); bench-plots draws
+#                        what they found once more
 #   make bench-failover  how long take-overs take, in the lab (half an hour;
 #                        bench-failover-quick: some minutes)
 #   make ovs             ovs-vswitchd and others with ovs-patches/, in
@@ -78,7 +79,7 @@ TEST_DEPS  := openvswitch-common openvswitch-switch libcmocka-dev \
               iperf3 tcpdump procps util-linux
 LINT_DEPS  := clang-tidy cppcheck binutils
 FUZZ_DEPS  := clang libclang-rt-dev
-BENCH_DEPS := openvswitch-testcontroller
+BENCH_DEPS := openvswitch-testcontroller gnuplot-nox
 
 # $(call install-deps,PACKAGES): say what is missing, then install it.
 install-deps = \
@@ -428,10 +429,15 @@ BENCHES := learn scale intake burst first dataplane restart ageing
 bench: $(CHECK_DEPS) build/bench-deps
 	@for b in $(BENCHES); do \
 	    echo; $(PYTHON3) tests/bench/$$b.py || exit 1; done
+	@echo; $(PYTHON3) tests/bench/plots.py
 
 bench-quick: $(CHECK_DEPS) build/bench-deps
 	@for b in $(BENCHES); do \
 	    echo; $(PYTHON3) tests/bench/$$b.py --quick || exit 1; done
+	@echo; $(PYTHON3) tests/bench/plots.py
+
+bench-plots: build/bench-deps
+	@$(PYTHON3) tests/bench/plots.py
 
 bench-failover: $(CHECK_DEPS)
 	@$(PYTHON3) tests/bench/failover.py
@@ -465,8 +471,8 @@ distclean:
 
 .PHONY: all asan fuzz fuzz-programs test-programs check unit flows-check \
         system-check fuzz-check asan-check lint lab lab-down \
-        ovs ovs-stock ovs-check \
-        bench bench-quick bench-failover bench-failover-quick bench-ovs \
+        ovs ovs-stock ovs-check bench bench-quick bench-plots \
+        bench-failover bench-failover-quick bench-ovs \
         install clean distclean
 
 -include $(wildcard $(O)/obj/*/*.d $(O)/obj/*/*/*.d)

@@ -55,9 +55,14 @@ def cpu_time(thread):
         return int(stream.read().split()[0]) / 1e9
 
 
+def results_folder():
+    """Where the results of benchmarks are."""
+    return os.path.join(build(), "bench")
+
+
 def results(name):
     """The file for the results of a benchmark, a line of JSON each."""
-    folder = os.path.join(build(), "bench")
+    folder = results_folder()
     os.makedirs(folder, exist_ok=True)
     return open(os.path.join(folder, f"{name}.json"), "a", encoding="utf-8")
 
