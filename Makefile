@@ -8,7 +8,8 @@
 #                        asan-check runs every test with them
 #   make fuzz            libFuzzer programs, in build/fuzz/ (needs clang)
 #   make lint            style, dependency rule, clang-tidy, cppcheck
-#   make unit | flows-check | system-check | fuzz-check     one tier of check
+#   make unit | flows-check | system-check | fuzz-check | bench-check
+#                        one tier of check
 #   make bench           how fast, how much of it (docs/performance.md; half an
 #                        hour, bench-quick: four minutes); bench-plots draws
 #                        what they found once more
@@ -384,7 +385,7 @@ LINT_NEEDS := $(LIBFLOWS) build/compile-flags build/lint-deps \
               build/test-deps
 
 check: $(CHECK_DEPS) asan $(LINT_NEEDS)
-	@tests/run unit flows system fuzz asan lint
+	@tests/run unit flows system fuzz bench asan lint
 
 unit: $(UNIT_PROGRAMS) build/test-deps
 	@tests/run unit
@@ -397,6 +398,9 @@ system-check: $(CHECK_DEPS)
 
 fuzz-check: $(FUZZ_PROGRAMS)
 	@tests/run fuzz
+
+bench-check: build/test-deps
+	@tests/run bench
 
 lint: $(LINT_NEEDS)
 	@tests/run lint
@@ -470,7 +474,7 @@ distclean:
 	rm -rf build
 
 .PHONY: all asan fuzz fuzz-programs test-programs check unit flows-check \
-        system-check fuzz-check asan-check lint lab lab-down \
+        system-check fuzz-check bench-check asan-check lint lab lab-down \
         ovs ovs-stock ovs-check bench bench-quick bench-plots \
         bench-failover bench-failover-quick bench-ovs \
         install clean distclean
