@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ sys.path.insert(0, HERE)
 
 import plots    # noqa: E402
 
+DOCS = os.path.join(HERE, "..", "..", "docs")
 SEGMENTS = {"what": "segments", "n": 100, "flows": 535, "connect": 0.002,
             "kib": 6.5, "cpu": 0.19, "clock": 5.4, "daemon": 2.5}
 RESULTS = {
@@ -147,3 +149,32 @@ def test_axis(values, limits, shown):
     limit, tics = plots.axis("x", values)
     assert limit == f"set xrange [{limits}]"
     assert tics.split('"')[1::2] == shown
+
+
+def stated(source):
+    """What docs/plots/ has of a benchmark."""
+    with open(os.path.join(DOCS, "plots", f"{source}.json"),
+              encoding="utf-8") as stream:
+        return [json.loads(line) for line in stream]
+
+
+def test_documentation():
+    """docs/performance.md says what its plots show."""
+    with open(os.path.join(DOCS, "performance.md"),
+              encoding="utf-8") as stream:
+        text = stream.read()
+    for row in stated("scale"):
+        n = f"{row['n']:,}"
+        assert re.search(rf"^\| {n} \| {1000 * row['connect']:.0f} ms "
+                         rf"\| [\d.]+ \| {row['kib']} KiB "
+                         rf"\| {row['cpu']} ms \|$", text, re.M), n
+        assert (f"| {n} | {row['clock']:,} ms | {row['daemon']} ms |\n"
+                in text), n
+    for row in stated("intake"):
+        full, add, part, replace = (
+            row[key][0] for key in ("full", "add-flows", "part",
+                                    "replace-flows"))
+        assert re.search(rf"^\| {row['n']:,} \| {row['flows']:,} "
+                         rf"\| {full} \| {add} \| [\d.]+ "
+                         rf"\| {part} \| {replace} \| [\d.]+ \|$",
+                         text, re.M), row["n"]
