@@ -36,10 +36,11 @@ void
 edge_age_clear(struct edge *edge)
 {
     uint32_t vni;
+    bool more;
 
-    while (edge_age_next(edge, &vni)) {
-        continue;
-    }
+    do {
+        more = edge_age_next(edge, &vni);
+    } while (more);
     hmap_destroy(&edge->ageing.turns_by_vni);
     free(edge->ageing.idle);
     edge_age_init(edge);
