@@ -87,25 +87,61 @@ agent_adopt(struct agent *agent, struct edge *edge)
     return n;
 }
 
-/* Computes into 'config' and 'macs' what separates the flows in these and in
+/* Computes into 'macs' what separates the flows in it and in
  * 'edge->dump.macs', which is empty afterwards, from those that the switch of
  * 'edge' should have. */
 static void
-agent_compare(const struct agent *agent, struct edge *edge,
-              struct delta *config, struct delta *macs)
+agent_compare_macs(const struct agent *agent, struct edge *edge,
+                   struct delta *macs)
 {
-    const struct topo_node *node = edge->tnode;
     struct flowset want;
 
     flowset_init(&want);
-    pipeline_all(&agent->topo, node, &want);
-    delta_all(config, &want);
-    flowset_clear(&want);
     macdump_compare(&edge->dump.macs, edge->macmsg,
-                    ofconn_version(edge->conn), &agent->fdb, node, macs->have,
-                    &want);
+                    ofconn_version(edge->conn), &agent->fdb, edge->tnode,
+                    macs->have, &want);
     macdump_clear(&edge->dump.macs);
     delta_all(macs, &want);
+    flowset_destroy(&want);
+}
+
+/* The same for the flows of the configuration. */
+static void
+agent_compare_config(const struct agent *agent, const struct edge *edge,
+                     struct delta *config)
+{
+    struct flowset want;
+
+    flowset_init(&want);
+    pipeline_all(&agent->topo, edge->tnode, &want);
+    delta_all(config, &want);
+    flowset_destroy(&want);
+}
+
+struct agent_filling {
+    struct edge *edge;
+    struct edge_txn *txn;
+};
+
+static void
+agent_fill_in(struct flowset *want, void *filling_)
+{
+    struct agent_filling *filling = filling_;
+
+    delta_all(&filling->txn->config, want);
+    edge_send_ahead(filling->edge, filling->txn);
+}
+
+/* Does what agent_compare_config() would, for a switch that has nothing to
+ * compare with: so it can begin while there is more to come. */
+static void
+agent_fill(const struct agent *agent, struct edge *edge, struct edge_txn *txn)
+{
+    struct agent_filling filling = { .edge = edge, .txn = txn };
+    struct flowset want;
+
+    flowset_init(&want);
+    pipeline_each(&agent->topo, edge->tnode, &want, agent_fill_in, &filling);
     flowset_destroy(&want);
 }
 
@@ -121,8 +157,6 @@ agent_commit(struct agent *agent, struct edge *edge, struct edge_txn *txn)
         edge->n_modified = txn->config.n_modified + txn->macs.n_modified;
         edge->n_deleted = txn->config.n_deleted + txn->macs.n_deleted;
         edge->n_reconciles++;
-        agent_set_gate_meters(agent, edge);
-        agent_lease(agent, edge);
     }
     if (!edge_commit(edge, txn) && first) {
         agent_confirmed(agent, edge);
@@ -138,10 +172,17 @@ agent_reconcile(struct agent *agent, struct edge *edge)
     edge_begin_sync(edge);
     edge->n_adopted = agent_adopt(agent, edge);
     agent_elect(agent);
+    agent_set_gate_meters(agent, edge);
+    agent_lease(agent, edge);
 
     txn = edge_txn_create(edge);
     flowset_swap(&txn->macs_have, &edge->dump.other_macs);
-    agent_compare(agent, edge, &txn->config, &txn->macs);
+    if (flowset_count(&edge->installed)) {
+        agent_compare_config(agent, edge, &txn->config);
+    } else {
+        agent_fill(agent, edge, txn);
+    }
+    agent_compare_macs(agent, edge, &txn->macs);
     agent_commit(agent, edge, txn);
 }
 
@@ -200,7 +241,8 @@ void
 agent_diff(struct agent *agent, struct edge *edge, struct delta *config,
            struct delta *macs)
 {
-    agent_compare(agent, edge, config, macs);
+    agent_compare_config(agent, edge, config);
+    agent_compare_macs(agent, edge, macs);
     delta_finish(config);
     delta_finish(macs);
 }

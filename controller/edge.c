@@ -400,7 +400,7 @@ edge_receive_error(struct edge *edge, const struct ofp_header *oh)
         return EDGE_EV_METER;   /* The switch has no meters. */
     }
     if (txn && ntohl(oh->xid) - txn->first_xid
-               < txn->end_xid - txn->first_xid) {
+               < txn->bundle.next - txn->first_xid) {
         if (!txn->error) {
             txn->error = error;
             edge_note_error(edge, "switch refused a flow", error);

@@ -33,6 +33,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "flows/bundlemsg.h"
 #include "flows/delta.h"
 #include "flows/fdb.h"
 #include "flows/flowset.h"
@@ -73,7 +74,9 @@ struct edge_txn {
     struct flowset macs_have;   /* What 'macs' starts from. */
     struct delta macs;
 
-    uint32_t first_xid, end_xid;
+    struct bundlemsg bundle;
+    size_t n_sent;              /* Changes of 'config' that are in it. */
+    uint32_t first_xid;         /* To 'bundle.next'. */
     ovs_be32 barrier_xid;
     bool committed;
     enum ofperr error;
@@ -202,6 +205,7 @@ void edge_delete_flows(struct edge *);
 void edge_begin_sync(struct edge *);
 struct edge_txn *edge_txn_create(struct edge *);
 void edge_txn_destroy(struct edge_txn *);
+void edge_send_ahead(struct edge *, struct edge_txn *);
 bool edge_commit(struct edge *, struct edge_txn *);
 void edge_confirm(struct edge *);
 void edge_back_off(struct edge *, long long now);

@@ -64,14 +64,43 @@ edge_send_bundled(struct ofpbuf *msg, void *edge_)
     ofconn_send(edge->conn, msg);
 }
 
+static void
+edge_open(struct edge *edge, struct edge_txn *txn)
+{
+    txn->first_xid = edge->next_xid;
+    txn->bundle = (struct bundlemsg) {
+        .protocol = ofconn_protocol(edge->conn),
+        .id = edge->next_bundle++,
+        .xid = txn->first_xid,
+        .send = edge_send_bundled,
+        .aux = edge,
+    };
+    bundlemsg_open(&txn->bundle);
+    edge->n_flow_mods -= 2;     /* The bundle's opening and commitment. */
+}
+
+/* Sends what has come into 'txn->config' so far, for the switch to begin with.
+ * Nothing in there may be a deletion, which would have to come first, and
+ * nothing else may be sent before edge_commit(). */
+void
+edge_send_ahead(struct edge *edge, struct edge_txn *txn)
+{
+    ovs_assert(!txn->config.n_deleted);
+    if (txn->config.n > txn->n_sent) {
+        if (!txn->n_sent) {
+            edge_open(edge, txn);
+        }
+        bundlemsg_put(&txn->bundle, &txn->config, txn->n_sent);
+        txn->n_sent = txn->config.n;
+    }
+}
+
 /* Sends 'txn', which the session comes to own, as one bundle with a barrier.
  * Returns false if there is nothing to send: then it is confirmed by
  * nature. */
 bool
 edge_commit(struct edge *edge, struct edge_txn *txn)
 {
-    const struct delta *deltas[] = { &txn->config, &txn->macs };
-
     ovs_assert(!edge->txn);
     delta_finish(&txn->config);
     delta_finish(&txn->macs);
@@ -81,13 +110,13 @@ edge_commit(struct edge *edge, struct edge_txn *txn)
     }
 
     edge->txn = txn;
-    txn->first_xid = edge->next_xid;
-    txn->end_xid = bundlemsg_send(deltas, ARRAY_SIZE(deltas),
-                                  ofconn_protocol(edge->conn),
-                                  edge->next_bundle++, edge->next_xid,
-                                  edge_send_bundled, edge);
-    edge->n_flow_mods -= 2;     /* The bundle's opening and commitment. */
-    edge->next_xid = txn->end_xid;
+    if (!txn->n_sent) {
+        edge_open(edge, txn);
+    }
+    bundlemsg_put(&txn->bundle, &txn->config, txn->n_sent);
+    bundlemsg_put(&txn->bundle, &txn->macs, 0);
+    bundlemsg_commit(&txn->bundle);
+    edge->next_xid = txn->bundle.next;
     txn->barrier_xid = edge_send(edge, ofputil_encode_barrier_request(
                                            ofconn_version(edge->conn)));
     COVERAGE_INC(edge_bundle);

@@ -24,9 +24,19 @@ struct ofpbuf;
 /* Takes one encoded message, to own it. */
 typedef void bundlemsg_send_func(struct ofpbuf *msg, void *aux);
 
-uint32_t bundlemsg_send(const struct delta *const *, size_t n,
-                        enum ofputil_protocol,
-                        uint32_t bundle_id, uint32_t xid,
-                        bundlemsg_send_func *, void *aux);
+/* A bundle that is being made.  The caller fills in all but 'next'. */
+struct bundlemsg {
+    enum ofputil_protocol protocol;
+    uint32_t id;
+    uint32_t xid;               /* Of its opening and commitment... */
+    uint32_t next;              /* ...and of the next change: those between
+                                 * are of changes. */
+    bundlemsg_send_func *send;
+    void *aux;
+};
+
+void bundlemsg_open(struct bundlemsg *);
+void bundlemsg_put(struct bundlemsg *, const struct delta *, size_t first);
+void bundlemsg_commit(const struct bundlemsg *);
 
 #endif /* flows/bundlemsg.h */

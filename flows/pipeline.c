@@ -257,10 +257,11 @@ pipeline_owner(const struct topo *topo, const struct topo_node *node,
     }
 }
 
-/* Appends all flows of 'node' but those of MACs. */
+/* Appends all flows of 'node' but those of MACs to 'set', and calls 'func' now
+ * and then, and at the end, to take some or all out of it. */
 void
-pipeline_all(const struct topo *topo, const struct topo_node *node,
-             struct flowset *set)
+pipeline_each(const struct topo *topo, const struct topo_node *node,
+              struct flowset *set, pipeline_func *func, void *aux)
 {
     const struct topo_cluster *cluster;
     const struct topo_segment *segment;
@@ -273,7 +274,22 @@ pipeline_all(const struct topo *topo, const struct topo_node *node,
     HMAP_FOR_EACH (cluster, row.node, &topo->rows[TOPO_CLUSTER]) {
         pipeline_cluster(node, cluster, set);
     }
+    func(set, aux);
     HMAP_FOR_EACH (segment, row.node, &topo->rows[TOPO_SEGMENT]) {
         pipeline_segment(node, segment, set);
+        func(set, aux);
     }
+}
+
+static void
+pipeline_leave(struct flowset *set OVS_UNUSED, void *aux OVS_UNUSED)
+{
+}
+
+/* Appends all flows of 'node' but those of MACs. */
+void
+pipeline_all(const struct topo *topo, const struct topo_node *node,
+             struct flowset *set)
+{
+    pipeline_each(topo, node, set, pipeline_leave, NULL);
 }

@@ -109,11 +109,16 @@ static void
 commit(struct vconn *vconn, enum ofputil_protocol protocol,
        const struct delta *delta)
 {
-    const uint32_t xid = 1000;
+    struct bundlemsg bundle = {
+        .protocol = protocol, .id = 1, .xid = 1000, .send = send_message,
+        .aux = vconn,
+    };
     enum ofptype type = OFPTYPE_HELLO;
     int n_replies = 0;
 
-    bundlemsg_send(&delta, 1, protocol, 1, xid, send_message, vconn);
+    bundlemsg_open(&bundle);
+    bundlemsg_put(&bundle, delta, 0);
+    bundlemsg_commit(&bundle);
     while (n_replies < 2) {
         struct ofpbuf *msg;
         int error = vconn_recv_block(vconn, &msg);
@@ -124,7 +129,7 @@ commit(struct vconn *vconn, enum ofputil_protocol protocol,
         const struct ofp_header *oh = msg->data;
         ofptype_decode(&type, oh);
         if (type == OFPTYPE_ERROR) {
-            uint32_t i = ntohl(oh->xid) - xid - 1;
+            uint32_t i = ntohl(oh->xid) - bundle.xid - 1;
             struct ds s = DS_EMPTY_INITIALIZER;
 
             if (i < delta->n) {
@@ -135,7 +140,7 @@ commit(struct vconn *vconn, enum ofputil_protocol protocol,
                       ds_cstr(&s));
         }
         n_replies += (type == OFPTYPE_BUNDLE_CONTROL
-                      && oh->xid == htonl(xid));
+                      && oh->xid == htonl(bundle.xid));
         ofpbuf_delete(msg);
     }
 }

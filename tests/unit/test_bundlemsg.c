@@ -142,13 +142,20 @@ check_version(enum ofputil_protocol protocol)
 
     flowset_init(&have);
     make_deltas(&config, &macs, &have);
-    const struct delta *const deltas[] = { &config, &macs };
-    uint32_t next = bundlemsg_send(deltas, 2, protocol, 77, 1000, collect,
-                                   &m);
+    struct bundlemsg bundle = {
+        .protocol = protocol, .id = 77, .xid = 1000, .send = collect,
+        .aux = &m,
+    };
+    bundlemsg_open(&bundle);
+    bundlemsg_put(&bundle, &config, 0);
+    bundlemsg_put(&bundle, &config, config.n);
+    bundlemsg_put(&bundle, &macs, 0);
+    bundlemsg_put(&bundle, &macs, 1);
+    bundlemsg_commit(&bundle);
 
     /* The opening, four changes, a wipe, a change, the commitment. */
     assert_int_equal(m.n, 8);
-    assert_int_equal(next, 1007);
+    assert_int_equal(bundle.next, 1007);
     check_control(m.msgs[i++], 1000, OFPBCT_OPEN_REQUEST);
     for (size_t j = 0; j < config.n; j++, i++) {
         decode_add(m.msgs[i], protocol, 1000 + i, &fm, &acts);
