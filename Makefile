@@ -63,6 +63,10 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/edge_txn.c controller/loop.c \
                   controller/ofconn.c controller/ofconn_listen.c
 
+# C bindings of the database: all of it, for the tool, and what the daemon
+# uses (controller/*.ann).
+IDLS := kakehashi-idl conf-idl
+
 # Tests are found, not listed: tests/run refuses a tier without any.
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 UNIT_LIB   := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
@@ -259,7 +263,7 @@ endif
 endif
 
 # What every object waits for.
-OBJ_DEPS := $(OVS_STAMP) build/gen/kakehashi-idl.h $(O)/flags
+OBJ_DEPS := $(OVS_STAMP) $(IDLS:%=build/gen/%.h) $(O)/flags
 
 $(O)/obj/%.o: %.c $(OBJ_DEPS)
 	@mkdir -p $(@D)
@@ -280,21 +284,21 @@ link    = $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ \
           $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 archive = rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
-# ---- The database's C binding ----------------------------------------------
+# ---- The database's C bindings ---------------------------------------------
 
 IDLC = PYTHONPATH=$(OVS)/src/python PYTHONDONTWRITEBYTECODE=1 \
        $(PYTHON3) $(OVS)/src/ovsdb/ovsdb-idlc.in
 
-build/gen/kakehashi-idl.ovsidl: controller/kakehashi.ovsschema \
-                                controller/kakehashi-idl.ann $(OVS_STAMP)
+$(IDLS:%=build/gen/%.ovsidl): build/gen/%.ovsidl: \
+        controller/kakehashi.ovsschema controller/%.ann $(OVS_STAMP)
 	@mkdir -p $(@D)
 	$(call say,IDL)$(IDLC) annotate controller/kakehashi.ovsschema \
-	    controller/kakehashi-idl.ann > $@
+	    controller/$*.ann > $@
 
-build/gen/kakehashi-idl.h: build/gen/kakehashi-idl.ovsidl
+$(IDLS:%=build/gen/%.h): %.h: %.ovsidl
 	$(call say,IDL)$(IDLC) c-idl-header $< > $@
 
-build/gen/kakehashi-idl.c: build/gen/kakehashi-idl.ovsidl
+$(IDLS:%=build/gen/%.c): %.c: %.ovsidl
 	$(call say,IDL)$(IDLC) c-idl-source $< > $@
 
 # ---- Programs --------------------------------------------------------------
@@ -310,17 +314,16 @@ $(LIBFLOWS): $(call objects,$(FLOWS_SRC)) Makefile
 	$(call say,AR)$(archive)
 
 $(LIBCONTROLLER): $(call objects,$(CONTROLLER_SRC)) \
-                  $(O)/obj/gen/kakehashi-idl.o Makefile
+                  $(O)/obj/gen/conf-idl.o Makefile
 	$(call say,AR)$(archive)
 
-$(LIBCTL): $(call objects,$(CTL_SRC)) Makefile
+$(LIBCTL): $(call objects,$(CTL_SRC)) $(O)/obj/gen/kakehashi-idl.o Makefile
 	$(call say,AR)$(archive)
 
 $(O)/kakehashi: $(call objects,controller/main.c) $(LIBCONTROLLER) $(LIBFLOWS)
 	$(call say,LD)$(link)
 
-$(O)/kakehashi-ctl: $(call objects,controller/kctl.c) $(LIBCTL) \
-                    $(LIBCONTROLLER) $(LIBFLOWS)
+$(O)/kakehashi-ctl: $(call objects,controller/kctl.c) $(LIBCTL) $(LIBFLOWS)
 	$(call say,LD)$(link)
 
 # ---- Test programs ---------------------------------------------------------
@@ -364,7 +367,7 @@ ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
         -fno-omit-frame-pointer
 
 # Made here, because the two makes would both make them.
-SHARED := $(OVS_STAMP) build/gen/kakehashi-idl.h build/gen/kakehashi-idl.c \
+SHARED := $(OVS_STAMP) $(IDLS:%=build/gen/%.h) $(IDLS:%=build/gen/%.c) \
           build/test-deps
 
 asan: $(SHARED)

@@ -4,9 +4,9 @@
 #include <config.h>
 #include "controller/conf_private.h"
 
+#include "conf-idl.h"
 #include <errno.h>
 #include "flows/topo.h"
-#include "kakehashi-idl.h"
 #include "openvswitch/json.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-data.h"
@@ -30,60 +30,23 @@ VLOG_DEFINE_THIS_MODULE(conf);
 /* Announcements a second, of one cluster, after a take-over. */
 #define CONF_ANNOUNCE_RATE 2000
 
-/* The columns that the user writes (and what the user has told us to). */
-static const struct ovsdb_idl_column *const conf_columns[] = {
-    &kkrec_kakehashi_global_columns[KKREC_KAKEHASHI_GLOBAL_COL_CFG_SEQ],
-    &kkrec_kakehashi_global_columns[KKREC_KAKEHASHI_GLOBAL_COL_OPTIONS],
-    &kkrec_segment_columns[KKREC_SEGMENT_COL_NAME],
-    &kkrec_segment_columns[KKREC_SEGMENT_COL_VNI],
-    &kkrec_segment_columns[KKREC_SEGMENT_COL_MAC_LIMIT],
-    &kkrec_segment_columns[KKREC_SEGMENT_COL_MAC_AGING],
-    &kkrec_edge_columns[KKREC_EDGE_COL_NAME],
-    &kkrec_edge_columns[KKREC_EDGE_COL_DATAPATH_ID],
-    &kkrec_edge_columns[KKREC_EDGE_COL_TUNNEL_IP],
-    &kkrec_edge_columns[KKREC_EDGE_COL_TUNNEL_PORT],
-    &kkrec_edge_columns[KKREC_EDGE_COL_PEER_PORT],
-    &kkrec_edge_columns[KKREC_EDGE_COL_BFD_PORTS],
-    &kkrec_edge_columns[KKREC_EDGE_COL_DRAINED],
-    &kkrec_cluster_columns[KKREC_CLUSTER_COL_NAME],
-    &kkrec_cluster_columns[KKREC_CLUSTER_COL_EDGES],
-    &kkrec_cluster_columns[KKREC_CLUSTER_COL_FAILOVER],
-    &kkrec_cluster_columns[KKREC_CLUSTER_COL_ISOLATION],
-    &kkrec_cluster_columns[KKREC_CLUSTER_COL_WANTED_EDGE],
-    &kkrec_cluster_columns[KKREC_CLUSTER_COL_OTHER_CONFIG],
-    &kkrec_binding_columns[KKREC_BINDING_COL_SEGMENT],
-    &kkrec_binding_columns[KKREC_BINDING_COL_CLUSTER],
-    &kkrec_binding_columns[KKREC_BINDING_COL_PORT],
-    &kkrec_binding_columns[KKREC_BINDING_COL_VLAN],
-    &kkrec_host_port_columns[KKREC_HOST_PORT_COL_SEGMENT],
-    &kkrec_host_port_columns[KKREC_HOST_PORT_COL_EDGE],
-    &kkrec_host_port_columns[KKREC_HOST_PORT_COL_PORT],
-    &kkrec_vtep_columns[KKREC_VTEP_COL_SEGMENT],
-    &kkrec_vtep_columns[KKREC_VTEP_COL_IP],
-    &kkrec_static_mac_columns[KKREC_STATIC_MAC_COL_SEGMENT],
-    &kkrec_static_mac_columns[KKREC_STATIC_MAC_COL_MAC],
-    &kkrec_static_mac_columns[KKREC_STATIC_MAC_COL_BINDING],
-    &kkrec_static_mac_columns[KKREC_STATIC_MAC_COL_HOST_PORT],
-    &kkrec_static_mac_columns[KKREC_STATIC_MAC_COL_VTEP],
-};
-
-/* The columns that we write. */
+/* The columns that we write.  All others are the user's, to be read. */
 static const struct ovsdb_idl_column *const conf_own_columns[] = {
-    &kkrec_kakehashi_global_columns[KKREC_KAKEHASHI_GLOBAL_COL_CTL_SEQ],
-    &kkrec_kakehashi_global_columns[KKREC_KAKEHASHI_GLOBAL_COL_EDGES_SEQ],
-    &kkrec_segment_columns[KKREC_SEGMENT_COL_ERROR],
-    &kkrec_edge_columns[KKREC_EDGE_COL_CONNECTED],
-    &kkrec_edge_columns[KKREC_EDGE_COL_STATUS],
-    &kkrec_edge_columns[KKREC_EDGE_COL_ERROR],
-    &kkrec_cluster_columns[KKREC_CLUSTER_COL_ACTIVE_EDGE],
-    &kkrec_cluster_columns[KKREC_CLUSTER_COL_ACTIVE_SINCE],
-    &kkrec_cluster_columns[KKREC_CLUSTER_COL_REASON],
-    &kkrec_cluster_columns[KKREC_CLUSTER_COL_EDGE_STATUS],
-    &kkrec_cluster_columns[KKREC_CLUSTER_COL_ERROR],
-    &kkrec_binding_columns[KKREC_BINDING_COL_ERROR],
-    &kkrec_host_port_columns[KKREC_HOST_PORT_COL_ERROR],
-    &kkrec_vtep_columns[KKREC_VTEP_COL_ERROR],
-    &kkrec_static_mac_columns[KKREC_STATIC_MAC_COL_ERROR],
+    &confrec_kakehashi_global_columns[CONFREC_KAKEHASHI_GLOBAL_COL_CTL_SEQ],
+    &confrec_kakehashi_global_columns[CONFREC_KAKEHASHI_GLOBAL_COL_EDGES_SEQ],
+    &confrec_segment_columns[CONFREC_SEGMENT_COL_ERROR],
+    &confrec_edge_columns[CONFREC_EDGE_COL_CONNECTED],
+    &confrec_edge_columns[CONFREC_EDGE_COL_STATUS],
+    &confrec_edge_columns[CONFREC_EDGE_COL_ERROR],
+    &confrec_cluster_columns[CONFREC_CLUSTER_COL_ACTIVE_EDGE],
+    &confrec_cluster_columns[CONFREC_CLUSTER_COL_ACTIVE_SINCE],
+    &confrec_cluster_columns[CONFREC_CLUSTER_COL_REASON],
+    &confrec_cluster_columns[CONFREC_CLUSTER_COL_EDGE_STATUS],
+    &confrec_cluster_columns[CONFREC_CLUSTER_COL_ERROR],
+    &confrec_binding_columns[CONFREC_BINDING_COL_ERROR],
+    &confrec_host_port_columns[CONFREC_HOST_PORT_COL_ERROR],
+    &confrec_vtep_columns[CONFREC_VTEP_COL_ERROR],
+    &confrec_static_mac_columns[CONFREC_STATIC_MAC_COL_ERROR],
 };
 
 /* Keeps a copy of the database at 'remote' and brings it into 'topo'.
@@ -102,13 +65,9 @@ conf_create(const char *remote, struct topo *topo,
     conf->member_status = member_status;
     conf->learn_rate = CONF_LEARN_RATE;
     conf->announce_rate = CONF_ANNOUNCE_RATE;
-    conf->idl = ovsdb_idl_create(remote, &kkrec_idl_class, false, true);
-    for (size_t i = 0; i < ARRAY_SIZE(conf_columns); i++) {
-        ovsdb_idl_add_column(conf->idl, conf_columns[i]);
-        ovsdb_idl_track_add_column(conf->idl, conf_columns[i]);
-    }
+    conf->idl = ovsdb_idl_create(remote, &confrec_idl_class, true, true);
+    ovsdb_idl_track_add_all(conf->idl);
     for (size_t i = 0; i < ARRAY_SIZE(conf_own_columns); i++) {
-        ovsdb_idl_add_column(conf->idl, conf_own_columns[i]);
         ovsdb_idl_omit_alert(conf->idl, conf_own_columns[i]);
     }
     return conf;
@@ -132,8 +91,8 @@ conf_destroy(struct conf *conf)
 static void
 conf_read_segment(struct conf *conf, const struct ovsdb_idl_row *row_)
 {
-    const struct kkrec_segment *r
-        = CONTAINER_OF(row_, struct kkrec_segment, header_);
+    const struct confrec_segment *r
+        = CONTAINER_OF(row_, struct confrec_segment, header_);
 
     topo_segment_set(conf->topo, &(struct topo_segment_row) {
         .uuid = r->header_.uuid,
@@ -147,8 +106,8 @@ conf_read_segment(struct conf *conf, const struct ovsdb_idl_row *row_)
 static void
 conf_read_edge(struct conf *conf, const struct ovsdb_idl_row *row_)
 {
-    const struct kkrec_edge *r
-        = CONTAINER_OF(row_, struct kkrec_edge, header_);
+    const struct confrec_edge *r
+        = CONTAINER_OF(row_, struct confrec_edge, header_);
 
     topo_node_set(conf->topo, &(struct topo_node_row) {
         .uuid = r->header_.uuid,
@@ -165,8 +124,8 @@ conf_read_edge(struct conf *conf, const struct ovsdb_idl_row *row_)
 static void
 conf_read_cluster(struct conf *conf, const struct ovsdb_idl_row *row_)
 {
-    const struct kkrec_cluster *r
-        = CONTAINER_OF(row_, struct kkrec_cluster, header_);
+    const struct confrec_cluster *r
+        = CONTAINER_OF(row_, struct confrec_cluster, header_);
     struct topo_cluster_row row = {
         .uuid = r->header_.uuid,
         .name = r->name,
@@ -200,14 +159,14 @@ conf_read_cluster(struct conf *conf, const struct ovsdb_idl_row *row_)
 static void
 conf_read_binding(struct conf *conf, const struct ovsdb_idl_row *row_)
 {
-    const struct kkrec_binding *r
-        = CONTAINER_OF(row_, struct kkrec_binding, header_);
+    const struct confrec_binding *r
+        = CONTAINER_OF(row_, struct confrec_binding, header_);
 
     topo_attach_set(conf->topo, &(struct topo_attach_row) {
         .table = TOPO_BINDING,
         .uuid = r->header_.uuid,
-        .segment = r->segment ? r->segment->header_.uuid : UUID_ZERO,
-        .owner = r->cluster ? r->cluster->header_.uuid : UUID_ZERO,
+        .segment = r->segment,
+        .owner = r->cluster,
         .port = r->port,
         .vlan = r->vlan,
     });
@@ -216,14 +175,14 @@ conf_read_binding(struct conf *conf, const struct ovsdb_idl_row *row_)
 static void
 conf_read_host_port(struct conf *conf, const struct ovsdb_idl_row *row_)
 {
-    const struct kkrec_host_port *r
-        = CONTAINER_OF(row_, struct kkrec_host_port, header_);
+    const struct confrec_host_port *r
+        = CONTAINER_OF(row_, struct confrec_host_port, header_);
 
     topo_attach_set(conf->topo, &(struct topo_attach_row) {
         .table = TOPO_HOST_PORT,
         .uuid = r->header_.uuid,
-        .segment = r->segment ? r->segment->header_.uuid : UUID_ZERO,
-        .owner = r->edge ? r->edge->header_.uuid : UUID_ZERO,
+        .segment = r->segment,
+        .owner = r->edge,
         .port = r->port,
     });
 }
@@ -231,12 +190,12 @@ conf_read_host_port(struct conf *conf, const struct ovsdb_idl_row *row_)
 static void
 conf_read_vtep(struct conf *conf, const struct ovsdb_idl_row *row_)
 {
-    const struct kkrec_vtep *r
-        = CONTAINER_OF(row_, struct kkrec_vtep, header_);
+    const struct confrec_vtep *r
+        = CONTAINER_OF(row_, struct confrec_vtep, header_);
 
     topo_vtep_set(conf->topo, &(struct topo_vtep_row) {
         .uuid = r->header_.uuid,
-        .segment = r->segment ? r->segment->header_.uuid : UUID_ZERO,
+        .segment = r->segment,
         .ip = r->ip,
     });
 }
@@ -244,45 +203,45 @@ conf_read_vtep(struct conf *conf, const struct ovsdb_idl_row *row_)
 static void
 conf_read_static_mac(struct conf *conf, const struct ovsdb_idl_row *row_)
 {
-    const struct kkrec_static_mac *r
-        = CONTAINER_OF(row_, struct kkrec_static_mac, header_);
+    const struct confrec_static_mac *r
+        = CONTAINER_OF(row_, struct confrec_static_mac, header_);
     struct topo_static_row row = {
         .uuid = r->header_.uuid,
-        .segment = r->segment ? r->segment->header_.uuid : UUID_ZERO,
+        .segment = r->segment,
         .mac = r->mac,
-        .n_places = !!r->binding + !!r->host_port + !!r->vtep,
+        .n_places = r->n_binding + r->n_host_port + r->n_vtep,
     };
 
-    if (r->binding) {
+    if (r->n_binding) {
         row.place_table = TOPO_BINDING;
-        row.place = r->binding->header_.uuid;
-    } else if (r->host_port) {
+        row.place = *r->binding;
+    } else if (r->n_host_port) {
         row.place_table = TOPO_HOST_PORT;
-        row.place = r->host_port->header_.uuid;
-    } else if (r->vtep) {
+        row.place = *r->host_port;
+    } else if (r->n_vtep) {
         row.place_table = TOPO_VTEP;
-        row.place = r->vtep->header_.uuid;
+        row.place = *r->vtep;
     }
     topo_static_set(conf->topo, &row);
 }
 
 /* The tables that both sides know. */
 const struct conf_table conf_tables[CONF_N_TABLES] = {
-    { TOPO_SEGMENT, &kkrec_table_classes[KKREC_TABLE_SEGMENT],
-      &kkrec_segment_columns[KKREC_SEGMENT_COL_ERROR], conf_read_segment },
-    { TOPO_EDGE, &kkrec_table_classes[KKREC_TABLE_EDGE],
-      &kkrec_edge_columns[KKREC_EDGE_COL_ERROR], conf_read_edge },
-    { TOPO_CLUSTER, &kkrec_table_classes[KKREC_TABLE_CLUSTER],
-      &kkrec_cluster_columns[KKREC_CLUSTER_COL_ERROR], conf_read_cluster },
-    { TOPO_BINDING, &kkrec_table_classes[KKREC_TABLE_BINDING],
-      &kkrec_binding_columns[KKREC_BINDING_COL_ERROR], conf_read_binding },
-    { TOPO_HOST_PORT, &kkrec_table_classes[KKREC_TABLE_HOST_PORT],
-      &kkrec_host_port_columns[KKREC_HOST_PORT_COL_ERROR],
+    { TOPO_SEGMENT, &confrec_table_classes[CONFREC_TABLE_SEGMENT],
+      &confrec_segment_columns[CONFREC_SEGMENT_COL_ERROR], conf_read_segment },
+    { TOPO_EDGE, &confrec_table_classes[CONFREC_TABLE_EDGE],
+      &confrec_edge_columns[CONFREC_EDGE_COL_ERROR], conf_read_edge },
+    { TOPO_CLUSTER, &confrec_table_classes[CONFREC_TABLE_CLUSTER],
+      &confrec_cluster_columns[CONFREC_CLUSTER_COL_ERROR], conf_read_cluster },
+    { TOPO_BINDING, &confrec_table_classes[CONFREC_TABLE_BINDING],
+      &confrec_binding_columns[CONFREC_BINDING_COL_ERROR], conf_read_binding },
+    { TOPO_HOST_PORT, &confrec_table_classes[CONFREC_TABLE_HOST_PORT],
+      &confrec_host_port_columns[CONFREC_HOST_PORT_COL_ERROR],
       conf_read_host_port },
-    { TOPO_VTEP, &kkrec_table_classes[KKREC_TABLE_VTEP],
-      &kkrec_vtep_columns[KKREC_VTEP_COL_ERROR], conf_read_vtep },
-    { TOPO_STATIC_MAC, &kkrec_table_classes[KKREC_TABLE_STATIC_MAC],
-      &kkrec_static_mac_columns[KKREC_STATIC_MAC_COL_ERROR],
+    { TOPO_VTEP, &confrec_table_classes[CONFREC_TABLE_VTEP],
+      &confrec_vtep_columns[CONFREC_VTEP_COL_ERROR], conf_read_vtep },
+    { TOPO_STATIC_MAC, &confrec_table_classes[CONFREC_TABLE_STATIC_MAC],
+      &confrec_static_mac_columns[CONFREC_STATIC_MAC_COL_ERROR],
       conf_read_static_mac },
 };
 
@@ -309,7 +268,7 @@ conf_read_table(struct conf *conf, const struct conf_table *t, bool in_error)
 }
 
 static unsigned int
-conf_read_rate(const struct kkrec_kakehashi_global *g, const char *key,
+conf_read_rate(const struct confrec_kakehashi_global *g, const char *key,
                unsigned int def)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
@@ -330,8 +289,8 @@ conf_read_rate(const struct kkrec_kakehashi_global *g, const char *key,
 static void
 conf_read_global(struct conf *conf)
 {
-    const struct kkrec_kakehashi_global *g
-        = kkrec_kakehashi_global_first(conf->idl);
+    const struct confrec_kakehashi_global *g
+        = confrec_kakehashi_global_first(conf->idl);
 
     conf->cfg_seq = g ? g->cfg_seq : 0;
     conf->learn_rate = conf_read_rate(g, "learn_rate", CONF_LEARN_RATE);

@@ -4,8 +4,8 @@
 #include <config.h>
 #include "controller/conf_private.h"
 
+#include "conf-idl.h"
 #include "flows/topo.h"
-#include "kakehashi-idl.h"
 #include "openvswitch/json.h"
 #include "ovsdb-data.h"
 #include "ovsdb-idl-provider.h"
@@ -57,9 +57,9 @@ conf_write_errors(struct conf *conf)
 static void
 conf_write_edges(struct conf *conf)
 {
-    const struct kkrec_edge *r;
+    const struct confrec_edge *r;
 
-    KKREC_EDGE_FOR_EACH (r, conf->idl) {
+    CONFREC_EDGE_FOR_EACH (r, conf->idl) {
         struct topo_row *row = topo_row(conf->topo, TOPO_EDGE,
                                         &r->header_.uuid);
         if (!row) {
@@ -75,21 +75,21 @@ conf_write_edges(struct conf *conf)
             smap_add(&smap, "openflow", status.openflow);
         }
         if (r->connected != status.connected) {
-            kkrec_edge_set_connected(r, status.connected);
+            confrec_edge_set_connected(r, status.connected);
         }
         if (!smap_equal(&r->status, &smap)) {
-            kkrec_edge_set_status(r, &smap);
+            confrec_edge_set_status(r, &smap);
         }
         smap_destroy(&smap);
 
         /* What comes back of that is no order of anybody's. */
         struct topo_node *node = CONTAINER_OF(row, struct topo_node, row);
         if (node->drained != (r->n_drained && r->drained[0])) {
-            kkrec_edge_set_drained(r, &node->drained, node->drained);
+            confrec_edge_set_drained(r, &node->drained, node->drained);
             node->drained_row = node->drained;
         }
         conf_write_error(&r->header_,
-                         &kkrec_edge_columns[KKREC_EDGE_COL_ERROR],
+                         &confrec_edge_columns[CONFREC_EDGE_COL_ERROR],
                          row->error ? row->error : status.error);
     }
 }
@@ -97,14 +97,14 @@ conf_write_edges(struct conf *conf)
 /* Writes what each edge of 'cluster' is to it, and what the operator wants. */
 static void
 conf_write_members(struct conf *conf, struct topo_cluster *cluster,
-                   const struct kkrec_cluster *r)
+                   const struct confrec_cluster *r)
 {
-    const struct kkrec_edge *wanted
-        = kkrec_edge_get_for_uuid(conf->idl, &cluster->wanted);
+    const struct confrec_edge *wanted
+        = confrec_edge_get_for_uuid(conf->idl, &cluster->wanted);
     struct smap smap = SMAP_INITIALIZER(&smap);
 
     if (wanted != r->wanted_edge) {
-        kkrec_cluster_set_wanted_edge(r, wanted);
+        confrec_cluster_set_wanted_edge(r, wanted);
         cluster->wanted_row = cluster->wanted;
     }
     for (size_t i = 0; i < cluster->n_members; i++) {
@@ -114,7 +114,7 @@ conf_write_members(struct conf *conf, struct topo_cluster *cluster,
                         conf->member_status(cluster, node));
     }
     if (!smap_equal(&r->edge_status, &smap)) {
-        kkrec_cluster_set_edge_status(r, &smap);
+        confrec_cluster_set_edge_status(r, &smap);
     }
     smap_destroy(&smap);
 }
@@ -122,14 +122,14 @@ conf_write_members(struct conf *conf, struct topo_cluster *cluster,
 static void
 conf_write_clusters(struct conf *conf)
 {
-    const struct kkrec_cluster *r;
+    const struct confrec_cluster *r;
 
-    KKREC_CLUSTER_FOR_EACH (r, conf->idl) {
+    CONFREC_CLUSTER_FOR_EACH (r, conf->idl) {
         struct topo_row *row = topo_row(conf->topo, TOPO_CLUSTER,
                                         &r->header_.uuid);
         struct topo_cluster *cluster
             = row ? CONTAINER_OF(row, struct topo_cluster, row) : NULL;
-        const struct kkrec_edge *active;
+        const struct confrec_edge *active;
 
         if (cluster) {
             conf_write_members(conf, cluster, r);
@@ -137,14 +137,14 @@ conf_write_clusters(struct conf *conf)
         if (!cluster || !cluster->active) {
             continue;           /* What is remembered is worth keeping. */
         }
-        active = kkrec_edge_get_for_uuid(conf->idl,
+        active = confrec_edge_get_for_uuid(conf->idl,
                                          &cluster->active->row.uuid);
         if (active && active != r->active_edge) {
             int64_t since = cluster->active_since;
 
-            kkrec_cluster_set_active_edge(r, active);
-            kkrec_cluster_set_active_since(r, &since, 1);
-            kkrec_cluster_set_reason(r, cluster->reason);
+            confrec_cluster_set_active_edge(r, active);
+            confrec_cluster_set_active_since(r, &since, 1);
+            confrec_cluster_set_reason(r, cluster->reason);
         }
     }
 }
@@ -164,14 +164,14 @@ conf_write(struct conf *conf)
         return;
     }
 
-    const struct kkrec_kakehashi_global *g
-        = kkrec_kakehashi_global_first(conf->idl);
+    const struct confrec_kakehashi_global *g
+        = confrec_kakehashi_global_first(conf->idl);
     conf->txn = ovsdb_idl_txn_create(conf->idl);
     if (g && g->ctl_seq != conf->ctl_seq) {
-        kkrec_kakehashi_global_set_ctl_seq(g, conf->ctl_seq);
+        confrec_kakehashi_global_set_ctl_seq(g, conf->ctl_seq);
     }
     if (g && g->edges_seq != conf->edges_seq) {
-        kkrec_kakehashi_global_set_edges_seq(g, conf->edges_seq);
+        confrec_kakehashi_global_set_edges_seq(g, conf->edges_seq);
     }
     conf_write_edges(conf);
     conf_write_clusters(conf);
