@@ -4,12 +4,14 @@
 #include <config.h>
 #include "flows/flowset.h"
 
-#include "hash.h"
 #include "byte-order.h"
+#include "flow.h"
+#include "hash.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofpbuf.h"
+#include "openvswitch/tun-metadata.h"
 #include "util.h"
 
 void
@@ -78,7 +80,7 @@ flowset_find(const struct flowset *set, const struct flowset_flow *like)
 {
     struct flowset_flow *flow;
 
-    HMAP_FOR_EACH_WITH_HASH (flow, node, like->hash, &set->flows) {
+    HMAP_FOR_EACH_WITH_HASH (flow, node, like->node.hash, &set->flows) {
         if (flow->table == like->table && flow->priority == like->priority
             && minimatch_equal(&flow->match, &like->match)) {
             return flow;
@@ -90,8 +92,7 @@ flowset_find(const struct flowset *set, const struct flowset_flow *like)
 static void
 flowset_flow_destroy(struct flowset_flow *flow)
 {
-    minimatch_destroy(&flow->match);
-    free(flow->ofpacts);
+    free(flow->match.tun_md);
     free(flow);
 }
 
@@ -126,7 +127,7 @@ flowset_insert(struct flowset *set, struct flowset_flow *flow)
     if (old) {
         flowset_remove(set, old);
     }
-    hmap_insert(&set->flows, &flow->node, flow->hash);
+    hmap_insert(&set->flows, &flow->node, flow->node.hash);
     ovs_list_push_back(&flowset_owner_make(set, flow->cookie)->flows,
                        &flow->owner_node);
 }
@@ -140,11 +141,19 @@ flowset_move(struct flowset *to, struct flowset *from,
     flowset_insert(to, flow);
 }
 
-/* Adds to 'set' the flow that 'spec' describes, replacing its like. */
-void
-flowset_add(struct flowset *set, const struct flowset_spec *spec)
+/* Returns the flow that 'spec' describes, in no set yet. */
+static struct flowset_flow *
+flowset_flow_create(const struct flowset_spec *spec)
 {
-    struct flowset_flow *flow = xzalloc(sizeof *flow);
+    size_t ofpacts_len = spec->ofpacts ? spec->ofpacts->size : 0;
+    struct miniflow map;
+
+    miniflow_map_init(&map, &spec->match->wc.masks);
+
+    size_t n_values = miniflow_n_values(&map);
+    size_t size = sizeof map + MINIFLOW_VALUES_SIZE(n_values);
+    struct flowset_flow *flow = xzalloc(sizeof *flow + 2 * size + ofpacts_len);
+    uint8_t *p = (uint8_t *) flow->data;
 
     flow->table = spec->table;
     flow->priority = spec->priority;
@@ -152,14 +161,31 @@ flowset_add(struct flowset *set, const struct flowset_spec *spec)
     flow->idle_timeout = spec->idle_timeout;
     flow->hard_timeout = spec->hard_timeout;
     flow->flags = spec->flags;
-    minimatch_init(&flow->match, spec->match);
-    flow->hash = hash_2words(minimatch_hash(&flow->match, 0),
-                             flow->table << 16 | flow->priority);
-    if (spec->ofpacts && spec->ofpacts->size) {
-        flow->ofpacts = xmemdup(spec->ofpacts->data, spec->ofpacts->size);
-        flow->ofpacts_len = spec->ofpacts->size;
+
+    /* As minimatch_init(), which makes two pieces of it. */
+    flow->match.flow = (struct miniflow *) p;
+    *flow->match.flow = map;
+    miniflow_init(flow->match.flow, &spec->match->flow);
+    flow->match.mask = (struct minimask *) (p + size);
+    flow->match.mask->masks = map;
+    minimask_init(flow->match.mask, &spec->match->wc);
+    flow->match.tun_md = tun_metadata_allocation_clone(&spec->match->tun_md);
+
+    if (ofpacts_len) {
+        flow->ofpacts = (struct ofpact *) (p + 2 * size);
+        flow->ofpacts_len = ofpacts_len;
+        memcpy(flow->ofpacts, spec->ofpacts->data, ofpacts_len);
     }
-    flowset_insert(set, flow);
+    flow->node.hash = hash_2words(minimatch_hash(&flow->match, 0),
+                                  flow->table << 16 | flow->priority);
+    return flow;
+}
+
+/* Adds to 'set' the flow that 'spec' describes, replacing its like. */
+void
+flowset_add(struct flowset *set, const struct flowset_spec *spec)
+{
+    flowset_insert(set, flowset_flow_create(spec));
 }
 
 /* Adds to 'set', with 'cookie', the flow that 'fm' adds. */

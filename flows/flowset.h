@@ -12,9 +12,10 @@
  * flows/layout.h) and a change of one owner must not look at the flows of
  * the others.
  *
- * A set owns its flows, a flow owns its match and actions.  Two flows are
- * the same if the switch could not tell them apart: identity, actions,
- * cookie, timeouts and flags. */
+ * A set owns its flows, a flow owns its match and actions, which are in one
+ * piece of memory with it: of all that the controller keeps, there is most of
+ * flows.  Two flows are the same if the switch could not tell them apart:
+ * identity, actions, cookie, timeouts and flags. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,7 +35,7 @@ struct flowset {
 };
 
 struct flowset_flow {
-    struct hmap_node node;
+    struct hmap_node node;      /* Its hash is set before it is in a set. */
     struct ovs_list owner_node;
     uint64_t cookie;
     uint16_t priority;
@@ -42,10 +43,10 @@ struct flowset_flow {
     uint16_t hard_timeout;      /* Seconds, 0 for none. */
     uint16_t flags;             /* Of OFPUTIL_FF_STATE. */
     uint8_t table;
-    uint32_t hash;
+    uint32_t ofpacts_len;
+    struct ofpact *ofpacts;     /* In 'data', as what 'match' points to. */
     struct minimatch match;
-    struct ofpact *ofpacts;
-    size_t ofpacts_len;
+    uint64_t data[];
 };
 
 /* What to make a flow of.  'ofpacts' stays the caller's. */

@@ -110,9 +110,12 @@ carry_out(struct flowset *set, const struct ofputil_flow_mod *fm)
         } else {
             /* The actions alone. */
             assert_int_equal(fm->command, OFPFC_MODIFY_STRICT);
-            free(old->ofpacts);
-            old->ofpacts = xmemdup(fm->ofpacts, fm->ofpacts_len);
-            old->ofpacts_len = fm->ofpacts_len;
+            flowset_add(set, &(struct flowset_spec) {
+                .table = old->table, .priority = old->priority,
+                .cookie = old->cookie, .idle_timeout = old->idle_timeout,
+                .hard_timeout = old->hard_timeout, .flags = old->flags,
+                .match = &match, .ofpacts = &acts,
+            });
         }
     }
     flowset_destroy(&one);
