@@ -133,7 +133,7 @@ macmsg_identify_dest(const struct fdb_op *op, struct macmsg_id *id)
         return true;
     }
     id->shape = MACMSG_DEST_NODE;
-    return macmsg_set_ip(id, &attach->claims[0]->node->ip);
+    return macmsg_set_ip(id, &attach->claims[0].node->ip);
 }
 
 /* Finds the shape of the message for 'op', and its numbers.  Returns false if
@@ -195,7 +195,7 @@ macmsg_world_init(struct macmsg_world *w, enum macmsg_shape shape)
     w->attach.cluster = (shape == MACMSG_DEST_PORT
                          || shape == MACMSG_DEST_NODE ? NULL : &w->cluster);
     w->attach.n_claims = shape != MACMSG_DEST_CLUSTER;
-    w->attach.claims[0] = &w->claim;
+    w->attach.claims = &w->claim;
     w->vtep.place.type = TOPO_PLACE_VTEP;
     w->vtep.place.segment = &w->segment;
     w->vtep.ip = w->there.ip;

@@ -152,7 +152,7 @@ pipeline_dest(const struct topo_node *node, const struct pipeline_mac *m,
         acts_goto(acts, LAYOUT_REMOTE);
     } else {
         acts_set_reg(acts, 1, pipeline_place_tag(m->place));
-        acts_tunnel_dst(acts, &attach->claims[0]->node->ip);
+        acts_tunnel_dst(acts, &attach->claims[0].node->ip);
         acts_goto(acts, LAYOUT_TUNNEL);
     }
     return true;

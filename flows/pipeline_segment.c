@@ -172,7 +172,7 @@ pipeline_classify_vteps(struct pipeline_ctx *ctx)
             continue;
         }
         for (size_t i = 0; i < attach->n_claims; i++) {
-            const struct topo_node *other = attach->claims[i]->node;
+            const struct topo_node *other = attach->claims[i].node;
 
             if (other != ctx->node) {
                 pipeline_classify_vtep(ctx, &other->ip, true,
@@ -233,8 +233,8 @@ pipeline_flood_clusters(struct pipeline_ctx *ctx,
         const struct topo_cluster *cluster = attach->cluster;
 
         if (!cluster) {
-            if (attach->claims[0]->node != ctx->node) {
-                pipeline_target(targets, &attach->claims[0]->node->ip);
+            if (attach->claims[0].node != ctx->node) {
+                pipeline_target(targets, &attach->claims[0].node->ip);
             }
         } else if (cluster == ctx->only
                    || !pipeline_is_first_of_cluster(ctx->segment, attach)) {

@@ -409,7 +409,7 @@ topo_place_format(const struct topo_place *place, struct ds *s)
         ds_put_format(s, "%s/%s/%"PRIu16, attach->cluster->name,
                       attach->port, attach->vlan);
     } else if (attach->n_claims) {
-        ds_put_format(s, "%s/%s", attach->claims[0]->node->name,
+        ds_put_format(s, "%s/%s", attach->claims[0].node->name,
                       attach->port);
     } else {
         ds_put_format(s, "(gone)/%s/%"PRIu16, attach->port, attach->vlan);

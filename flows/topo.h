@@ -56,12 +56,14 @@ enum topo_table {
 
 /* What every object that stands for a database row begins with. */
 struct topo_row {
-    struct hmap_node node;      /* In 'rows[table]' of struct topo. */
+    union {
+        struct hmap_node node;  /* In 'rows[table]' of struct topo. */
+        struct ovs_list dead_node;  /* In 'dead', once it is deleted. */
+    };
     enum topo_table table;
     struct uuid uuid;
     char *error;                /* NULL if all is well. */
     struct ovs_list error_node; /* In 'errors' of struct topo, or empty. */
-    struct ovs_list dead_node;  /* In 'dead' of struct topo. */
 };
 
 struct topo_segment {
@@ -79,8 +81,8 @@ struct topo_segment {
     struct ovs_list thinned_node;   /* In 'thinned', or empty. */
 
     /* For flows/fdb.c. */
+    uint32_t n_macs, n_learned; /* All, and without the static ones. */
     struct ovs_list macs;       /* Of struct fdb_mac. */
-    size_t n_macs, n_learned;   /* All, and without the static ones. */
     struct heap_node ageing_node;   /* While there are learned ones. */
 };
 
@@ -97,13 +99,14 @@ enum topo_place_type { TOPO_PLACE_ATTACH, TOPO_PLACE_VTEP };
 struct topo_place {
     struct topo_row row;
     enum topo_place_type type;
+
+    /* For flows/fdb.c. */
+    uint32_t n_macs, n_learned;     /* All, and without the static ones. */
+    struct ovs_list macs;           /* Of struct fdb_mac, oldest first. */
+
     struct topo_segment *segment;   /* Nonnull while in force. */
     struct ovs_list waiting_node;   /* In 'waiting', while not. */
     struct ovs_list withdrawn_node; /* In 'withdrawn', or empty. */
-
-    /* For flows/fdb.c. */
-    struct ovs_list macs;           /* Of struct fdb_mac, oldest first. */
-    size_t n_macs, n_learned;       /* All, and without the static ones. */
 };
 
 struct topo_attach {
@@ -117,10 +120,10 @@ struct topo_attach {
     struct uuid owner_uuid;         /* Cluster of a binding, or node. */
     struct topo_cluster *cluster;   /* While in force; NULL for a host port. */
     struct topo_trunk *trunk;       /* Likewise. */
-    char *port;
+    char *port;                     /* Behind this struct. */
     uint16_t vlan;
-    struct topo_claim *claims[TOPO_MAX_EDGES];  /* While in force. */
-    size_t n_claims;
+    uint16_t n_claims;
+    struct topo_claim *claims;      /* While in force, one for each node. */
 };
 
 /* An attachment on one of its nodes. */
@@ -128,7 +131,6 @@ struct topo_claim {
     struct hmap_node port_node; /* In 'claims' of the node, by port name and
                                  * VLAN. */
     struct ovs_list plug_node;  /* In 'claims' of the plug. */
-    struct topo_plug *plug;
     struct hmap_node slot_node; /* In 'slots' of the node, if slot is set. */
     struct topo_node *node;
     struct topo_attach *attach;
@@ -147,7 +149,7 @@ struct topo_vtep {
     struct hmap_node ip_node;       /* In 'vteps' of struct topo. */
     struct ovs_list segment_node;
     struct uuid segment_uuid;
-    char *ip_string;
+    char *ip_string;                /* Behind this struct. */
     struct in6_addr ip;             /* IPv4 as IPv4-mapped. */
 };
 

@@ -14,8 +14,8 @@ topo_attach_claim(const struct topo_attach *attach,
                   const struct topo_node *node)
 {
     for (size_t i = 0; i < attach->n_claims; i++) {
-        if (attach->claims[i]->node == node) {
-            return attach->claims[i];
+        if (attach->claims[i].node == node) {
+            return &attach->claims[i];
         }
     }
     return NULL;
@@ -68,26 +68,27 @@ static void
 topo_claim_plug(struct topo_claim *claim)
 {
     const char *port = claim->attach->port;
+    struct topo_plug *plug = topo_node_plug(claim->node, port);
 
-    claim->plug = topo_node_plug(claim->node, port);
-    if (!claim->plug) {
-        claim->plug = xmalloc(sizeof *claim->plug);
-        claim->plug->port = xstrdup(port);
-        ovs_list_init(&claim->plug->claims);
-        hmap_insert(&claim->node->plugs, &claim->plug->node,
-                    hash_string(port, 0));
+    if (!plug) {
+        plug = xmalloc(sizeof *plug);
+        plug->port = xstrdup(port);
+        ovs_list_init(&plug->claims);
+        hmap_insert(&claim->node->plugs, &plug->node, hash_string(port, 0));
     }
-    ovs_list_push_back(&claim->plug->claims, &claim->plug_node);
+    ovs_list_push_back(&plug->claims, &claim->plug_node);
 }
 
 static void
 topo_claim_unplug(struct topo_claim *claim)
 {
+    struct topo_plug *plug = topo_node_plug(claim->node, claim->attach->port);
+
     ovs_list_remove(&claim->plug_node);
-    if (ovs_list_is_empty(&claim->plug->claims)) {
-        hmap_remove(&claim->node->plugs, &claim->plug->node);
-        free(claim->plug->port);
-        free(claim->plug);
+    if (ovs_list_is_empty(&plug->claims)) {
+        hmap_remove(&claim->node->plugs, &plug->node);
+        free(plug->port);
+        free(plug);
     }
 }
 
@@ -97,20 +98,18 @@ topo_claim_hash(const struct topo_attach *attach)
     return hash_string(attach->port, attach->vlan);
 }
 
-void
-topo_claim_add(struct topo_attach *attach, struct topo_node *node)
+static void
+topo_claim_add(struct topo_claim *claim, struct topo_attach *attach,
+               struct topo_node *node)
 {
-    struct topo_claim *claim = xzalloc(sizeof *claim);
-
     claim->node = node;
     claim->attach = attach;
     topo_claim_plug(claim);
     hmap_insert(&node->claims, &claim->port_node, topo_claim_hash(attach));
-    attach->claims[attach->n_claims++] = claim;
     topo_claim_resolve(claim);
 }
 
-void
+static void
 topo_claim_remove(struct topo_claim *claim)
 {
     if (claim->slot) {
@@ -120,7 +119,29 @@ topo_claim_remove(struct topo_claim *claim)
     }
     hmap_remove(&claim->node->claims, &claim->port_node);
     topo_claim_unplug(claim);
-    free(claim);
+}
+
+/* Gives 'attach' a claim on each of the 'n' 'nodes'. */
+void
+topo_attach_claim_all(struct topo_attach *attach,
+                      struct topo_node *const nodes[], size_t n)
+{
+    attach->claims = xcalloc(n, sizeof *attach->claims);
+    attach->n_claims = n;
+    for (size_t i = 0; i < n; i++) {
+        topo_claim_add(&attach->claims[i], attach, nodes[i]);
+    }
+}
+
+void
+topo_attach_unclaim_all(struct topo_attach *attach)
+{
+    for (size_t i = 0; i < attach->n_claims; i++) {
+        topo_claim_remove(&attach->claims[i]);
+    }
+    free(attach->claims);
+    attach->claims = NULL;
+    attach->n_claims = 0;
 }
 
 /* Returns NULL if 'attach' can have its port on 'node', otherwise what is in

@@ -52,7 +52,7 @@ topo_attach_overlaps(const struct topo_attach *attach)
         for (size_t i = 0; other->cluster != attach->cluster
                            && i < other->n_claims; i++) {
             if (topo_cluster_has_node(attach->cluster,
-                                      other->claims[i]->node)) {
+                                      other->claims[i].node)) {
                 return true;
             }
         }
@@ -204,10 +204,9 @@ topo_attach_withdraw(struct topo *topo, struct topo_attach *attach)
         topo_cluster_unbind(attach);
     }
     for (size_t i = 0; i < attach->n_claims; i++) {
-        topo_segment_del_claim(topo, segment, attach->claims[i]->node);
-        topo_claim_remove(attach->claims[i]);
+        topo_segment_del_claim(topo, segment, attach->claims[i].node);
     }
-    attach->n_claims = 0;
+    topo_attach_unclaim_all(attach);
     ovs_list_remove(&attach->segment_node);
     topo_segment_find_overlaps(segment);
     topo_place_withdraw(topo, &attach->place);
@@ -245,15 +244,9 @@ topo_place_free(struct topo_place *place)
     ovs_assert(!place->n_macs);
     ovs_list_remove(&place->withdrawn_node);
     if (place->type == TOPO_PLACE_ATTACH) {
-        struct topo_attach *attach = CONTAINER_OF(place, struct topo_attach,
-                                                  place);
-        free(attach->port);
-        free(attach);
+        free(CONTAINER_OF(place, struct topo_attach, place));
     } else {
-        struct topo_vtep *vtep = CONTAINER_OF(place, struct topo_vtep, place);
-
-        free(vtep->ip_string);
-        free(vtep);
+        free(CONTAINER_OF(place, struct topo_vtep, place));
     }
 }
 
@@ -273,13 +266,13 @@ topo_attach_set(struct topo *topo, const struct topo_attach_row *row)
         }
         topo_del(topo, row->table, &row->uuid);
     }
-    attach = xzalloc(sizeof *attach);
+    attach = xzalloc(sizeof *attach + strlen(row->port) + 1);
     attach->place.type = TOPO_PLACE_ATTACH;
     ovs_list_init(&attach->overlap_node);
     topo_place_init(topo, &attach->place, row->table, &row->uuid);
     attach->segment_uuid = row->segment;
     attach->owner_uuid = row->owner;
-    attach->port = xstrdup(row->port);
+    attach->port = strcpy((char *) (attach + 1), row->port);
     attach->vlan = row->vlan;
 }
 
@@ -297,11 +290,11 @@ topo_vtep_set(struct topo *topo, const struct topo_vtep_row *row)
         }
         topo_del(topo, TOPO_VTEP, &row->uuid);
     }
-    vtep = xzalloc(sizeof *vtep);
+    vtep = xzalloc(sizeof *vtep + strlen(row->ip) + 1);
     vtep->place.type = TOPO_PLACE_VTEP;
     topo_place_init(topo, &vtep->place, TOPO_VTEP, &row->uuid);
     vtep->segment_uuid = row->segment;
-    vtep->ip_string = xstrdup(row->ip);
+    vtep->ip_string = strcpy((char *) (vtep + 1), row->ip);
 }
 
 /* The attachments of a segment are in the order of their UUIDs.  It is that
@@ -384,8 +377,8 @@ topo_attach_instate(struct topo *topo, struct topo_attach *attach)
     topo_segment_insert_attach(segment, attach);
     for (size_t i = 0; i < n; i++) {
         topo_segment_add_claim(segment, nodes[i]);
-        topo_claim_add(attach, nodes[i]);
     }
+    topo_attach_claim_all(attach, nodes, n);
     if (cluster) {
         topo_cluster_bind(cluster, attach);
     }
@@ -456,7 +449,7 @@ topo_attach_check_ports(struct topo *topo, struct topo_attach *attach)
     char *error = NULL;
 
     for (size_t i = 0; i < attach->n_claims && !error; i++) {
-        const struct topo_claim *claim = attach->claims[i];
+        const struct topo_claim *claim = &attach->claims[i];
 
         if (!claim->slot && claim->node->ports_known) {
             error = xasprintf("edge %s has no port \"%s\" (yet)",

@@ -66,9 +66,9 @@ check_sites(struct walk *walk, uint32_t seed, int step)
             }
             n_claims += attach->n_claims;
             for (size_t i = 0; i < attach->n_claims; i++) {
-                assert_true(attach->claims[i]->node->valid);
+                assert_true(attach->claims[i].node->valid);
                 assert_true(topo_segment_has_node(segment,
-                                                  attach->claims[i]->node));
+                                                  attach->claims[i].node));
             }
         }
         for (size_t i = 0; i < segment->n_sites; i++) {
