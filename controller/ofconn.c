@@ -40,6 +40,9 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
  * take a large bundle than we to make it. */
 #define OFCONN_EAGER_SIZE (64 * 1024)
 
+/* Bytes of an empty buffer that are kept, whatever a backlog made of it. */
+#define OFCONN_KEEP_SIZE (4 * OFCONN_EAGER_SIZE)
+
 struct ofconn {
     union ofconn_handle h;
     struct ovs_list node;       /* In 'conns'. */
@@ -206,6 +209,16 @@ ofconn_fail(struct ofconn *conn, const char *reason)
 
 /* Writing. */
 
+static void
+ofconn_empty(struct ofpbuf *b)
+{
+    if (b->allocated > OFCONN_KEEP_SIZE) {
+        ofpbuf_uninit(b);
+        ofpbuf_init(b, 0);
+    }
+    ofpbuf_clear(b);
+}
+
 /* Writes what can be written at once, if nothing is in flight.  Returns 0 or a
  * negative error of libuv. */
 static int
@@ -215,11 +228,9 @@ ofconn_try_write(struct ofconn *conn)
     int n = uv_try_write(&conn->h.stream, &buf, 1);
 
     COVERAGE_INC(ofconn_write);
-    if (n >= 0) {
-        ofpbuf_pull(&conn->tx, n);
-    }
+    ofpbuf_pull(&conn->tx, MAX(n, 0));
     if (!conn->tx.size) {
-        ofpbuf_clear(&conn->tx);    /* Or what was pulled adds up. */
+        ofconn_empty(&conn->tx);    /* Or what was pulled adds up. */
     }
     return n < 0 && n != UV_EAGAIN ? n : 0;
 }
@@ -240,6 +251,10 @@ void
 ofconn_put(struct ofconn *conn, const void *msg, size_t size)
 {
     if (!conn->closing) {
+        if (size > ofpbuf_tailroom(&conn->tx)) {
+            /* ofpbuf_put() would make room for this message alone. */
+            ofpbuf_prealloc_tailroom(&conn->tx, MAX(size, conn->tx.size));
+        }
         ofpbuf_put(&conn->tx, msg, size);
         if (ovs_list_is_empty(&conn->tx_node)) {
             ovs_list_push_back(&dirty, &conn->tx_node);
@@ -265,7 +280,7 @@ ofconn_written_cb(uv_write_t *req, int status)
 {
     struct ofconn *conn = req->data;
 
-    ofpbuf_clear(&conn->in_flight);
+    ofconn_empty(&conn->in_flight);
     if (status < 0) {
         if (status != UV_ECANCELED) {
             ofconn_fail(conn, uv_strerror(status));

@@ -183,6 +183,40 @@ test_memory_of_sender(void **state OVS_UNUSED)
     free(msg);
 }
 
+/* And one whose peer was slow for a while takes what it took before. */
+static void
+test_memory_after_backlog(void **state OVS_UNUSED)
+{
+    enum { SIZE = 16 * 1024, N = 2000 };
+    struct ofp_header *msg = xzalloc(SIZE);
+    struct peer peer = { .message = NULL };
+    size_t received;
+
+    *msg = (struct ofp_header) {
+        .version = OFP15_VERSION, .type = 4, .length = htons(SIZE),
+    };
+    peer_start(&peer);
+
+    size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    for (int i = 0; i < N; i++) {
+        ofconn_put(peer.conn, msg, SIZE);
+        if (i % 100 == 0) {
+            ofconn_flush();
+        }
+    }
+    received = read_all(&peer);
+    assert_true(received < N / 2 * SIZE);
+    while (received < N * SIZE) {
+        received += read_all(&peer);
+        loop_run();
+    }
+    loop_run();
+    assert_true(mallinfo2().uordblks + mallinfo2().hblkhd
+                < before + 32 * SIZE);
+    peer_stop(&peer);
+    free(msg);
+}
+
 int
 main(void)
 {
@@ -190,6 +224,7 @@ main(void)
         cmocka_unit_test(test_pieces),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_memory_of_sender),
+        cmocka_unit_test(test_memory_after_backlog),
     };
 
     return cmocka_run_group_tests_name("ofconn", tests, NULL, NULL);
