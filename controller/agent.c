@@ -5,6 +5,7 @@
 #include "controller/agent.h"
 
 #include <limits.h>
+#include <malloc.h>
 #include "controller/admin.h"
 #include "controller/conf.h"
 #include "controller/edge.h"
@@ -30,6 +31,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 /* How often MACs on probation are looked at, in milliseconds. */
 #define AGENT_PROBATION_INTERVAL 1000
+
+/* How long after the last reconciliation its memory goes back to the system,
+ * in milliseconds: once, after as many as come in a row. */
+#define AGENT_TRIM_DELAY 1000
 
 /* Returns the session with 'node', or NULL. */
 struct edge *
@@ -142,6 +147,7 @@ agent_confirmed(struct agent *agent, struct edge *edge)
                   edge->n_deleted, edge->n_adopted);
         conf_status_changed(agent->conf);
         agent_probe_ports(agent, edge);
+        agent->trim_at = time_msec() + AGENT_TRIM_DELAY;
     }
     edge_confirm(edge);
     agent_takeovers_confirmed(agent, edge);
@@ -240,6 +246,7 @@ agent_create(const char *db)
     }
     agent_probe_init(agent);
     agent->elect_at = LLONG_MAX;
+    agent->trim_at = LLONG_MAX;
     agent->conf = conf_create(db, &agent->topo, agent_edge_status,
                               agent_member_status);
     return agent;
@@ -349,6 +356,10 @@ agent_run(struct agent *agent)
         agent_send_ops(agent);
         agent->probation_at = now + AGENT_PROBATION_INTERVAL;
     }
+    if (now >= agent->trim_at) {
+        malloc_trim(0);
+        agent->trim_at = LLONG_MAX;
+    }
     LIST_FOR_EACH (edge, node, &agent->edges) {
         if (edge->state == EDGE_BACKOFF && now >= edge->retry_at) {
             edge_ask_meter(edge);
@@ -385,6 +396,9 @@ agent_wait(struct agent *agent)
     agent_age_wait(agent);
     if (agent->elect_at != LLONG_MAX) {
         poll_timer_wait_until(agent->elect_at);
+    }
+    if (agent->trim_at != LLONG_MAX) {
+        poll_timer_wait_until(agent->trim_at);
     }
     if (!ovs_list_is_empty(&agent->fdb.probation)) {
         poll_timer_wait_until(agent->probation_at);

@@ -50,6 +50,8 @@ struct agent {
     long long probation_at;     /* When probation is looked at again. */
     long long age_at;           /* When segments that are due to age are. */
     long long lease_at;         /* When leases are renewed. */
+    long long trim_at;          /* When memory that was freed goes back to the
+                                 * system, LLONG_MAX: need not. */
     unsigned int n_leases;      /* How often they have been. */
     struct ovs_list rounds;     /* For agent_probe.c. */
     long long depose_at;        /* When edges are told again that they are not
