@@ -113,11 +113,11 @@ class Controller:
         """Seconds of CPU time so far, of its only busy thread."""
         return cpu_time(self.pid)
 
-    def memory(self):
-        """Resident, in KiB."""
+    def memory(self, which="VmRSS"):
+        """Resident, in KiB; with "VmHWM" the most there has been."""
         with open(f"/proc/{self.pid}/status", encoding="ascii") as stream:
             return next(int(line.split()[1]) for line in stream
-                        if line.startswith("VmRSS:"))
+                        if line.startswith(which + ":"))
 
     def environment(self):
         return {**os.environ, **{name: self.directory for name in (
@@ -277,6 +277,16 @@ def ofload(controller, *options, cpu=None, timeout=600):
     return json.loads(done.stdout)
 
 
+def bound_segments(cluster, first, count, options=()):
+    """Rows for 'count' segments, numbers 'first' and on, bound to 'cluster',
+    with some options."""
+    for m in range(count):
+        yield ("segment-add", f"s{first + m}", 10000 + first + m,
+               "mac_limit=1000000", *options)
+        yield ("bind", f"s{first + m}", cluster, f"trunk{m // TRUNK}",
+               m % TRUNK + 1)
+
+
 def emulated_rows(switches, segments=1, options=()):
     """Rows for the switches that ofload emulates: an edge and a cluster for
     each, and segments of its own, with some options."""
@@ -284,9 +294,4 @@ def emulated_rows(switches, segments=1, options=()):
         yield ("edge-add", f"e{n}", f"{n + 1:016x}",
                f"10.1.{n >> 8}.{n & 255}")
         yield "cluster-add", f"c{n}", f"e{n}"
-        for m in range(segments):
-            number = n * segments + m
-            yield ("segment-add", f"s{number}", 10000 + number,
-                   "mac_limit=1000000", *options)
-            yield ("bind", f"s{number}", f"c{n}", f"trunk{m // TRUNK}",
-                   m % TRUNK + 1)
+        yield from bound_segments(f"c{n}", n * segments, segments, options)

@@ -10,6 +10,8 @@ that all that is seen is the controller:
                behind its flows, and the same for one more segment, by
                kakehashi-ctl as it is and with its daemon
     MACs       two edges, N MACs: memory
+    together   100,000 segments on an edge, then a million MACs, then another
+               edge of the cluster: memory
     edges      N edges in clusters of two, 20 segments each: until all are in
                sync, and what it costs to keep them when nothing happens
 
@@ -27,10 +29,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
-from controllers import TRUNK, Kakehashi, LabError, emulated_rows, \
-    ofload_command, options_of, results, run, wait_until   # noqa: E402
+from controllers import TRUNK, Kakehashi, LabError, bound_segments, \
+    emulated_rows, ofload_command, options_of, results, run, \
+    wait_until                                             # noqa: E402
 
 IDLE = 10                       # Seconds.
+TRIMMED = 3                     # Seconds until freed memory has gone back.
 
 
 class Load:
@@ -125,33 +129,74 @@ def segments(report, scales):
 
 # ---- MACs -----------------------------------------------------------------
 
+def two_edges():
+    for i in range(2):
+        yield ("edge-add", f"e{i}", f"{i + 1:016x}", f"10.1.0.{i + 1}",
+               "peer_port=peer0")
+    yield "cluster-add", "c0", "e0", "e1"
+
+
+def wait_active(controller):
+    """Until the first edge that is there is active, and can hear of MACs."""
+    wait_until(lambda: "c0: e0 is active" in controller.appctl("cluster/show"),
+               what="an active edge")
+
+
 def macs(report, scales):
     report.title("\n    MACs   bytes/MAC   learned (1,000/s, with the other "
                  "edge's flows)")
     for n in scales:
-        rows = [("edge-add", f"e{i}", f"{i + 1:016x}", f"10.1.0.{i + 1}",
-                 "peer_port=peer0")
-                for i in range(2)]
-        rows += [("cluster-add", "c0", "e0", "e1"),
-                 ("segment-add", "s0", 10000, "mac_limit=1048576"),
-                 ("bind", "s0", "c0", "trunk0", 1)]
+        rows = [*two_edges(),
+                ("segment-add", "s0", 10000, "mac_limit=1048576"),
+                ("bind", "s0", "c0", "trunk0", 1)]
         with Kakehashi(rows=rows) as controller, \
                 Load(controller, "--on-input", f"--macs={n}",
                      "--window=256") as load:
-            # The first that is there is active, and heard of MACs.
-            wait_until(lambda: "c0: e0 is active"
-                       in controller.appctl("cluster/show"),
-                       what="an active edge")
+            wait_active(controller)
             with Load(controller, *connected("--dpid=2")) as standby:
                 standby.result()
                 controller.ctl("--wait=edges", "sync")
                 before = controller.memory()
                 load.go()
                 result = load.result()
+                # Behind all that is still on its way to the other edge.
+                controller.ctl("--wait=edges", "segment-add", "s1", 10001,
+                               "--", "bind", "s1", "c0", "trunk0", 2)
                 memory = 1024 * (controller.memory() - before) / n
         report.row(f"{n:8} {memory:11.0f} "
                    f"{n / result['seconds'] / 1000:9.0f}", what="macs", n=n,
                    bytes=memory, seconds=result["seconds"])
+
+
+def together(report, n_segments, n_macs):
+    report.title("\nsegments      MACs   MiB: one edge   with MACs   and another"
+                 " edge   at most")
+    trunks = f"--trunks={-(-n_segments // TRUNK)}"
+    with Kakehashi() as controller:
+        with controller.ctl_daemon():
+            controller.configure([*two_edges(),
+                                  *bound_segments("c0", 0, n_segments)])
+        controller.restart()
+        controller.ctl("--wait=none", "sync")
+        with Load(controller, "--on-input", f"--macs={n_macs}",
+                  "--window=256", trunks) as load:
+            wait_active(controller)
+            controller.ctl("--wait=edges", "sync")
+            time.sleep(TRIMMED)
+            sizes = [controller.memory()]
+            load.go()
+            load.result()
+            sizes.append(controller.memory())
+            with Load(controller, *connected("--dpid=2", trunks)) as other:
+                other.result()
+                controller.ctl("--wait=edges", "sync")
+                time.sleep(TRIMMED)
+                sizes += [controller.memory(), controller.memory("VmHWM")]
+    one, learned, both, peak = (size / 1024 for size in sizes)
+    report.row(f"{n_segments:8} {n_macs:9} {one:15.0f} {learned:11.0f} "
+               f"{both:18.0f} {peak:9.0f}", what="together",
+               segments=n_segments, macs=n_macs, one=one, learned=learned,
+               both=both, peak=peak)
 
 
 # ---- Edges ----------------------------------------------------------------
@@ -197,6 +242,8 @@ def main():
         segments(report,
                  [100, 1000] if quick else [100, 1000, 4000, 50000])
         macs(report, [100000] if quick else [100000, 1000000])
+        if not quick:
+            together(report, 100000, 1000000)
         edges(report, [100] if quick else [100, 300, 1000])
 
 
