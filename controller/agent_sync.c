@@ -98,8 +98,8 @@ agent_compare_macs(const struct agent *agent, struct edge *edge,
 
     flowset_init(&want);
     macdump_compare(&edge->dump.macs, edge->macmsg,
-                    ofconn_version(edge->conn), &agent->fdb, edge->tnode,
-                    macs->have, &want);
+                    ofconn_version(edge->conn), edge->tnode, macs->have,
+                    &want);
     macdump_clear(&edge->dump.macs);
     delta_all(macs, &want);
     flowset_destroy(&want);
@@ -113,7 +113,7 @@ agent_compare_config(const struct agent *agent, const struct edge *edge,
     struct flowset want;
 
     flowset_init(&want);
-    pipeline_all(&agent->topo, edge->tnode, &want);
+    pipeline_all(edge->tnode, &want);
     delta_all(config, &want);
     flowset_destroy(&want);
 }
@@ -141,7 +141,7 @@ agent_fill(const struct agent *agent, struct edge *edge, struct edge_txn *txn)
     struct flowset want;
 
     flowset_init(&want);
-    pipeline_each(&agent->topo, edge->tnode, &want, agent_fill_in, &filling);
+    pipeline_each(edge->tnode, &want, agent_fill_in, &filling);
     flowset_destroy(&want);
 }
 
@@ -199,7 +199,7 @@ agent_sync_macs(struct agent *agent, const struct topo_node *node,
     if (segment) {
         fdb_age_anew(&agent->fdb, segment, time_msec());
         flowset_init(&want);
-        fdb_node_flows(&agent->fdb, node, segment, &want);
+        fdb_node_flows(node, segment, &want);
         delta_all(&txn->macs, &want);
         flowset_destroy(&want);
     }

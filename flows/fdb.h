@@ -143,10 +143,10 @@ void fdb_forget_node(struct fdb *, const struct topo_node *,
 
 /* What a node should have (all segments if 'segment' is NULL). */
 typedef void fdb_op_func(const struct fdb_op *, void *aux);
-void fdb_node_ops(const struct fdb *, const struct topo_node *,
-                  const struct topo_segment *, fdb_op_func *, void *aux);
-void fdb_node_flows(const struct fdb *, const struct topo_node *,
-                    const struct topo_segment *, struct flowset *);
+void fdb_node_ops(const struct topo_node *, const struct topo_segment *,
+                  fdb_op_func *, void *aux);
+void fdb_node_flows(const struct topo_node *, const struct topo_segment *,
+                    struct flowset *);
 bool fdb_has_source(const struct fdb_mac *, const struct topo_node *);
 bool fdb_has_spoken(const struct fdb_mac *, const struct topo_node *,
                     long long since);

@@ -66,28 +66,38 @@ fdb_mac_ops(const struct fdb_mac *e, const struct topo_node *node,
     func(&op, aux);
 }
 
+static void
+fdb_segment_ops(const struct topo_node *node,
+                const struct topo_segment *segment, fdb_op_func *func,
+                void *aux)
+{
+    struct fdb_mac *e;
+
+    LIST_FOR_EACH (e, segment_node, &segment->macs) {
+        fdb_refresh_slot(e, node);
+        fdb_mac_ops(e, node, func, aux);
+    }
+}
+
 /* Calls 'func' for all that would have to be added if 'node' had no flows of
  * the MACs of 'segment', or of all its segments if 'segment' is NULL; see
  * fdb_op_flow() for those that it has none of.  As its ports may have got
  * other numbers, brings up to date by which slots it knows the MACs. */
 void
-fdb_node_ops(const struct fdb *fdb, const struct topo_node *node,
+fdb_node_ops(const struct topo_node *node,
              const struct topo_segment *segment, fdb_op_func *func, void *aux)
 {
-    struct fdb_walk walk;
-    struct fdb_mac *e;
+    const struct topo_claim *claim;
 
-    if (!segment) {
-        FDB_TABLE_FOR_EACH (e, &walk, &fdb->macs) {
-            if (topo_segment_has_node(e->segment, node)) {
-                fdb_refresh_slot(e, node);
-                fdb_mac_ops(e, node, func, aux);
-            }
+    if (segment) {
+        if (topo_segment_has_node(segment, node)) {
+            fdb_segment_ops(node, segment, func, aux);
         }
-    } else if (topo_segment_has_node(segment, node)) {
-        LIST_FOR_EACH (e, segment_node, &segment->macs) {
-            fdb_refresh_slot(e, node);
-            fdb_mac_ops(e, node, func, aux);
+        return;
+    }
+    HMAP_FOR_EACH (claim, port_node, &node->claims) {
+        if (topo_claim_is_first(claim)) {
+            fdb_segment_ops(node, claim->attach->place.segment, func, aux);
         }
     }
 }
@@ -115,10 +125,10 @@ fdb_add_flow(const struct fdb_op *op, void *set)
 
 /* The same as fdb_node_ops(), as flows, which are added to 'set'. */
 void
-fdb_node_flows(const struct fdb *fdb, const struct topo_node *node,
+fdb_node_flows(const struct topo_node *node,
                const struct topo_segment *segment, struct flowset *set)
 {
-    fdb_node_ops(fdb, node, segment, fdb_add_flow, set);
+    fdb_node_ops(node, segment, fdb_add_flow, set);
 }
 
 /* Adoption. */

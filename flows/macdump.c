@@ -230,9 +230,8 @@ macdump_add_flow(const struct macmsg *macmsg, enum ofp_version version,
  * that are missing. */
 void
 macdump_compare(struct macdump *dump, const struct macmsg *macmsg,
-                enum ofp_version version, const struct fdb *fdb,
-                const struct topo_node *node, struct flowset *have,
-                struct flowset *want)
+                enum ofp_version version, const struct topo_node *node,
+                struct flowset *have, struct flowset *want)
 {
     struct macdump_comparison comparison = { .want = want };
 
@@ -245,7 +244,7 @@ macdump_compare(struct macdump *dump, const struct macmsg *macmsg,
         hmap_insert_fast(&comparison.index, &flow->node,
                          macdump_hash(&flow->id));
     }
-    fdb_node_ops(fdb, node, NULL, macdump_look_up, &comparison);
+    fdb_node_ops(node, NULL, macdump_look_up, &comparison);
     for (size_t i = 0; i < dump->n; i++) {
         if (!dump->flows[i].wanted) {
             macdump_add_flow(macmsg, version, &dump->flows[i].id, have);

@@ -24,7 +24,6 @@
 #include "flows/macmsg.h"
 #include "openvswitch/hmap.h"
 
-struct fdb;
 struct flowset;
 struct ofpbuf;
 struct topo_node;
@@ -46,8 +45,7 @@ void macdump_clear(struct macdump *);
 bool macdump_take(struct macdump *, const struct macmsg *,
                   enum ofp_version, struct ofpbuf *);
 void macdump_compare(struct macdump *, const struct macmsg *,
-                     enum ofp_version, const struct fdb *,
-                     const struct topo_node *, struct flowset *have,
-                     struct flowset *want);
+                     enum ofp_version, const struct topo_node *,
+                     struct flowset *have, struct flowset *want);
 
 #endif /* flows/macdump.h */

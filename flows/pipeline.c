@@ -260,24 +260,26 @@ pipeline_owner(const struct topo *topo, const struct topo_node *node,
 /* Appends all flows of 'node' but those of MACs to 'set', and calls 'func' now
  * and then, and at the end, to take some or all out of it. */
 void
-pipeline_each(const struct topo *topo, const struct topo_node *node,
-              struct flowset *set, pipeline_func *func, void *aux)
+pipeline_each(const struct topo_node *node, struct flowset *set,
+              pipeline_func *func, void *aux)
 {
-    const struct topo_cluster *cluster;
-    const struct topo_segment *segment;
+    const struct topo_claim *claim;
+    const struct topo_user *user;
     const struct topo_port *port;
 
     pipeline_node(node, set);
     HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
         pipeline_port(node, port->ofport, set);
     }
-    HMAP_FOR_EACH (cluster, row.node, &topo->rows[TOPO_CLUSTER]) {
-        pipeline_cluster(node, cluster, set);
+    LIST_FOR_EACH (user, tnode_node, &node->uses) {
+        pipeline_cluster(node, user->cluster, set);
     }
     func(set, aux);
-    HMAP_FOR_EACH (segment, row.node, &topo->rows[TOPO_SEGMENT]) {
-        pipeline_segment(node, segment, set);
-        func(set, aux);
+    HMAP_FOR_EACH (claim, port_node, &node->claims) {
+        if (topo_claim_is_first(claim)) {
+            pipeline_segment(node, claim->attach->place.segment, set);
+            func(set, aux);
+        }
     }
 }
 
@@ -288,8 +290,7 @@ pipeline_leave(struct flowset *set OVS_UNUSED, void *aux OVS_UNUSED)
 
 /* Appends all flows of 'node' but those of MACs. */
 void
-pipeline_all(const struct topo *topo, const struct topo_node *node,
-             struct flowset *set)
+pipeline_all(const struct topo_node *node, struct flowset *set)
 {
-    pipeline_each(topo, node, set, pipeline_leave, NULL);
+    pipeline_each(node, set, pipeline_leave, NULL);
 }

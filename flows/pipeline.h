@@ -44,11 +44,10 @@ void pipeline_segment(const struct topo_node *, const struct topo_segment *,
 
 void pipeline_owner(const struct topo *, const struct topo_node *,
                     uint64_t cookie, struct flowset *);
-void pipeline_all(const struct topo *, const struct topo_node *,
-                  struct flowset *);
+void pipeline_all(const struct topo_node *, struct flowset *);
 typedef void pipeline_func(struct flowset *, void *aux);
-void pipeline_each(const struct topo *, const struct topo_node *,
-                   struct flowset *, pipeline_func *, void *aux);
+void pipeline_each(const struct topo_node *, struct flowset *,
+                   pipeline_func *, void *aux);
 
 /* MACs.  Each fills in 'spec', which borrows 'match' and 'acts' from the
  * caller, 'acts' having been initialized. */

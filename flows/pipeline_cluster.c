@@ -248,7 +248,7 @@ pipeline_cluster(const struct topo_node *node,
         pipeline_standby(node, cluster, cookie, set);
     }
     if (cluster->via && cluster->via != node
-        && topo_cluster_used_by(cluster, node)) {
+        && topo_cluster_has_user(cluster, node)) {
         pipeline_remote(node, cluster, cookie, set);
     }
 }

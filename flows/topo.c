@@ -25,6 +25,7 @@ topo_init(struct topo *topo)
     hmap_init(&topo->vteps);
     ovs_list_init(&topo->waiting);
     ovs_list_init(&topo->withdrawn);
+    ovs_list_init(&topo->dirty_nodes);
     ovs_list_init(&topo->thinned);
     ovs_list_init(&topo->errors);
     ovs_list_init(&topo->dead);
@@ -350,8 +351,7 @@ topo_cluster_settle(struct topo *topo, struct topo_cluster *cluster)
         || memcmp(members, cluster->members, n * sizeof *members)) {
         topo_cluster_withdraw_attaches(topo, cluster);
         topo_cluster_mark_members(cluster);
-        memcpy(cluster->members, members, n * sizeof *members);
-        cluster->n_members = n;
+        topo_cluster_set_members(cluster, members, n);
         topo_cluster_mark_members(cluster);
 
         /* An edge that has gone must not be taken for one that comes and has
@@ -474,6 +474,7 @@ topo_del(struct topo *topo, enum topo_table table, const struct uuid *uuid)
         topo_cluster_set_active(cluster, NULL);
         topo_cluster_withdraw_attaches(topo, cluster);
         topo_cluster_mark_members(cluster);
+        topo_cluster_set_members(cluster, NULL, 0);
         hmap_remove(&topo->clusters_by_id, &cluster->id_node);
         break;
     case TOPO_BINDING:

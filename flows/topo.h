@@ -160,10 +160,14 @@ struct topo_trunk {
     char *port;
 };
 
-/* A node that is in segments which are bound to a cluster. */
+/* What a node has to do with a cluster: it is a member, or is in segments which
+ * are bound to it. */
 struct topo_user {
     struct hmap_node node;      /* In 'users' of the cluster. */
+    struct ovs_list tnode_node; /* In 'uses' of the node. */
+    struct topo_cluster *cluster;
     struct topo_node *tnode;
+    bool member;
     size_t n;                   /* In how many, by each binding. */
 };
 
@@ -253,6 +257,9 @@ struct topo_node {
     struct hmap plugs;              /* The same by port name. */
     struct hmap slots;              /* Of struct topo_claim, by slot. */
     struct hmap dirty;              /* Of struct topo_dirty. */
+    struct ovs_list dirty_node;     /* In 'dirty_nodes', or empty. */
+    struct topo *topo;
+    struct ovs_list uses;           /* Of struct topo_user. */
 
     /* For the controller. */
     bool drained, drained_row;      /* By the operator; the latter as last in
@@ -299,6 +306,7 @@ struct topo {
     struct ovs_list thinned;    /* Segments that may have left a node. */
     struct ovs_list errors;     /* Rows whose 'error' has changed. */
     struct ovs_list dead;       /* Rows to be freed by topo_reap(). */
+    struct ovs_list dirty_nodes;    /* Nodes marked since somebody looked. */
     bool nodes_changed, clusters_changed, statics_changed;
 };
 
@@ -424,14 +432,13 @@ struct topo_claim *topo_attach_claim(const struct topo_attach *,
 /* Whom the owner concerns. */
 bool topo_segment_has_node(const struct topo_segment *,
                            const struct topo_node *);
+bool topo_claim_is_first(const struct topo_claim *);
 bool topo_cluster_has_node(const struct topo_cluster *,
                            const struct topo_node *);
 bool topo_cluster_has_user(const struct topo_cluster *,
                            const struct topo_node *);
 bool topo_cluster_is_fit(const struct topo_cluster *,
                          const struct topo_node *);
-bool topo_cluster_used_by(const struct topo_cluster *,
-                          const struct topo_node *);
 size_t topo_cluster_watched(const struct topo_cluster *,
                             const struct topo_node *,
                             const struct topo_port *[TOPO_MAX_EDGES]);

@@ -64,6 +64,25 @@ topo_node_plug(const struct topo_node *node, const char *port)
     return NULL;
 }
 
+/* Returns whether 'claim' comes first among those of its node in its segment:
+ * a walk through the claims of a node meets each of its segments once so. */
+bool
+topo_claim_is_first(const struct topo_claim *claim)
+{
+    const struct topo_attach *attach;
+
+    LIST_FOR_EACH (attach, segment_node,
+                   &claim->attach->place.segment->attaches) {
+        const struct topo_claim *other = topo_attach_claim(attach,
+                                                           claim->node);
+
+        if (other) {
+            return other == claim;
+        }
+    }
+    return false;
+}
+
 static void
 topo_claim_plug(struct topo_claim *claim)
 {

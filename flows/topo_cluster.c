@@ -46,22 +46,45 @@ bool
 topo_cluster_has_user(const struct topo_cluster *cluster,
                       const struct topo_node *node)
 {
-    return topo_cluster_user(cluster, node) != NULL;
+    const struct topo_user *user = topo_cluster_user(cluster, node);
+
+    return user && user->n;
+}
+
+static struct topo_user *
+topo_cluster_make_user(struct topo_cluster *cluster, struct topo_node *node)
+{
+    struct topo_user *user = topo_cluster_user(cluster, node);
+
+    if (!user) {
+        user = xzalloc(sizeof *user);
+        user->cluster = cluster;
+        user->tnode = node;
+        hmap_insert(&cluster->users, &user->node, hash_pointer(node, 0));
+        ovs_list_push_back(&node->uses, &user->tnode_node);
+    }
+    return user;
+}
+
+static void
+topo_cluster_drop_user(struct topo_user *user)
+{
+    if (!user->n && !user->member) {
+        hmap_remove(&user->cluster->users, &user->node);
+        ovs_list_remove(&user->tnode_node);
+        free(user);
+    }
 }
 
 /* 'node' is in one more segment, by one more binding of it to 'cluster'. */
 void
 topo_cluster_add_user(struct topo_cluster *cluster, struct topo_node *node)
 {
-    struct topo_user *user = topo_cluster_user(cluster, node);
+    struct topo_user *user = topo_cluster_make_user(cluster, node);
 
-    if (!user) {
-        user = xzalloc(sizeof *user);
-        user->tnode = node;
-        hmap_insert(&cluster->users, &user->node, hash_pointer(node, 0));
+    if (!user->n++) {
         topo_cluster_mark_on(cluster, node);
     }
-    user->n++;
 }
 
 /* And one less. */
@@ -71,10 +94,30 @@ topo_cluster_del_user(struct topo_cluster *cluster, struct topo_node *node)
     struct topo_user *user = topo_cluster_user(cluster, node);
 
     if (!--user->n) {
-        hmap_remove(&cluster->users, &user->node);
-        free(user);
         topo_cluster_mark_on(cluster, node);
+        topo_cluster_drop_user(user);
     }
+}
+
+/* Makes the 'n' nodes in 'members' those of 'cluster'. */
+void
+topo_cluster_set_members(struct topo_cluster *cluster,
+                         struct topo_node *const members[], size_t n)
+{
+    for (size_t i = 0; i < cluster->n_members; i++) {
+        topo_cluster_user(cluster, cluster->members[i])->member = false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        topo_cluster_make_user(cluster, members[i])->member = true;
+    }
+    for (size_t i = 0; i < cluster->n_members; i++) {
+        topo_cluster_drop_user(topo_cluster_user(cluster,
+                                                 cluster->members[i]));
+    }
+    for (size_t i = 0; i < n; i++) {
+        cluster->members[i] = members[i];
+    }
+    cluster->n_members = n;
 }
 
 static struct topo_trunk *
@@ -150,14 +193,6 @@ topo_cluster_is_fit(const struct topo_cluster *cluster,
         }
     }
     return topo_node_tunnel(node) != OFPP_NONE;
-}
-
-/* Returns whether a segment that is on 'node' is bound to 'cluster'. */
-bool
-topo_cluster_used_by(const struct topo_cluster *cluster,
-                     const struct topo_node *node)
-{
-    return topo_cluster_user(cluster, node) != NULL;
 }
 
 /* Makes 'active', which may be NULL, the edge that forwards for 'cluster'. */

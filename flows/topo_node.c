@@ -19,6 +19,9 @@ topo_node_mark(struct topo_node *node, uint64_t cookie)
     uint32_t hash = hash_uint64(cookie);
     struct topo_dirty *dirty;
 
+    if (ovs_list_is_empty(&node->dirty_node)) {
+        ovs_list_push_back(&node->topo->dirty_nodes, &node->dirty_node);
+    }
     HMAP_FOR_EACH_WITH_HASH (dirty, node, hash, &node->dirty) {
         if (dirty->cookie == cookie) {
             return;
@@ -42,20 +45,20 @@ topo_node_clean(struct topo_node *node)
 
 /* How 'node' sees others has changed. */
 void
-topo_node_mark_clusters(struct topo *topo, struct topo_node *node)
+topo_node_mark_clusters(struct topo_node *node)
 {
-    struct topo_cluster *cluster;
+    const struct topo_user *user;
 
-    HMAP_FOR_EACH (cluster, row.node, &topo->rows[TOPO_CLUSTER]) {
-        topo_node_mark(node, layout_cookie(LAYOUT_K_CLUSTER, cluster->id));
+    LIST_FOR_EACH (user, tnode_node, &node->uses) {
+        topo_node_mark(node, layout_cookie(LAYOUT_K_CLUSTER,
+                                           user->cluster->id));
     }
 }
 
 /* Everything that names the tunnel port, which is or was number 'tunnel', is
  * to be derived anew. */
 void
-topo_node_mark_tunnel(struct topo *topo, struct topo_node *node,
-                      ofp_port_t tunnel)
+topo_node_mark_tunnel(struct topo_node *node, ofp_port_t tunnel)
 {
     struct topo_claim *claim;
 
@@ -69,7 +72,7 @@ topo_node_mark_tunnel(struct topo *topo, struct topo_node *node,
                        layout_cookie(LAYOUT_K_SEGMENT,
                                      claim->attach->place.segment->vni));
     }
-    topo_node_mark_clusters(topo, node);
+    topo_node_mark_clusters(node);
 }
 
 /* Rows. */
@@ -80,6 +83,9 @@ topo_node_create(struct topo *topo, const struct uuid *uuid)
     struct topo_node *node = xzalloc(sizeof *node);
 
     topo_row_add(topo, TOPO_EDGE, uuid, &node->row);
+    node->topo = topo;
+    ovs_list_init(&node->dirty_node);
+    ovs_list_init(&node->uses);
     hmap_init(&node->ports_by_name);
     hmap_init(&node->ports_by_ofport);
     hmap_init(&node->ports_by_mac);
@@ -94,7 +100,7 @@ topo_node_create(struct topo *topo, const struct uuid *uuid)
 /* Everything that names a port by which 'node' sees others is to be derived
  * anew. */
 static void
-topo_node_mark_sight(struct topo *topo, struct topo_node *node)
+topo_node_mark_sight(struct topo_node *node)
 {
     const struct topo_port *port;
 
@@ -104,7 +110,7 @@ topo_node_mark_sight(struct topo *topo, struct topo_node *node)
                                                ofp_to_u16(port->ofport)));
         }
     }
-    topo_node_mark_clusters(topo, node);
+    topo_node_mark_clusters(node);
 }
 
 static void
@@ -129,11 +135,11 @@ topo_node_set_sight(struct topo *topo, struct topo_node *node,
         && nullable_string_is_equal(node->peer_port, row->peer_port)) {
         return;
     }
-    topo_node_mark_sight(topo, node);
+    topo_node_mark_sight(node);
     smap_destroy(&node->bfd_ports);
     smap_clone(&node->bfd_ports, bfd_ports);
     topo_node_replace(&node->peer_port, row->peer_port, changed);
-    topo_node_mark_sight(topo, node);
+    topo_node_mark_sight(node);
     *changed = true;
 }
 
@@ -145,7 +151,7 @@ topo_node_renamed(struct topo *topo, const char *name)
 
     HMAP_FOR_EACH (node, row.node, &topo->rows[TOPO_EDGE]) {
         if (smap_get(&node->bfd_ports, name)) {
-            topo_node_mark_clusters(topo, node);
+            topo_node_mark_clusters(node);
         }
     }
 }
@@ -159,7 +165,7 @@ topo_node_set(struct topo *topo, const struct topo_node_row *row)
     bool renamed = false, changed = !old;
 
     if (old && strcmp(node->tunnel_port, row->tunnel_port)) {
-        topo_node_mark_tunnel(topo, node, topo_node_tunnel(node));
+        topo_node_mark_tunnel(node, topo_node_tunnel(node));
     }
     char *old_name = nullable_xstrdup(node->name);
     topo_node_replace(&node->name, row->name, &renamed);
@@ -178,7 +184,7 @@ topo_node_set(struct topo *topo, const struct topo_node_row *row)
     }
     if (changed) {
         topo_node_invalidate(topo, node);
-        topo_node_mark_tunnel(topo, node, topo_node_tunnel(node));
+        topo_node_mark_tunnel(node, topo_node_tunnel(node));
     }
 }
 
@@ -247,6 +253,8 @@ topo_node_free(struct topo_node *node)
     hmap_destroy(&node->slots);
     topo_node_clean(node);
     hmap_destroy(&node->dirty);
+    ovs_list_remove(&node->dirty_node);
+    ovs_assert(ovs_list_is_empty(&node->uses));
     smap_destroy(&node->bfd_ports);
     free(node->name);
     free(node->dpid_string);

@@ -123,10 +123,10 @@ topo_node_port_changed(struct topo *topo, struct topo_node *node,
     if (topo_node_sees_by(node, name)) {
         topo_node_mark(node, layout_cookie(LAYOUT_K_PORT,
                                            ofp_to_u16(ofport)));
-        topo_node_mark_clusters(topo, node);
+        topo_node_mark_clusters(node);
     }
     if (node->tunnel_port && !strcmp(node->tunnel_port, name)) {
-        topo_node_mark_tunnel(topo, node, ofport);
+        topo_node_mark_tunnel(node, ofport);
         topo_node_check_ports(topo, node);
     }
 }
@@ -197,7 +197,7 @@ topo_node_set_looped(struct topo *topo, struct topo_node *node,
     if (port && port->looped != looped) {
         port->looped = looped;
         topo_node_check_ports(topo, node);
-        topo_node_mark_clusters(topo, node);
+        topo_node_mark_clusters(node);
     }
 }
 

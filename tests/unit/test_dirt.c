@@ -158,9 +158,9 @@ test_give_way(void **state)
     net_check_dirt(net, "a host", 3, "cluster 1");
     flowset_init(&before);
     flowset_init(&after);
-    pipeline_all(&net->topo, net_get_node(net, 3), &before);
+    pipeline_all(net_get_node(net, 3), &before);
     net_active(net, 1, 2);
-    pipeline_all(&net->topo, net_get_node(net, 3), &after);
+    pipeline_all(net_get_node(net, 3), &after);
 
     struct delta delta;
     delta_init(&delta, &before);
@@ -191,8 +191,13 @@ test_sight_dirt(void **state)
     net_node_sees(net, 3, "3", "10.0.0.3", "12");
     net_settle(net);
     net_port(net, 3, "bfd2", 5);
-    net_check_dirt(net, "a host that sees edges", 3,
-                   "cluster 1, node 0, port 1, port 5");
+    net_check_dirt(net, "a host that sees edges, and needs none", 3,
+                   "node 0, port 1, port 5");
+    net_host_port(net, 1, 1, 3, "p1");
+    settle(net);
+    net_port(net, 3, "bfd2", 6);
+    net_check_dirt(net, "one that does", 3, "cluster 1, port 5, port 6");
+    net_clean(net);
     net_clean(net);
     net_fence(net, 1, "12");
     net_check_dirt(net, "fence", 1, "cluster 1");

@@ -360,14 +360,14 @@ test_ports_renumbered(void **state)
     net_clean(net);
     net_port(net, 1, "p1", 7);
     flowset_init(&set);
-    fdb_node_flows(&net->fdb, net_get_node(net, 1), NULL, &set);
+    fdb_node_flows(net_get_node(net, 1), NULL, &set);
     assert_int_equal(flowset_count(&set), 2);
     flowset_destroy(&set);
     assert_int_equal(net_find(net, 1)->seen[0].slot,
                      layout_slot(u16_to_ofp(7), 10));
     net_port(net, 1, "p1", 0);
     flowset_init(&set);
-    fdb_node_flows(&net->fdb, net_get_node(net, 1), NULL, &set);
+    fdb_node_flows(net_get_node(net, 1), NULL, &set);
     assert_int_equal(flowset_count(&set), 0);
     flowset_destroy(&set);
 

@@ -137,7 +137,7 @@ test_lost_nodes(void **state)
     lose(net, 2);
     net_get_node(net, 2)->away = false;
     flowset_init(&set);
-    fdb_node_flows(&net->fdb, net_get_node(net, 2), NULL, &set);
+    fdb_node_flows(net_get_node(net, 2), NULL, &set);
     flowset_destroy(&set);
     fdb_run(&net->fdb, net->now + 300000, &net->ops);
     assert_non_null(net_find(net, 2));

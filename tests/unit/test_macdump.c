@@ -57,7 +57,7 @@ static void
 should_have(struct net *net, struct flowset *set)
 {
     flowset_init(set);
-    fdb_node_flows(&net->fdb, net_get_node(net, NODE), NULL, set);
+    fdb_node_flows(net_get_node(net, NODE), NULL, set);
 }
 
 /* A switch that reports flows. */
@@ -192,8 +192,8 @@ compare_by_numbers(struct net *net, struct ofpbuf *reply,
     flowset_init(&want);
     read_report(reply, macmsg, version, &dump, &others);
     *n_taken = dump.n;
-    macdump_compare(&dump, macmsg, version, &net->fdb,
-                    net_get_node(net, NODE), &others, &want);
+    macdump_compare(&dump, macmsg, version, net_get_node(net, NODE), &others,
+                    &want);
     macdump_clear(&dump);
     delta_init(&delta, &others);
     delta_all(&delta, &want);

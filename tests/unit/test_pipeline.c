@@ -363,8 +363,8 @@ test_golden(void **state OVS_UNUSED)
             struct flowset set;
 
             flowset_init(&set);
-            pipeline_all(&net.topo, net_get_node(&net, n), &set);
-            fdb_node_flows(&net.fdb, net_get_node(&net, n), NULL, &set);
+            pipeline_all(net_get_node(&net, n), &set);
+            fdb_node_flows(net_get_node(&net, n), NULL, &set);
             ds_put_format(&s, "# %s: %s.  Here: e%u.\n", g->name, g->what, n);
             format_flows(&set, &s);
             check_golden(path, ds_cstr(&s));
@@ -426,7 +426,7 @@ test_owners(void **state OVS_UNUSED)
             size_t sum = 0;
 
             flowset_init(&all);
-            pipeline_all(&net.topo, node, &all);
+            pipeline_all(node, &all);
             HMAP_FOR_EACH (owner, node, &all.owners) {
                 struct flowset set;
 

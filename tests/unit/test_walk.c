@@ -99,8 +99,8 @@ check_users(struct walk *walk, uint32_t seed, int step)
 
             n_sites += segment->n_sites;
             for (size_t i = 0; i < segment->n_sites; i++) {
-                assert_true(topo_cluster_used_by(cluster,
-                                                 segment->sites[i].node));
+                assert_true(topo_cluster_has_user(cluster,
+                                                  segment->sites[i].node));
             }
         }
         HMAP_FOR_EACH (user, node, &cluster->users) {
@@ -132,11 +132,11 @@ check_rebuild(struct walk *walk, uint32_t seed, int step)
         struct flowset want;
 
         flowset_init(&want);
-        pipeline_all(&walk->net.topo, node, &want);
+        pipeline_all(node, &want);
         check_flows(&want, &walk_switch(node)->config, "configuration",
                     node->name, seed, step);
         flowset_clear(&want);
-        fdb_node_flows(&walk->net.fdb, node, NULL, &want);
+        fdb_node_flows(node, NULL, &want);
         check_flows(&want, &walk_switch(node)->macs, "MACs", node->name,
                     seed, step);
         flowset_destroy(&want);
@@ -268,7 +268,7 @@ check_restart(struct walk *walk, uint32_t seed, int step)
         struct flowset want;
 
         flowset_init(&want);
-        pipeline_all(&again.topo, node, &want);
+        pipeline_all(node, &want);
         check_flows(&want, &walk_switch(old)->config,
                     "after a restart, configuration", node->name, seed, step);
         flowset_destroy(&want);
@@ -282,7 +282,7 @@ check_restart(struct walk *walk, uint32_t seed, int step)
         struct flowset want;
 
         flowset_init(&want);
-        fdb_node_flows(&again.fdb, node, NULL, &want);
+        fdb_node_flows(node, NULL, &want);
         check_flows(&want, &walk_switch(old)->macs,
                     "after a restart, MACs", node->name, seed, step);
         flowset_destroy(&want);

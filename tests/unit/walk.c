@@ -140,7 +140,7 @@ walk_refresh_macs(struct walk *walk, struct topo_node *node, uint32_t vni)
         }
     }
     if (segment) {
-        fdb_node_flows(&walk->net.fdb, node, segment, &sw->macs);
+        fdb_node_flows(node, segment, &sw->macs);
     }
 }
 
