@@ -91,6 +91,16 @@ agent_send_ops(struct agent *agent)
 
 /* Sessions. */
 
+/* agent_run() is to have a look at 'edge', and to go on with it until there is
+ * nothing more to be done. */
+void
+agent_busy(struct agent *agent, struct edge *edge)
+{
+    if (ovs_list_is_empty(&edge->busy_node)) {
+        ovs_list_push_back(&agent->busy, &edge->busy_node);
+    }
+}
+
 static void
 agent_opened(struct ofconn *conn, void *agent_)
 {
@@ -102,6 +112,7 @@ agent_opened(struct ofconn *conn, void *agent_)
 
     ofconn_set_aux(conn, edge);
     ovs_list_push_back(&agent->edges, &edge->node);
+    agent_busy(agent, edge);
 }
 
 /* Ends the session.  Its connection is closed already, or the caller does
@@ -119,6 +130,7 @@ agent_drop(struct agent *agent, struct edge *edge)
     }
     admin_diff_failed(edge);
     ovs_list_remove(&edge->node);
+    ovs_list_remove(&edge->busy_node);
     ofconn_set_aux(edge->conn, NULL);
     edge_destroy(edge);
 }
@@ -130,8 +142,12 @@ agent_closed(struct ofconn *conn, void *agent)
 
     loop_wake();
     if (edge) {
+        const struct topo_node *node = edge->tnode;
+
         agent_drop(agent, edge);
-        agent_elect(agent);
+        if (node) {
+            agent_elect_node(agent, node);
+        }
     }
 }
 
@@ -151,7 +167,7 @@ agent_confirmed(struct agent *agent, struct edge *edge)
     }
     edge_confirm(edge);
     agent_takeovers_confirmed(agent, edge);
-    agent_elect(agent);
+    agent_elect_node(agent, edge->tnode);
 }
 
 static void
@@ -170,6 +186,7 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         return;
     }
     loop_wake();
+    agent_busy(agent, edge);
     switch (event) {
     case EDGE_EV_NONE:
     case EDGE_EV_PACKET_IN:
@@ -179,11 +196,11 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         break;
     case EDGE_EV_PORTS:
         edge_ask_meter(edge);
-        agent_topo_changed(agent);
+        agent_ports_changed(agent, edge->tnode);
         break;
     case EDGE_EV_PORT_CHANGED:
         conf_status_changed(agent->conf);
-        agent_topo_changed(agent);
+        agent_ports_changed(agent, edge->tnode);
         break;
     case EDGE_EV_METER:
         edge_set_rate(edge, LAYOUT_METER_LEARN, conf_learn_rate(agent->conf));
@@ -205,7 +222,7 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         admin_diff_failed(edge);
         edge_back_off(edge, time_msec());
         conf_status_changed(agent->conf);
-        agent_elect(agent);
+        agent_elect_node(agent, edge->tnode);
         break;
     case EDGE_EV_FLOW_REMOVED:
         agent_flow_removed(agent, edge, &in.removed);
@@ -214,7 +231,7 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         agent_age_answered(agent, edge);
         break;
     case EDGE_EV_LEASE_ENDED:
-        agent_elect(agent);
+        agent_elect_node(agent, edge->tnode);
         break;
     case EDGE_EV_NONSENSE:
         VLOG_WARN_RL(&rl, "%s: malformed or unexpected message of type "
@@ -238,6 +255,7 @@ agent_create(const char *db)
     topo_init(&agent->topo);
     fdb_init(&agent->fdb);
     ovs_list_init(&agent->edges);
+    ovs_list_init(&agent->busy);
     ovs_list_init(&agent->history);
     ovs_list_init(&agent->announcements);
     for (int i = 0; i < AGENT_N_VERSIONS; i++) {
@@ -323,27 +341,62 @@ agent_tell(struct agent *agent, long long now)
     agent->tell_at = now + AGENT_TELL_INTERVAL;
 }
 
-/* Whether every edge that is connected has what it should have. */
+/* Whether 'edge' has what it should have. */
+static bool
+agent_edge_in_sync(const struct edge *edge)
+{
+    return (!edge->tnode
+            || (edge->state == EDGE_SYNCED && !edge->txn
+                && hmap_is_empty(&edge->tnode->dirty)));
+}
+
+/* Whether every edge that is connected has: those that are not busy have. */
 static bool
 agent_in_sync(const struct agent *agent)
 {
     const struct edge *edge;
 
-    LIST_FOR_EACH (edge, node, &agent->edges) {
-        if (edge->tnode
-            && (edge->state != EDGE_SYNCED || edge->txn
-                || !hmap_is_empty(&edge->tnode->dirty))) {
+    LIST_FOR_EACH (edge, busy_node, &agent->busy) {
+        if (!agent_edge_in_sync(edge)) {
             return false;
         }
     }
-    return true;
+    return ovs_list_is_empty(&agent->topo.dirty_nodes);
+}
+
+/* Does what there is to be done for sessions. */
+static void
+agent_run_edges(struct agent *agent, long long now)
+{
+    struct topo_node *node;
+    struct edge *edge;
+
+    LIST_FOR_EACH_POP (node, dirty_node, &agent->topo.dirty_nodes) {
+        ovs_list_init(&node->dirty_node);
+        if (agent_session(node)) {
+            agent_busy(agent, agent_session(node));
+        }
+    }
+    LIST_FOR_EACH_SAFE (edge, busy_node, &agent->busy) {
+        if (edge->state == EDGE_BACKOFF && now >= edge->retry_at) {
+            edge_ask_meter(edge);
+        }
+        if (edge->state == EDGE_SYNCED && !edge->txn) {
+            agent_sync(agent, edge);
+        }
+        agent_age_step(agent, edge, now);
+        if (edge->state != EDGE_FEATURES && agent_edge_in_sync(edge)
+            && !edge_is_ageing(edge)) {
+            ovs_list_remove(&edge->busy_node);
+            ovs_list_init(&edge->busy_node);
+        }
+    }
 }
 
 void
 agent_run(struct agent *agent)
 {
     long long now = time_msec();
-    struct edge *edge;
 
     if (conf_run(agent->conf)) {
         agent_conf_changed(agent);
@@ -360,18 +413,11 @@ agent_run(struct agent *agent)
         malloc_trim(0);
         agent->trim_at = LLONG_MAX;
     }
-    LIST_FOR_EACH (edge, node, &agent->edges) {
-        if (edge->state == EDGE_BACKOFF && now >= edge->retry_at) {
-            edge_ask_meter(edge);
-        }
-        if (edge->state == EDGE_SYNCED && !edge->txn) {
-            agent_sync(agent, edge);
-        }
-    }
+    agent_age_run(agent);
+    agent_run_edges(agent, now);
     agent_rounds_run(agent);
     agent_depose_run(agent);
     agent_leases_run(agent);
-    agent_age_run(agent);
 
     /* What switches wait for goes first. */
     ofconn_flush();
@@ -400,10 +446,13 @@ agent_wait(struct agent *agent)
     if (agent->trim_at != LLONG_MAX) {
         poll_timer_wait_until(agent->trim_at);
     }
+    if (!ovs_list_is_empty(&agent->topo.dirty_nodes)) {
+        poll_immediate_wake();
+    }
     if (!ovs_list_is_empty(&agent->fdb.probation)) {
         poll_timer_wait_until(agent->probation_at);
     }
-    LIST_FOR_EACH (edge, node, &agent->edges) {
+    LIST_FOR_EACH (edge, busy_node, &agent->busy) {
         if (edge->state == EDGE_BACKOFF) {
             poll_timer_wait_until(edge->retry_at);
         }

@@ -43,6 +43,8 @@ struct agent {
     struct fdb fdb;
     struct conf *conf;
     struct ovs_list edges;      /* Of struct edge. */
+    struct ovs_list busy;       /* Those for which agent_run() may have
+                                 * something to do. */
     struct macmsg *macmsgs[AGENT_N_VERSIONS];   /* From OpenFlow 1.3 on. */
     uint32_t epoch;             /* Of the latest session. */
     struct fdb_ops ops;         /* Reused, empty between walks. */
@@ -85,6 +87,7 @@ void agent_memory_usage(const struct agent *, struct simap *);
 
 struct edge *agent_session(const struct topo_node *);
 void agent_send_ops(struct agent *);
+void agent_busy(struct agent *, struct edge *);
 void agent_drop(struct agent *, struct edge *);
 void agent_confirmed(struct agent *, struct edge *);
 
@@ -99,29 +102,31 @@ size_t agent_flush_macs(struct agent *, struct topo_segment *,
 /* agent_conf.c */
 void agent_identify(struct agent *, struct edge *);
 void agent_conf_changed(struct agent *);
-void agent_topo_changed(struct agent *);
+void agent_ports_changed(struct agent *, const struct topo_node *);
 
 /* agent_failover.c */
 void agent_elect(struct agent *);
+void agent_elect_node(struct agent *, const struct topo_node *);
 void agent_takeovers_confirmed(struct agent *, const struct edge *);
 void agent_takeover_free(struct agent_takeover *);
 
 void agent_count_announced(struct agent *, const struct topo_cluster *);
-void agent_set_gate_meters(struct agent *, struct edge *);
+void agent_set_gate_meters(struct edge *);
 const struct topo_node *agent_wanted(const struct topo_cluster *);
 const char *agent_role(const struct topo_cluster *, const struct topo_node *,
                        const char **why);
-bool agent_is_alone(const struct agent *, const struct edge *);
-bool agent_is_adopted(const struct agent *, const struct edge *);
+bool agent_is_alone(const struct edge *);
+bool agent_is_adopted(const struct edge *);
 
 /* agent_lease.c */
 void agent_lease(struct agent *, struct edge *);
-void agent_lease_soon(struct agent *);
+void agent_lease_soon(struct agent *, const struct edge *);
 void agent_leases_run(struct agent *);
 void agent_leases_wait(const struct agent *);
 
 /* agent_age.c */
 void agent_age_run(struct agent *);
+void agent_age_step(struct agent *, struct edge *, long long now);
 void agent_age_answered(struct agent *, struct edge *);
 void agent_age_wait(const struct agent *);
 
@@ -133,6 +138,7 @@ void agent_rounds_run(struct agent *);
 void agent_rounds_wait(const struct agent *);
 void agent_rounds_clear(struct agent *);
 void agent_depose_run(struct agent *);
+void agent_depose(struct agent *, const struct topo_cluster *);
 bool agent_probe_in(struct agent *, struct edge *,
                     const struct packetin *);
 void agent_probe_ports(const struct agent *, struct edge *);

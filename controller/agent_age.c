@@ -35,6 +35,7 @@ agent_age_due(struct agent *agent, long long now)
 
             if (edge_is_ready(edge) && edge->tnode->tells_idle) {
                 edge_age_add(edge, segment->vni);
+                agent_busy(agent, edge);
             }
         }
     }
@@ -81,20 +82,25 @@ void
 agent_age_run(struct agent *agent)
 {
     long long now = time_msec();
-    struct edge *edge;
 
     if (now >= agent->age_at) {
         agent_age_due(agent, now);
         agent->age_at = now + AGENT_AGE_INTERVAL;
     }
-    LIST_FOR_EACH (edge, node, &agent->edges) {
-        if (edge->state == EDGE_SYNCED && !edge->ageing.waiting
-            && now >= edge->ageing.resume_at) {
-            if (edge->ageing.n) {
-                agent_age_portion(agent, edge);
-            } else {
-                agent_age_ask(agent, edge);
-            }
+}
+
+/* Goes on with 'edge', if there is anything to be asked or to be let go. */
+void
+agent_age_step(struct agent *agent, struct edge *edge, long long now)
+{
+    const struct edge_ageing *ageing = &edge->ageing;
+
+    if (edge->state == EDGE_SYNCED && !ageing->waiting
+        && now >= ageing->resume_at) {
+        if (ageing->n) {
+            agent_age_portion(agent, edge);
+        } else {
+            agent_age_ask(agent, edge);
         }
     }
 }
@@ -124,12 +130,10 @@ agent_age_wait(const struct agent *agent)
     if (wake != LLONG_MAX) {
         poll_timer_wait_until(MAX(wake, agent->age_at));
     }
-    LIST_FOR_EACH (edge, node, &agent->edges) {
-        const struct edge_ageing *ageing = &edge->ageing;
-
-        if (edge->state == EDGE_SYNCED && !ageing->waiting
-            && (ageing->n || !ovs_list_is_empty(&ageing->turns))) {
-            poll_timer_wait_until(ageing->resume_at);
+    LIST_FOR_EACH (edge, busy_node, &agent->busy) {
+        if (edge->state == EDGE_SYNCED && !edge->ageing.waiting
+            && edge_is_ageing(edge)) {
+            poll_timer_wait_until(edge->ageing.resume_at);
         }
     }
 }

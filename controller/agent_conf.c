@@ -46,6 +46,7 @@ agent_identify(struct agent *agent, struct edge *edge)
     node->away = node->closed = false;
     topo_node_new_session(node);
     edge_ask_ports(edge, node);
+    agent_busy(agent, edge);
     conf_status_changed(agent->conf);
 }
 
@@ -83,11 +84,10 @@ agent_match_sessions(struct agent *agent)
 /* Changes. */
 
 /* Brings in force what has changed in the topology, whatever it came from. */
-void
-agent_topo_changed(struct agent *agent)
+static void
+agent_settle(struct agent *agent)
 {
     struct topo *topo = &agent->topo;
-    struct topo_row *row;
 
     topo_settle(topo);
     fdb_flush_withdrawn(&agent->fdb, topo, &agent->ops);
@@ -95,15 +95,32 @@ agent_topo_changed(struct agent *agent)
         fdb_sync_statics(&agent->fdb, topo, time_msec(), &agent->ops);
         topo->statics_changed = false;
     }
+}
+
+/* The switch of 'node' has reported ports. */
+void
+agent_ports_changed(struct agent *agent, const struct topo_node *node)
+{
+    agent_settle(agent);
+    agent_send_ops(agent);
+    agent_elect_node(agent, node);
+}
+
+static void
+agent_rows_changed(struct agent *agent)
+{
+    struct topo_row *row;
+
+    agent_settle(agent);
     agent_match_sessions(agent);
-    LIST_FOR_EACH (row, dead_node, &topo->dead) {
+    LIST_FOR_EACH (row, dead_node, &agent->topo.dead) {
         if (row->table == TOPO_EDGE) {
             fdb_forget_node(&agent->fdb, CONTAINER_OF(row, struct topo_node,
                                                       row), &agent->ops);
         }
     }
     agent_send_ops(agent);
-    topo_reap(topo);
+    topo_reap(&agent->topo);
     agent_elect(agent);
 }
 
@@ -114,7 +131,7 @@ agent_conf_changed(struct agent *agent)
 {
     struct edge *edge;
 
-    agent_topo_changed(agent);
+    agent_rows_changed(agent);
     LIST_FOR_EACH (edge, node, &agent->edges) {
         if (edge->state > EDGE_METER) {
             edge_set_rate(edge, LAYOUT_METER_LEARN,

@@ -81,13 +81,12 @@ agent_is_alone_for(const struct edge *edge,
 
 /* The same for any cluster. */
 bool
-agent_is_alone(const struct agent *agent, const struct edge *edge)
+agent_is_alone(const struct edge *edge)
 {
-    const struct topo_cluster *cluster;
+    const struct topo_user *user;
 
-    HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
-        if (topo_cluster_has_node(cluster, edge->tnode)
-            && agent_is_alone_for(edge, cluster)) {
+    LIST_FOR_EACH (user, tnode_node, &edge->tnode->uses) {
+        if (user->member && agent_is_alone_for(edge, user->cluster)) {
             return true;
         }
     }
@@ -97,11 +96,13 @@ agent_is_alone(const struct agent *agent, const struct edge *edge)
 /* Whether 'edge', which has opened a gate by itself, is active now, and has
  * yet to get the flow that says so. */
 bool
-agent_is_adopted(const struct agent *agent, const struct edge *edge)
+agent_is_adopted(const struct edge *edge)
 {
-    const struct topo_cluster *cluster;
+    const struct topo_user *user;
 
-    HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
+    LIST_FOR_EACH (user, tnode_node, &edge->tnode->uses) {
+        const struct topo_cluster *cluster = user->cluster;
+
         if (cluster->active == edge->tnode
             && !agent_has_gate(edge, cluster, LAYOUT_PRIO_MAIN)
             && agent_has_gate(edge, cluster, LAYOUT_PRIO_ELSE)) {
@@ -311,15 +312,14 @@ agent_takeovers_confirmed(struct agent *agent, const struct edge *edge)
 /* Ends at once what the datapath of 'edge' has cached for 'cluster', by the
  * meter of its gate.  Returns false if an open gate has the same. */
 static bool
-agent_close_meter(const struct agent *agent,
-                  const struct topo_cluster *cluster, struct edge *edge)
+agent_close_meter(const struct topo_cluster *cluster, struct edge *edge)
 {
     uint32_t meter = layout_gate_meter(cluster->id);
-    const struct topo_cluster *other;
+    const struct topo_user *user;
 
-    HMAP_FOR_EACH (other, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
-        if (other->active == edge->tnode
-            && layout_gate_meter(other->id) == meter) {
+    LIST_FOR_EACH (user, tnode_node, &edge->tnode->uses) {
+        if (user->cluster->active == edge->tnode
+            && layout_gate_meter(user->cluster->id) == meter) {
             return false;
         }
     }
@@ -360,7 +360,7 @@ agent_open(struct agent *agent, struct topo_cluster *cluster,
 
         if (other && other != edge
             && agent_has_gate(other, cluster, LAYOUT_PRIO_MAIN)) {
-            agent_close_meter(agent, cluster, other);
+            agent_close_meter(cluster, other);
         }
     }
     VLOG_INFO("cluster %s: %s is active (%s)", cluster->name, node->name,
@@ -382,7 +382,7 @@ agent_close(struct agent *agent, struct topo_cluster *cluster,
     topo_cluster_give_way(cluster, CONST_CAST(struct topo_node *,
                                               cluster->failover.target));
     cluster->markers = UINT64_MAX;
-    if (agent_close_meter(agent, cluster, agent_session(node))) {
+    if (agent_close_meter(cluster, agent_session(node))) {
         agent_mark(agent, cluster, agent_session(node));
     }
 }
@@ -390,16 +390,18 @@ agent_close(struct agent *agent, struct topo_cluster *cluster,
 /* 'edge' has connected: gives it the meters of its open gates, and closes at
  * once those that it has open and should not. */
 void
-agent_set_gate_meters(struct agent *agent, struct edge *edge)
+agent_set_gate_meters(struct edge *edge)
 {
-    const struct topo_cluster *cluster;
+    const struct topo_user *user;
 
-    HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
+    LIST_FOR_EACH (user, tnode_node, &edge->tnode->uses) {
+        const struct topo_cluster *cluster = user->cluster;
+
         if (cluster->active == edge->tnode) {
             edge_open_meter(edge, layout_gate_meter(cluster->id));
         } else if (cluster->active
                    && agent_has_gate(edge, cluster, LAYOUT_PRIO_MAIN)) {
-            agent_close_meter(agent, cluster, edge);
+            agent_close_meter(cluster, edge);
         }
     }
 }
@@ -447,11 +449,33 @@ agent_elect(struct agent *agent)
 {
     long long now = time_msec();
     struct topo_cluster *cluster;
+    const struct edge *edge;
 
     agent->elect_at = LLONG_MAX;
     agent->depose_at = MIN(agent->depose_at, now);
     HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
         agent_elect_one(agent, cluster, now);
     }
-    agent_lease_soon(agent);
+    LIST_FOR_EACH (edge, node, &agent->edges) {
+        agent_lease_soon(agent, edge);
+    }
+}
+
+/* The same for the clusters of 'node', of which something has changed. */
+void
+agent_elect_node(struct agent *agent, const struct topo_node *node)
+{
+    long long now = time_msec();
+    const struct topo_user *use, *user;
+
+    agent_lease_soon(agent, agent_session(node));
+    LIST_FOR_EACH (use, tnode_node, &node->uses) {
+        if (use->member) {
+            agent_elect_one(agent, use->cluster, now);
+            agent_depose(agent, use->cluster);
+            HMAP_FOR_EACH (user, node, &use->cluster->users) {
+                agent_lease_soon(agent, agent_session(user->tnode));
+            }
+        }
+    }
 }

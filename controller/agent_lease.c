@@ -32,18 +32,16 @@
 /* Whether a host knows better than we where the active edge of one of its
  * clusters is. */
 static bool
-agent_is_ahead(const struct agent *agent, const struct edge *edge,
-               long long now)
+agent_is_ahead(const struct edge *edge, long long now)
 {
-    const struct topo_cluster *cluster;
+    const struct topo_user *user;
 
     if (now >= edge->created + FAILOVER_GRACE) {
         return false;
     }
-    HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
-        if (topo_cluster_has_user(cluster, edge->tnode)
-            && !topo_cluster_has_node(cluster, edge->tnode)
-            && !failover_is_decided(&cluster->failover, now)) {
+    LIST_FOR_EACH (user, tnode_node, &edge->tnode->uses) {
+        if (!user->member
+            && !failover_is_decided(&user->cluster->failover, now)) {
             return true;
         }
     }
@@ -52,15 +50,14 @@ agent_is_ahead(const struct agent *agent, const struct edge *edge,
 
 /* Whether all clusters of 'node' know their active edge. */
 static bool
-agent_is_decided(const struct agent *agent, const struct topo_node *node,
-                 long long now)
+agent_is_decided(const struct topo_node *node, long long now)
 {
-    const struct topo_cluster *cluster;
+    const struct topo_user *user;
 
-    HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
-        if (topo_cluster_has_node(cluster, node)
-            && cluster->n_members > 1
-            && !failover_is_decided(&cluster->failover, now)) {
+    LIST_FOR_EACH (user, tnode_node, &node->uses) {
+        if (user->member
+            && user->cluster->n_members > 1
+            && !failover_is_decided(&user->cluster->failover, now)) {
             return false;
         }
     }
@@ -75,24 +72,20 @@ agent_lease(struct agent *agent, struct edge *edge)
     long long now = time_msec();
 
     if (edge->leased
-        || (!agent_is_adopted(agent, edge)
-            && !agent_is_ahead(agent, edge, now)
-            && (!agent_is_alone(agent, edge)
-                || agent_is_decided(agent, edge->tnode, now)))) {
+        || (!agent_is_adopted(edge)
+            && !agent_is_ahead(edge, now)
+            && (!agent_is_alone(edge)
+                || agent_is_decided(edge->tnode, now)))) {
         edge_lease(edge);
     }
 }
 
-/* It may be time to lease an edge that had to wait for it. */
+/* It may be time to lease 'edge', which may be NULL, if it had to wait. */
 void
-agent_lease_soon(struct agent *agent)
+agent_lease_soon(struct agent *agent, const struct edge *edge)
 {
-    const struct edge *edge;
-
-    LIST_FOR_EACH (edge, node, &agent->edges) {
-        if (edge_is_ready(edge) && !edge->leased) {
-            agent->lease_at = 0;
-        }
+    if (edge_is_ready(edge) && !edge->leased) {
+        agent->lease_at = 0;
     }
 }
 

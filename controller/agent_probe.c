@@ -218,48 +218,42 @@ agent_rounds_clear(struct agent *agent)
 /* An edge that is not connected may be forwarding as before, above all when it
  * comes back from where it could not be reached.  By way of the active edge it
  * is told not to; again and again, since nothing shows when it is within
- * reach.  Returns true if there is any such edge. */
-static bool
-agent_depose_in(const struct agent *agent, const struct topo_cluster *cluster)
+ * reach. */
+void
+agent_depose(struct agent *agent, const struct topo_cluster *cluster)
 {
     struct edge *edge = cluster->active ? agent_session(cluster->active)
                         : NULL;
-    bool any = false;
 
-    for (size_t i = 0; i < cluster->n_members; i++) {
+    for (size_t i = 0; edge_is_ready(edge) && i < cluster->n_members; i++) {
         const struct topo_node *node = cluster->members[i];
 
         if (node != cluster->active
             && (!edge_is_ready(agent_session(node))
                 || (cluster->failover.silent
                     && cluster->failover.doubted == node))) {
-            any = true;
-            if (edge_is_ready(edge)) {
-                struct packetout_probe probe
-                    = agent_probe_by(agent, edge, PACKETOUT_DEPOSE);
+            struct packetout_probe probe = agent_probe_by(agent, edge,
+                                                          PACKETOUT_DEPOSE);
 
-                probe.cluster = cluster->id;
-                agent_send_probe(edge, node, &probe);
-            }
+            probe.cluster = cluster->id;
+            agent_send_probe(edge, node, &probe);
+            agent->depose_at = MIN(agent->depose_at,
+                                   time_msec() + AGENT_DEPOSE_INTERVAL);
         }
     }
-    return any && edge_is_ready(edge);
 }
 
 void
 agent_depose_run(struct agent *agent)
 {
-    long long now = time_msec();
     const struct topo_cluster *cluster;
 
-    if (now < agent->depose_at) {
+    if (time_msec() < agent->depose_at) {
         return;
     }
     agent->depose_at = LLONG_MAX;
     HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
-        if (agent_depose_in(agent, cluster)) {
-            agent->depose_at = now + AGENT_DEPOSE_INTERVAL;
-        }
+        agent_depose(agent, cluster);
     }
 }
 
@@ -339,7 +333,7 @@ agent_marked(struct agent *agent, const struct topo_node *node,
         && cluster->failover.active != node && probe->port < 64) {
         cluster->markers &= ~(UINT64_C(1) << probe->port);
         if (!cluster->markers) {
-            agent_elect(agent);
+            agent_elect_node(agent, node);
         }
     }
 }

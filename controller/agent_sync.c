@@ -171,8 +171,8 @@ agent_reconcile(struct agent *agent, struct edge *edge)
 
     edge_begin_sync(edge);
     edge->n_adopted = agent_adopt(agent, edge);
-    agent_elect(agent);
-    agent_set_gate_meters(agent, edge);
+    agent_elect_node(agent, edge->tnode);
+    agent_set_gate_meters(edge);
     agent_lease(agent, edge);
 
     txn = edge_txn_create(edge);

@@ -85,6 +85,7 @@ edge_create(struct ofconn *conn, struct topo *topo,
     edge->epoch = epoch;
     edge->created = time_msec();
     edge->state = EDGE_FEATURES;
+    ovs_list_init(&edge->busy_node);
     edge->next_xid = 1;
     edge->next_bundle = 1;
     edge->backoff = EDGE_BACKOFF_MIN;
@@ -425,7 +426,7 @@ edge_receive_flow_removed(struct edge *edge, const struct ofp_header *oh,
         return EDGE_EV_FLOW_REMOVED;
     }
     edge->leased = false;
-    return EDGE_EV_LEASE_ENDED;
+    return edge->tnode ? EDGE_EV_LEASE_ENDED : EDGE_EV_NONE;
 }
 
 /* Takes 'oh' and returns what it means; for some events '*in' has more. */

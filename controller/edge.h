@@ -120,6 +120,7 @@ struct edge_ageing {
 
 struct edge {
     struct ovs_list node;       /* For the owner. */
+    struct ovs_list busy_node;  /* Likewise, in a list or empty. */
     struct ofconn *conn;
     struct topo *topo;
     const struct macmsg *macmsg;    /* For the version of 'conn'. */
@@ -170,6 +171,15 @@ static inline bool
 edge_is_ready(const struct edge *edge)
 {
     return edge && (edge->state == EDGE_SYNC || edge->state == EDGE_SYNCED);
+}
+
+/* Returns true if 'edge' is being asked which MACs are idle, or is to be, or
+ * has said so. */
+static inline bool
+edge_is_ageing(const struct edge *edge)
+{
+    return (edge->ageing.waiting || edge->ageing.n
+            || !ovs_list_is_empty(&edge->ageing.turns));
 }
 
 struct edge_input {

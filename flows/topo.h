@@ -160,7 +160,7 @@ struct topo_trunk {
     char *port;
 };
 
-/* What a node has to do with a cluster: it is a member, or is in segments which
+/* What a node has to do with a cluster: it is a member, or is in segments that
  * are bound to it. */
 struct topo_user {
     struct hmap_node node;      /* In 'users' of the cluster. */
