@@ -10,9 +10,9 @@
 #   make lint            style, dependency rule, clang-tidy, cppcheck
 #   make unit | flows-check | system-check | fuzz-check | bench-check
 #                        one tier of check
-#   make bench           how fast, how much of it (docs/performance.md; half an
-#                        hour, bench-quick: four minutes); bench-plots draws
-#                        what they found once more
+#   make bench           how fast, how much of it (docs/performance.md; 17
+#                        minutes, bench-quick: three); bench-plots draws what
+#                        they found once more
 #   make bench-failover  how long take-overs take, in the lab (half an hour;
 #                        bench-failover-quick: some minutes)
 #   make ovs             ovs-vswitchd and others with ovs-patches/, in
