@@ -171,7 +171,7 @@ def run_once(lab, fault, macs):
         speak(lab, macs)
         wait_synced(lab, timeout=60)
     else:
-        wait_until(lambda: all(cached(s) < QUIET for s in lab.switches), 60,
+        wait_until(lambda: all(cached(s) < QUIET for s in lab.switches), 300,
                    "empty caches")
     both_ways(lab.station("ph1"), lab.station("vm1"), count=1)
     streams = Streams(lab)
