@@ -20,7 +20,7 @@ struct agent;
 struct edge;
 
 void admin_init(struct agent *);
-void admin_diff_done(struct agent *, struct edge *);
+void admin_diff_done(struct edge *);
 void admin_diff_failed(struct edge *);
 
 #endif /* controller/admin.h */

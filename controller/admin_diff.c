@@ -74,7 +74,7 @@ admin_diff_to_json(const struct delta *delta, struct json *array)
 
 /* The extra dump that flows/diff asked for is complete. */
 void
-admin_diff_done(struct agent *agent, struct edge *edge)
+admin_diff_done(struct edge *edge)
 {
     struct unixctl_conn *conn = edge->diff;
     struct delta config, macs;
@@ -85,7 +85,7 @@ admin_diff_done(struct agent *agent, struct edge *edge)
     edge->diff = NULL;
     delta_init(&config, &edge->dump.config);
     delta_init(&macs, &edge->dump.other_macs);
-    agent_diff(agent, edge, &config, &macs);
+    agent_diff(edge, &config, &macs);
     if (edge->diff_json) {
         struct json *array = json_array_create_empty();
 

@@ -212,7 +212,7 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         if (edge->state == EDGE_DUMP) {
             agent_reconcile(agent, edge);
         } else {
-            admin_diff_done(agent, edge);
+            admin_diff_done(edge);
         }
         break;
     case EDGE_EV_CONFIRMED:

@@ -119,7 +119,7 @@ bool agent_is_alone(const struct edge *);
 bool agent_is_adopted(const struct edge *);
 
 /* agent_lease.c */
-void agent_lease(struct agent *, struct edge *);
+void agent_lease(struct edge *);
 void agent_lease_soon(struct agent *, const struct edge *);
 void agent_leases_run(struct agent *);
 void agent_leases_wait(const struct agent *);
@@ -153,7 +153,6 @@ void agent_announcements_clear(struct agent *);
 /* agent_sync.c */
 void agent_reconcile(struct agent *, struct edge *);
 void agent_sync(struct agent *, struct edge *);
-void agent_diff(struct agent *, struct edge *, struct delta *config,
-                struct delta *macs);
+void agent_diff(struct edge *, struct delta *config, struct delta *macs);
 
 #endif /* controller/agent.h */

@@ -67,7 +67,7 @@ agent_is_decided(const struct topo_node *node, long long now)
 /* Leases the switch of 'edge', which is in sync or about to be, unless that
  * would be too early. */
 void
-agent_lease(struct agent *agent, struct edge *edge)
+agent_lease(struct edge *edge)
 {
     long long now = time_msec();
 
@@ -103,7 +103,7 @@ agent_leases_run(struct agent *agent)
     agent->n_leases++;
     LIST_FOR_EACH (edge, node, &agent->edges) {
         if (edge_is_ready(edge)) {
-            agent_lease(agent, edge);
+            agent_lease(edge);
             if (!(agent->n_leases % AGENT_LEASES_A_PROBE)) {
                 agent_probe_ports(agent, edge);
             }

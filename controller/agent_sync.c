@@ -91,8 +91,7 @@ agent_adopt(struct agent *agent, struct edge *edge)
  * 'edge->dump.macs', which is empty afterwards, from those that the switch of
  * 'edge' should have. */
 static void
-agent_compare_macs(const struct agent *agent, struct edge *edge,
-                   struct delta *macs)
+agent_compare_macs(struct edge *edge, struct delta *macs)
 {
     struct flowset want;
 
@@ -107,8 +106,7 @@ agent_compare_macs(const struct agent *agent, struct edge *edge,
 
 /* The same for the flows of the configuration. */
 static void
-agent_compare_config(const struct agent *agent, const struct edge *edge,
-                     struct delta *config)
+agent_compare_config(const struct edge *edge, struct delta *config)
 {
     struct flowset want;
 
@@ -135,7 +133,7 @@ agent_fill_in(struct flowset *want, void *filling_)
 /* Does what agent_compare_config() would, for a switch that has nothing to
  * compare with: so it can begin while there is more to come. */
 static void
-agent_fill(const struct agent *agent, struct edge *edge, struct edge_txn *txn)
+agent_fill(struct edge *edge, struct edge_txn *txn)
 {
     struct agent_filling filling = { .edge = edge, .txn = txn };
     struct flowset want;
@@ -173,16 +171,16 @@ agent_reconcile(struct agent *agent, struct edge *edge)
     edge->n_adopted = agent_adopt(agent, edge);
     agent_elect_node(agent, edge->tnode);
     agent_set_gate_meters(edge);
-    agent_lease(agent, edge);
+    agent_lease(edge);
 
     txn = edge_txn_create(edge);
     flowset_swap(&txn->macs_have, &edge->dump.other_macs);
     if (flowset_count(&edge->installed)) {
-        agent_compare_config(agent, edge, &txn->config);
+        agent_compare_config(edge, &txn->config);
     } else {
-        agent_fill(agent, edge, txn);
+        agent_fill(edge, txn);
     }
-    agent_compare_macs(agent, edge, &txn->macs);
+    agent_compare_macs(edge, &txn->macs);
     agent_commit(agent, edge, txn);
 }
 
@@ -238,11 +236,10 @@ agent_sync(struct agent *agent, struct edge *edge)
  * should have.  'config' and 'macs' must have been initialized with the two
  * sets of the dump. */
 void
-agent_diff(struct agent *agent, struct edge *edge, struct delta *config,
-           struct delta *macs)
+agent_diff(struct edge *edge, struct delta *config, struct delta *macs)
 {
-    agent_compare_config(agent, edge, config);
-    agent_compare_macs(agent, edge, macs);
+    agent_compare_config(edge, config);
+    agent_compare_macs(edge, macs);
     delta_finish(config);
     delta_finish(macs);
 }

@@ -400,8 +400,8 @@ edge_receive_error(struct edge *edge, const struct ofp_header *oh)
     if (edge->state == EDGE_METER && oh->xid == edge->meter_xid) {
         return EDGE_EV_METER;   /* The switch has no meters. */
     }
-    if (txn && ntohl(oh->xid) - txn->first_xid
-               < txn->bundle.next - txn->first_xid) {
+    if (txn && ntohl(oh->xid) - txn->bundle.xid
+               < txn->bundle.next - txn->bundle.xid) {
         if (!txn->error) {
             txn->error = error;
             edge_note_error(edge, "switch refused a flow", error);
@@ -461,7 +461,7 @@ edge_receive(struct edge *edge, const struct ofp_header *oh,
     case OFPTYPE_FLOW_STATS_REPLY:
         return edge_receive_flows(edge, oh);
     case OFPTYPE_BUNDLE_CONTROL:
-        if (edge->txn && ntohl(oh->xid) == edge->txn->first_xid) {
+        if (edge->txn && ntohl(oh->xid) == edge->txn->bundle.xid) {
             struct ofputil_bundle_ctrl_msg bc;
 
             ofputil_decode_bundle_ctrl(oh, &bc);

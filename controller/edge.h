@@ -76,7 +76,6 @@ struct edge_txn {
 
     struct bundlemsg bundle;
     size_t n_sent;              /* Changes of 'config' that are in it. */
-    uint32_t first_xid;         /* To 'bundle.next'. */
     ovs_be32 barrier_xid;
     bool committed;
     enum ofperr error;

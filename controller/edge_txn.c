@@ -67,11 +67,10 @@ edge_send_bundled(struct ofpbuf *msg, void *edge_)
 static void
 edge_open(struct edge *edge, struct edge_txn *txn)
 {
-    txn->first_xid = edge->next_xid;
     txn->bundle = (struct bundlemsg) {
         .protocol = ofconn_protocol(edge->conn),
         .id = edge->next_bundle++,
-        .xid = txn->first_xid,
+        .xid = edge->next_xid,
         .send = edge_send_bundled,
         .aux = edge,
     };

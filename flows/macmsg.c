@@ -153,8 +153,8 @@ macmsg_identify(const struct fdb_op *op, struct macmsg_id *id)
         id->shape = MACMSG_DEST_DEL;
         return !op->add || macmsg_identify_dest(op, id);
     }
-    if (op->add && !op->node->tells_idle) {
-        id->aging = htons(segment->mac_aging);
+    if (op->add) {
+        id->aging = htons(pipeline_source_timeout(op->node, segment));
     }
     if (op->slot) {
         id->shape = op->add ? MACMSG_SOURCE_SLOT : MACMSG_SOURCE_SLOT_DEL;

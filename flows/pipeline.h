@@ -63,6 +63,8 @@ uint32_t pipeline_place_slot(const struct topo_node *,
 bool pipeline_place_missing(const struct topo_node *,
                             const struct topo_place *);
 uint32_t pipeline_place_tag(const struct topo_place *);
+uint16_t pipeline_source_timeout(const struct topo_node *,
+                                 const struct topo_segment *);
 void pipeline_source(const struct topo_node *, const struct pipeline_mac *,
                      uint32_t slot, struct flowset_spec *spec,
                      struct match *match, struct ofpbuf *acts);

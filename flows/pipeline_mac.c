@@ -69,11 +69,18 @@ pipeline_mac_begin(const struct pipeline_mac *m, enum layout_table table,
     };
 }
 
+/* For how long, in seconds, the SOURCE flow of a learned MAC of 'segment' may
+ * be idle on 'node' before the switch deletes it by itself: 0, for ever, on
+ * one that can be asked for how long it has been. */
+uint16_t
+pipeline_source_timeout(const struct topo_node *node,
+                        const struct topo_segment *segment)
+{
+    return node->tells_idle ? 0 : segment->mac_aging;
+}
+
 /* The flow that tells 'node' that 'm' is known where it comes in: by 'slot',
- * or if that is 0 from the VTEP that is its place.
- *
- * A learned one goes when it has been idle for too long, if the switch cannot
- * be asked for how long it has been. */
+ * or if that is 0 from the VTEP that is its place. */
 void
 pipeline_source(const struct topo_node *node, const struct pipeline_mac *m,
                 uint32_t slot, struct flowset_spec *spec,
@@ -94,7 +101,7 @@ pipeline_source(const struct topo_node *node, const struct pipeline_mac *m,
         }
     }
     if (!m->is_static) {
-        spec->idle_timeout = node->tells_idle ? 0 : m->segment->mac_aging;
+        spec->idle_timeout = pipeline_source_timeout(node, m->segment);
         spec->flags = OFPUTIL_FF_SEND_FLOW_REM;
     }
     acts_set_known(acts);

@@ -125,8 +125,8 @@ topo_node_replace(char **s, const char *value, bool *changed)
 
 /* Makes the ports by which 'node' sees others those in 'row'. */
 static void
-topo_node_set_sight(struct topo *topo, struct topo_node *node,
-                    const struct topo_node_row *row, bool *changed)
+topo_node_set_sight(struct topo_node *node, const struct topo_node_row *row,
+                    bool *changed)
 {
     const struct smap none = SMAP_INITIALIZER(&none);
     const struct smap *bfd_ports = row->bfd_ports ? row->bfd_ports : &none;
@@ -177,7 +177,7 @@ topo_node_set(struct topo *topo, const struct topo_node_row *row)
     topo_node_replace(&node->dpid_string, row->dpid, &changed);
     topo_node_replace(&node->ip_string, row->ip, &changed);
     topo_node_replace(&node->tunnel_port, row->tunnel_port, &changed);
-    topo_node_set_sight(topo, node, row, &changed);
+    topo_node_set_sight(node, row, &changed);
     /* What the controller was told itself, and has yet to write, stays. */
     if (node->drained_row != row->drained) {
         node->drained = node->drained_row = row->drained;
