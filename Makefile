@@ -30,8 +30,8 @@ VERSION := 0.1.0
 FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/bundlemsg.c flows/delta.c flows/failover.c \
                   flows/fdb.c flows/fdb_age.c flows/fdb_node.c \
-                  flows/fdb_table.c flows/flowset.c flows/macdump.c \
-                  flows/macmsg.c \
+                  flows/fdb_table.c flows/flowset.c flows/inquiry.c \
+                  flows/macdump.c flows/macmsg.c \
                   flows/packetin.c flows/packetout.c flows/pipeline.c \
                   flows/pipeline_alone.c flows/pipeline_cluster.c \
                   flows/pipeline_mac.c flows/pipeline_segment.c \
@@ -59,8 +59,9 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/agent_lease.c controller/agent_probe.c \
                   controller/agent_sync.c controller/conf.c \
                   controller/conf_write.c controller/edge.c \
-                  controller/edge_age.c controller/edge_meter.c \
-                  controller/edge_txn.c controller/loop.c \
+                  controller/edge_age.c controller/edge_dump.c \
+                  controller/edge_meter.c controller/edge_txn.c \
+                  controller/loop.c \
                   controller/ofconn.c controller/ofconn_listen.c
 
 # C bindings of the database: all of it, for the tool, and what the daemon

@@ -170,6 +170,17 @@ agent_confirmed(struct agent *agent, struct edge *edge)
     agent_elect_node(agent, edge->tnode);
 }
 
+/* 'edge' has reported all of its flows. */
+static void
+agent_flows(struct agent *agent, struct edge *edge)
+{
+    if (edge->state == EDGE_DUMP) {
+        agent_reconcile(agent, edge);
+    } else {
+        admin_diff_done(edge);
+    }
+}
+
 static void
 agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
 {
@@ -209,11 +220,7 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         edge_ask_flows(edge);
         break;
     case EDGE_EV_FLOWS:
-        if (edge->state == EDGE_DUMP) {
-            agent_reconcile(agent, edge);
-        } else {
-            admin_diff_done(edge);
-        }
+        agent_flows(agent, edge);
         break;
     case EDGE_EV_CONFIRMED:
         agent_confirmed(agent, edge);
@@ -381,6 +388,9 @@ agent_run_edges(struct agent *agent, long long now)
         if (edge->state == EDGE_BACKOFF && now >= edge->retry_at) {
             edge_ask_meter(edge);
         }
+        if (edge_resume(edge, now) == EDGE_EV_FLOWS) {
+            agent_flows(agent, edge);
+        }
         if (edge->state == EDGE_SYNCED && !edge->txn) {
             agent_sync(agent, edge);
         }
@@ -455,6 +465,9 @@ agent_wait(struct agent *agent)
     LIST_FOR_EACH (edge, busy_node, &agent->busy) {
         if (edge->state == EDGE_BACKOFF) {
             poll_timer_wait_until(edge->retry_at);
+        }
+        if (edge->dump.resume_at != LLONG_MAX) {
+            poll_timer_wait_until(edge->dump.resume_at);
         }
     }
 }

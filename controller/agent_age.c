@@ -12,12 +12,16 @@
 
 /* Ageing, of MACs on switches that tell for how long flows have been idle.
  *
- * A switch is asked about one segment at a time, and flows are deleted some at
- * a time; after each it is left alone for AGENT_AGE_PAUSE times as long as it
- * took.  So however many MACs age at once, nobody else waits for long. */
+ * A switch is asked about one segment at a time, or a part of one that is very
+ * large, and flows are deleted some at a time; after each it is left alone for
+ * AGENT_AGE_PAUSE times as long as it took.  So however many MACs age at once,
+ * nobody else waits for long. */
 
 /* How often segments that are due are looked for, in milliseconds. */
 #define AGENT_AGE_INTERVAL 250
+
+/* How many MACs a switch is asked about at once, in about. */
+#define AGENT_AGE_MOST 4096
 
 #define AGENT_AGE_PORTION 32        /* MACs. */
 #define AGENT_AGE_PAUSE 3
@@ -61,20 +65,40 @@ agent_age_portion(struct agent *agent, struct edge *edge)
     edge_age_barrier(edge);
 }
 
-/* Asks the switch of 'edge' about the next segment, if there is one. */
+/* Returns in how many parts a switch is asked about 'segment'. */
+static uint16_t
+agent_age_parts(const struct topo_segment *segment)
+{
+    uint16_t n = 1;
+
+    while (segment->n_learned / n > AGENT_AGE_MOST) {
+        n *= 2;
+    }
+    return n;
+}
+
+/* Asks the switch of 'edge' about the next segment, if there is one, or the
+ * next part of the last. */
 static void
 agent_age_ask(struct agent *agent, struct edge *edge)
 {
-    uint32_t vni;
+    const struct edge_ageing *ageing = &edge->ageing;
+    uint16_t part = ageing->part + 1, n_parts = ageing->n_parts;
+    uint32_t vni = ageing->vni;
 
-    while (edge_age_next(edge, &vni)) {
+    while (part < n_parts || edge_age_next(edge, &vni)) {
         const struct topo_segment *segment
             = topo_segment_by_vni(&agent->topo, vni);
 
         if (segment && segment->n_learned) {
-            edge_age_ask(edge, vni, segment->mac_aging);
+            if (part >= n_parts) {
+                part = 0;
+                n_parts = agent_age_parts(segment);
+            }
+            edge_age_ask(edge, vni, part, n_parts, segment->mac_aging);
             return;
         }
+        n_parts = 0;
     }
 }
 

@@ -92,10 +92,7 @@ edge_create(struct ofconn *conn, struct topo *topo,
     edge->ports_bitmap = bitmap_allocate(EDGE_N_PORTS);
     hmap_init(&edge->meters);
     flowset_init(&edge->installed);
-    flowset_init(&edge->dump.config);
-    macdump_init(&edge->dump.macs);
-    flowset_init(&edge->dump.other_macs);
-    flowset_init(&edge->dump.taken);
+    edge_dump_init(edge);
     edge_age_init(edge);
     edge_send(edge, ofpraw_alloc(OFPRAW_OFPT_FEATURES_REQUEST,
                                  ofconn_version(conn), 0));
@@ -109,10 +106,7 @@ edge_destroy(struct edge *edge)
     edge_age_clear(edge);
     hmap_destroy(&edge->ageing.turns_by_vni);
     flowset_destroy(&edge->installed);
-    flowset_destroy(&edge->dump.config);
-    macdump_clear(&edge->dump.macs);
-    flowset_destroy(&edge->dump.other_macs);
-    flowset_destroy(&edge->dump.taken);
+    edge_dump_destroy(edge);
     bitmap_free(edge->ports_bitmap);
     edge_forget_meters(edge);
     hmap_destroy(&edge->meters);
@@ -129,7 +123,7 @@ edge_set_unknown(struct edge *edge)
     edge_txn_destroy(edge->txn);
     edge->txn = NULL;
     edge->tnode = NULL;
-    edge->dump.running = false;
+    edge_dump_stop(edge);
     edge_age_clear(edge);
     flowset_clear(&edge->installed);
     edge_set_state(edge, EDGE_UNKNOWN);
@@ -179,33 +173,6 @@ edge_ask_meter(struct edge *edge)
     edge->meter_xid = edge_send(edge, ofputil_encode_meter_request(
                                           ofconn_version(edge->conn),
                                           OFPUTIL_METER_CONFIG, OFPM13_ALL));
-}
-
-/* Asks for all flows that have our cookie.  In state SYNCED that goes beside
- * everything else. */
-void
-edge_ask_flows(struct edge *edge)
-{
-    struct ofputil_flow_stats_request fsr = {
-        .cookie = htonll(LAYOUT_COOKIE_OURS),
-        .cookie_mask = htonll(LAYOUT_COOKIE_MASK),
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-        .table_id = OFPTT_ALL,
-    };
-
-    match_init_catchall(&fsr.match);
-    if (edge->state != EDGE_SYNCED) {
-        edge_set_state(edge, EDGE_DUMP);
-    }
-    flowset_clear(&edge->dump.config);
-    macdump_clear(&edge->dump.macs);
-    flowset_clear(&edge->dump.other_macs);
-    edge->dump.lease = false;
-    flowset_clear(&edge->dump.taken);
-    edge->dump.running = true;
-    edge->dump.xid = edge_send(edge, ofputil_encode_flow_stats_request(
-                                         &fsr, ofconn_protocol(edge->conn)));
 }
 
 /* Deletes all that we ever put into the switch. */
@@ -313,66 +280,6 @@ edge_receive_meters(struct edge *edge, const struct ofp_header *oh)
     return ofpmp_more(oh) ? EDGE_EV_NONE : EDGE_EV_METER;
 }
 
-/* Takes the flows in 'b' up to the first that needs to be decoded.  Returns 0,
- * EOF if there is none, or another error. */
-static int
-edge_receive_flow(struct edge *edge, enum ofp_version version,
-                  struct ofpbuf *b)
-{
-    uint64_t stub[1024 / 8];
-    struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
-    struct ofputil_flow_stats fs;
-    int retval;
-
-    bool taken;
-
-    do {
-        taken = macdump_take(&edge->dump.macs, edge->macmsg, version, b);
-    } while (taken);
-    retval = ofputil_decode_flow_stats_reply(&fs, b, false, &acts);
-    if (!retval) {
-        enum layout_kind kind = layout_cookie_kind(ntohll(fs.cookie));
-
-        if (layout_kind_is_mac(kind)) {
-            flowset_add_stats(&edge->dump.other_macs, &fs);
-        } else if (kind == LAYOUT_K_LEASE) {
-            edge->dump.lease = true;
-        } else if (kind == LAYOUT_K_TAKEN) {
-            flowset_add_stats(&edge->dump.taken, &fs);
-        } else if (kind != LAYOUT_K_PENDING) {
-            flowset_add_stats(&edge->dump.config, &fs);
-        }
-    }
-    ofpbuf_uninit(&acts);
-    return retval;
-}
-
-static enum edge_event
-edge_receive_flows(struct edge *edge, const struct ofp_header *oh)
-{
-    struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
-    int retval;
-
-    if (edge_age_is_answer(edge, oh)) {
-        return edge_age_receive(edge, oh);
-    }
-    if (!edge->dump.running || oh->xid != edge->dump.xid) {
-        return EDGE_EV_NONE;
-    }
-    ofpraw_pull_assert(&b);
-    do {
-        retval = edge_receive_flow(edge, oh->version, &b);
-    } while (!retval);
-    if (retval != EOF) {
-        return EDGE_EV_NONSENSE;
-    }
-    if (ofpmp_more(oh)) {
-        return EDGE_EV_NONE;
-    }
-    edge->dump.running = false;
-    return EDGE_EV_FLOWS;
-}
-
 static enum edge_event
 edge_receive_barrier(struct edge *edge, const struct ofp_header *oh)
 {
@@ -412,7 +319,7 @@ edge_receive_error(struct edge *edge, const struct ofp_header *oh)
     if (edge_age_is_answer(edge, oh)) {
         return edge_age_answered(edge);
     }
-    return EDGE_EV_NONE;
+    return edge_dump_refused(edge, oh);
 }
 
 static enum edge_event
@@ -423,9 +330,10 @@ edge_receive_flow_removed(struct edge *edge, const struct ofp_header *oh,
         return EDGE_EV_NONSENSE;
     }
     if (ntohll(in->removed.cookie) != layout_cookie(LAYOUT_K_LEASE, 0)) {
+        edge_dump_changed(edge);
         return EDGE_EV_FLOW_REMOVED;
     }
-    edge->leased = false;
+    edge->leased = edge->dump.lease = false;
     return edge->tnode ? EDGE_EV_LEASE_ENDED : EDGE_EV_NONE;
 }
 
@@ -459,7 +367,12 @@ edge_receive(struct edge *edge, const struct ofp_header *oh,
     case OFPTYPE_METER_CONFIG_STATS_REPLY:
         return edge_receive_meters(edge, oh);
     case OFPTYPE_FLOW_STATS_REPLY:
-        return edge_receive_flows(edge, oh);
+        return (edge_age_is_answer(edge, oh) ? edge_age_receive(edge, oh)
+                : edge_dump_flows(edge, oh));
+    case OFPTYPE_TABLE_STATS_REPLY:
+        return edge_dump_tables(edge, oh);
+    case OFPTYPE_AGGREGATE_STATS_REPLY:
+        return edge_dump_count(edge, oh);
     case OFPTYPE_BUNDLE_CONTROL:
         if (edge->txn && ntohl(oh->xid) == edge->txn->bundle.xid) {
             struct ofputil_bundle_ctrl_msg bc;

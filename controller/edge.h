@@ -37,6 +37,7 @@
 #include "flows/delta.h"
 #include "flows/fdb.h"
 #include "flows/flowset.h"
+#include "flows/inquiry.h"
 #include "flows/macdump.h"
 #include "flows/packetin.h"
 #include "openvswitch/list.h"
@@ -88,6 +89,14 @@ struct edge_meter {
     uint32_t rate;
 };
 
+/* A question about flows that is on its way. */
+struct edge_asked {
+    ovs_be32 xid;
+    struct inquiry_ask ask;
+    long long since;            /* Monotonic. */
+    uint64_t n;                 /* Flows reported so far. */
+};
+
 /* Flows that a switch has reported. */
 struct edge_dump {
     struct flowset config;
@@ -95,9 +104,11 @@ struct edge_dump {
     struct flowset other_macs;  /* Those that are not in 'macs'. */
     struct flowset taken;       /* What a standby has noted in TAKEN. */
     bool lease;
-    ovs_be32 xid;
-    bool running;
-    size_t n_adopted;
+    struct inquiry inquiry;     /* How the switch is asked. */
+    struct edge_asked asked[INQUIRY_WINDOW];    /* In no order. */
+    size_t n_asked;
+    long long resume_at;        /* When to go on asking, LLONG_MAX: there is
+                                 * no break. */
 };
 
 /* What the switch is asked for how long MACs have been idle. */
@@ -105,6 +116,7 @@ struct edge_ageing {
     struct ovs_list turns;      /* Segments that it is to be asked about. */
     struct hmap turns_by_vni;
     uint32_t vni;               /* That it was last asked about... */
+    uint16_t part, n_parts;     /* ...by parts, a power of two of them... */
     unsigned int limit;         /* ...and what is too long there, seconds. */
     long long asked;            /* When.  Monotonic, as those below. */
     unsigned int oldest;        /* The longest that is not, seconds. */
@@ -178,6 +190,7 @@ static inline bool
 edge_is_ageing(const struct edge *edge)
 {
     return (edge->ageing.waiting || edge->ageing.n
+            || edge->ageing.part + 1 < edge->ageing.n_parts
             || !ovs_list_is_empty(&edge->ageing.turns));
 }
 
@@ -198,6 +211,7 @@ void edge_set_unknown(struct edge *);
 void edge_ask_ports(struct edge *, struct topo_node *);
 void edge_ask_meter(struct edge *);
 void edge_ask_flows(struct edge *);
+enum edge_event edge_resume(struct edge *, long long now);
 void edge_set_rate(struct edge *, uint32_t id, uint32_t rate);
 void edge_open_meter(struct edge *, uint32_t id);
 void edge_close_meter(struct edge *, uint32_t id);
@@ -206,7 +220,8 @@ void edge_forget_taken(struct edge *);
 
 void edge_age_add(struct edge *, uint32_t vni);
 bool edge_age_next(struct edge *, uint32_t *vni);
-void edge_age_ask(struct edge *, uint32_t vni, unsigned int limit);
+void edge_age_ask(struct edge *, uint32_t vni, uint16_t part, uint16_t n_parts,
+                  unsigned int limit);
 void edge_age_barrier(struct edge *);
 
 void edge_delete_flows(struct edge *);

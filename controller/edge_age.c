@@ -92,13 +92,15 @@ edge_age_wait(struct edge *edge, struct ofpbuf *msg)
     edge->ageing.waiting = true;
 }
 
-/* Asks for how long the MACs of the segment 'vni' have been idle; those that
- * have been for 'limit' seconds will be in 'edge->ageing.idle'.
+/* Asks for how long the MACs of the segment 'vni' have been idle, or one of
+ * 'n_parts' parts of them; those that have been for 'limit' seconds will be in
+ * 'edge->ageing.idle'.
  *
  * With all bits of the cookie given, Open vSwitch looks at the flows of this
  * segment and at no others. */
 void
-edge_age_ask(struct edge *edge, uint32_t vni, unsigned int limit)
+edge_age_ask(struct edge *edge, uint32_t vni, uint16_t part, uint16_t n_parts,
+             unsigned int limit)
 {
     struct ofputil_flow_stats_request fsr = {
         .cookie = htonll(layout_cookie(LAYOUT_K_LEARNED, vni)),
@@ -110,7 +112,10 @@ edge_age_ask(struct edge *edge, uint32_t vni, unsigned int limit)
     struct edge_ageing *ageing = &edge->ageing;
 
     match_init_catchall(&fsr.match);
+    edge_match_mac(&fsr.match, LAYOUT_SOURCE, part, n_parts - 1);
     ageing->vni = vni;
+    ageing->part = part;
+    ageing->n_parts = n_parts;
     ageing->limit = limit;
     ageing->oldest = 0;
     ageing->n = 0;

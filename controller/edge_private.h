@@ -9,6 +9,7 @@
  *   edge.c        the session: what is asked, and what is answered
  *   edge_txn.c    what is sent to change the switch's flows
  *   edge_meter.c  its meters, and the lease
+ *   edge_dump.c   which flows it has
  *   edge_age.c    for how long its flows have been idle
  *
  * edge_send() gives each message a transaction ID of its own and returns it;
@@ -23,6 +24,16 @@ void edge_set_state(struct edge *, enum edge_state);
 ovs_be32 edge_send(struct edge *, struct ofpbuf *);
 bool edge_take_meters(struct edge *, const struct ofp_header *);
 void edge_forget_meters(struct edge *);
+void edge_match_mac(struct match *, uint8_t table, uint16_t bits,
+                    uint16_t mask);
+void edge_dump_init(struct edge *);
+void edge_dump_destroy(struct edge *);
+void edge_dump_stop(struct edge *);
+void edge_dump_changed(struct edge *);
+enum edge_event edge_dump_tables(struct edge *, const struct ofp_header *);
+enum edge_event edge_dump_count(struct edge *, const struct ofp_header *);
+enum edge_event edge_dump_flows(struct edge *, const struct ofp_header *);
+enum edge_event edge_dump_refused(struct edge *, const struct ofp_header *);
 void edge_age_init(struct edge *);
 void edge_age_clear(struct edge *);
 bool edge_age_is_answer(const struct edge *, const struct ofp_header *);

@@ -144,7 +144,7 @@ edge_back_off(struct edge *edge, long long now)
     edge_txn_destroy(edge->txn);
     edge->txn = NULL;
     flowset_clear(&edge->installed);
-    edge->dump.running = false;
+    edge_dump_stop(edge);
     edge->retry_at = now + edge->backoff;
     VLOG_INFO("%s: next try in %d ms", edge_name(edge), edge->backoff);
     edge->backoff = MIN(2 * edge->backoff, EDGE_BACKOFF_MAX);

@@ -277,17 +277,19 @@ def ofload(controller, *options, cpu=None, timeout=600):
     return json.loads(done.stdout)
 
 
-def bound_segments(cluster, first, count, options=()):
+NO_LIMIT = ["mac_limit=1000000"]
+
+
+def bound_segments(cluster, first, count, options=NO_LIMIT):
     """Rows for 'count' segments, numbers 'first' and on, bound to 'cluster',
     with some options."""
     for m in range(count):
-        yield ("segment-add", f"s{first + m}", 10000 + first + m,
-               "mac_limit=1000000", *options)
+        yield "segment-add", f"s{first + m}", 10000 + first + m, *options
         yield ("bind", f"s{first + m}", cluster, f"trunk{m // TRUNK}",
                m % TRUNK + 1)
 
 
-def emulated_rows(switches, segments=1, options=()):
+def emulated_rows(switches, segments=1, options=NO_LIMIT):
     """Rows for the switches that ofload emulates: an edge and a cluster for
     each, and segments of its own, with some options."""
     for n in range(switches):

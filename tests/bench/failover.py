@@ -44,6 +44,7 @@ from world import active_edge, both_ways, configure, \
 
 SCALES = [(1, 0), (100, 0), (2000, 0), (2000, 10000)]   # Segments, MACs.
 QUICK = [(1, 0), (100, 1000)]
+IN_BLUE = 10000                 # MACs.
 QUIET = 100                     # Cached flows of a switch.
 _tokens = itertools.count(1)
 
@@ -85,7 +86,10 @@ def manual_while_busy(lab, _):
 def controller_restarts(lab, _):
     lab.control.stop_daemon(signal.SIGKILL)
     lab.control.start_daemon()
-    wait_synced(lab, timeout=60)
+    # To ask for a diff would be to ask the switches for all flows at once.
+    for switch in lab.controlled:
+        wait_until(lambda: (lab.control.edge(switch.name) or {}).get("state")
+                   == "synced", 60, f"{switch.name} in sync")
 
 
 def killed_without_controller(_, edge):
@@ -204,9 +208,8 @@ def set_up(lab, segments, macs, tor):
             ("bind", "blue", "edges", "trunk0", 100),
             ("host-port-add", "blue", "host1", "vm1")]
     for n in range(1, segments):
-        vlan = n + 1 + (n >= 99)        # 100 is taken.
         rows += [("segment-add", f"s{n}", 10000 + n),
-                 ("bind", f"s{n}", "edges", "trunk0", vlan)]
+                 ("bind", f"s{n}", "edges", "trunk0", vlan_of(n))]
     for row in commands(rows):
         lab.control.ctl(*row, timeout=60)
     configure(lab, ("sync",))
@@ -217,7 +220,12 @@ def set_up(lab, segments, macs, tor):
         bridge.vsctl("set", "bridge", "br0", "flood-vlans=100")
     wait_bfd(lab)
     both_ways(lab.station("ph1"), lab.station("vm1"))
-    learn(lab, macs)
+    learn(lab, segments, macs)
+
+
+def vlan_of(n):
+    """That of segment 'n': 100 is taken."""
+    return n + 1 + (n >= 99)
 
 
 def see_each_other(lab):
@@ -235,11 +243,42 @@ def see_each_other(lab):
                     "bfd_ports:edge2=see-edge2"))
 
 
-def learn(lab, n):
-    """Let 'n' MACs be learned, half of them on each side."""
-    while len(lab.control.macs()) < n:
-        speak(lab, n)
+def learn(lab, segments, n):
+    """Let 'n' MACs be learned: so many in the segment of the streams, half of
+    them on each side, and the rest in all the others."""
+    most = min(n, IN_BLUE)
+    while len(lab.control.macs()) < most:
+        speak(lab, most)
+    if n > most:
+        teach(lab, segments, n - most)
     wait_synced(lab, timeout=60)
+
+
+def teach(lab, segments, n):
+    """Give 'n' MACs, evenly over segments, to the active edge as if they had
+    been learned there; a controller that starts adopts them."""
+    edge, _ = active_edge(lab)
+    trunk = next(port["ofport"]
+                 for port in lab.control.edge(edge.name)["ports"]
+                 if port["name"] == "trunk0")
+    lab.control.stop_daemon()
+    text = "\n".join(
+        flow for i in range(n)
+        for flow in learned(10001 + i % (segments - 1),
+                            trunk << 16 | vlan_of(1 + i % (segments - 1)),
+                            f"06:00:01:{i >> 16:02x}:{i >> 8 & 255:02x}:"
+                            f"{i & 255:02x}"))
+    edge.run("ovs-ofctl", "-OOpenFlow15", "add-flows", "br0", "-", stdin=text)
+    lab.control.start_daemon()
+
+
+def learned(vni, slot, mac):
+    """The flows of a MAC in a VLAN."""
+    common = f"cookie={0x4b4806 << 40 | vni:#x},priority=100,metadata={vni:#x}"
+    yield (f"{common},table=2,send_flow_rem,reg0={slot:#x},dl_src={mac},"
+           "actions=set_field:0x1/0x1->reg3")
+    yield (f"{common},table=6,dl_dst={mac},"
+           f"actions=set_field:{slot:#x}->reg1,resubmit(,8),resubmit(,10)")
 
 
 def speak(lab, n):

@@ -14,6 +14,7 @@
 #include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofp-port.h"
 #include "openvswitch/ofp-switch.h"
+#include "openvswitch/ofp-table.h"
 #include "openvswitch/ofp-util.h"
 #include "util.h"
 
@@ -98,39 +99,122 @@ ofswitch_send_nothing(struct ofswitch *sw, const struct ofp_header *oh)
     ofswitch_send_all(sw, &replies);
 }
 
-static void
-ofswitch_dump(struct ofswitch *sw, const struct ofp_header *oh)
+/* Decodes 'oh', which asks for flows. */
+static struct ofputil_flow_stats_request
+ofswitch_asked(const struct ofp_header *oh)
 {
     struct ofputil_flow_stats_request fsr;
-    const struct flowset_flow *flow;
-    struct ovs_list replies;
 
     if (ofputil_decode_flow_stats_request(&fsr, oh, NULL, NULL)) {
         ovs_fatal(0, "cannot decode what flows are asked for");
     }
-    ofpmp_init(&replies, oh);
-    HMAP_FOR_EACH (flow, node, &sw->flows.flows) {
-        if (!((htonll(flow->cookie) ^ fsr.cookie) & fsr.cookie_mask)
-            && (fsr.table_id == OFPTT_ALL || fsr.table_id == flow->table)) {
-            struct ofputil_flow_stats fs = {
-                .cookie = htonll(flow->cookie),
-                .table_id = flow->table,
-                .priority = flow->priority,
-                .idle_timeout = flow->idle_timeout,
-                .hard_timeout = flow->hard_timeout,
-                .flags = flow->flags,
-                .idle_age = -1,
-                .hard_age = -1,
-                .ofpacts = flow->ofpacts,
-                .ofpacts_len = flow->ofpacts_len,
-            };
+    if (!flow_wildcards_is_catchall(&fsr.match.wc)) {
+        ovs_fatal(0, "asked for flows by their match");
+    }
+    return fsr;
+}
 
-            minimatch_expand(&flow->match, &fs.match);
-            ofputil_append_flow_stats_reply(&fs, &replies, NULL);
-            sw->n_dumped++;
+static bool
+ofswitch_is_asked_for(const struct flowset_flow *flow,
+                      const struct ofputil_flow_stats_request *fsr)
+{
+    return (!((htonll(flow->cookie) ^ fsr->cookie) & fsr->cookie_mask)
+            && (fsr->table_id == OFPTT_ALL || fsr->table_id == flow->table));
+}
+
+/* Calls 'cb' for each flow that 'fsr' asks for. */
+static void
+ofswitch_ask(const struct ofswitch *sw,
+             const struct ofputil_flow_stats_request *fsr,
+             void (*cb)(const struct flowset_flow *, void *aux), void *aux)
+{
+    const struct flowset_owner *owner;
+    const struct flowset_flow *flow;
+
+    if (fsr->cookie_mask != OVS_BE64_MAX) {
+        HMAP_FOR_EACH (flow, node, &sw->flows.flows) {
+            if (ofswitch_is_asked_for(flow, fsr)) {
+                cb(flow, aux);
+            }
+        }
+        return;
+    }
+    owner = flowset_owner(&sw->flows, ntohll(fsr->cookie));
+    if (owner) {
+        LIST_FOR_EACH (flow, owner_node, &owner->flows) {
+            if (ofswitch_is_asked_for(flow, fsr)) {
+                cb(flow, aux);
+            }
         }
     }
+}
+
+static void
+ofswitch_append(const struct flowset_flow *flow, void *replies)
+{
+    struct ofputil_flow_stats fs = {
+        .cookie = htonll(flow->cookie),
+        .table_id = flow->table,
+        .priority = flow->priority,
+        .idle_timeout = flow->idle_timeout,
+        .hard_timeout = flow->hard_timeout,
+        .flags = flow->flags,
+        .idle_age = -1,
+        .hard_age = -1,
+        .ofpacts = flow->ofpacts,
+        .ofpacts_len = flow->ofpacts_len,
+    };
+
+    minimatch_expand(&flow->match, &fs.match);
+    ofputil_append_flow_stats_reply(&fs, replies, NULL);
+}
+
+static void
+ofswitch_dump(struct ofswitch *sw, const struct ofp_header *oh)
+{
+    struct ofputil_flow_stats_request fsr = ofswitch_asked(oh);
+    struct ovs_list replies;
+
+    ofpmp_init(&replies, oh);
+    ofswitch_ask(sw, &fsr, ofswitch_append, &replies);
     ofswitch_send_all(sw, &replies);
+}
+
+static void
+ofswitch_increment(const struct flowset_flow *flow OVS_UNUSED, void *stats_)
+{
+    struct ofputil_aggregate_stats *stats = stats_;
+
+    stats->flow_count++;
+}
+
+static void
+ofswitch_count(struct ofswitch *sw, const struct ofp_header *oh)
+{
+    struct ofputil_flow_stats_request fsr = ofswitch_asked(oh);
+    struct ofputil_aggregate_stats stats = { .flow_count = 0 };
+
+    ofswitch_ask(sw, &fsr, ofswitch_increment, &stats);
+    bio_send(&sw->bio, ofputil_encode_aggregate_stats_reply(&stats, oh));
+}
+
+static void
+ofswitch_tables(struct ofswitch *sw, const struct ofp_header *oh)
+{
+    struct ofpbuf *reply = ofputil_encode_table_stats_reply(oh);
+    struct ofputil_table_features features = { .table_id = 0 };
+    struct ofputil_table_stats stats[OFPTT_MAX + 1];
+    const struct flowset_flow *flow;
+
+    memset(stats, 0, sizeof stats);
+    HMAP_FOR_EACH (flow, node, &sw->flows.flows) {
+        stats[flow->table].active_count++;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(stats); i++) {
+        features.table_id = stats[i].table_id = i;
+        ofputil_append_table_stats_reply(reply, &stats[i], &features);
+    }
+    bio_send(&sw->bio, reply);
 }
 
 /* Flow-mods. */
@@ -278,6 +362,12 @@ ofswitch_handle_other(struct ofswitch *sw, const struct ofp_header *oh)
         break;
     case OFPTYPE_FLOW_STATS_REQUEST:
         ofswitch_dump(sw, oh);
+        break;
+    case OFPTYPE_AGGREGATE_STATS_REQUEST:
+        ofswitch_count(sw, oh);
+        break;
+    case OFPTYPE_TABLE_STATS_REQUEST:
+        ofswitch_tables(sw, oh);
         break;
     case OFPTYPE_ROLE_REQUEST:
         ofswitch_role(sw, oh);

@@ -39,7 +39,7 @@ struct ofswitch {
 
     bool met;                   /* Its features were asked for. */
     uint64_t n_flow_mods;       /* In bundles or not. */
-    uint64_t n_packet_outs, n_barriers, n_dumped;
+    uint64_t n_packet_outs, n_barriers;
     uint64_t n_answers;         /* Flow-mods outside bundles that add to table
                                  * 'answer_table'. */
     uint8_t answer_table;

@@ -122,6 +122,52 @@ def test_ageing_goes_on_after_a_restart(blue, wires):
     wait_synced(blue)
 
 
+def mac_flows(vni, slot, numbers):
+    """The flows of MACs in a VLAN."""
+    for n in numbers:
+        mac = f"06:00:00:00:{n >> 8:02x}:{n & 255:02x}"
+        common = (f"cookie={0x4b4806 << 40 | vni:#x},priority=100,"
+                  f"metadata={vni:#x}")
+        yield (f"{common},table=2,send_flow_rem,reg0={slot:#x},dl_src={mac},"
+               "actions=set_field:0x1/0x1->reg3")
+        yield (f"{common},table=6,dl_dst={mac},"
+               f"actions=set_field:{slot:#x}->reg1,resubmit(,8),"
+               "resubmit(,10)")
+
+
+@pytest.mark.parametrize("limit", [2048, 100000])
+def test_switch_with_many_flows(blue, limit):
+    """It is asked for them in parts: nothing is forgotten, and what nobody
+    would have asked for is found."""
+    configure(blue, ("set", "segment", "blue", f"mac_limit={limit}"),
+              ("segment-add", "red", 5002), ("segment-add", "green", 5003),
+              ("bind", "red", "edges", "trunk0", 200),
+              ("bind", "green", "edges", "trunk0", 300))
+    edge, _ = active_edge(blue)
+    trunk = next(port["ofport"]
+                 for port in blue.control.edge(edge.name)["ports"]
+                 if port["name"] == "trunk0") << 16
+    many = 2000 if limit == 2048 else 5000
+    flows = [*mac_flows(5001, trunk | 100, range(many)),
+             *mac_flows(5002, trunk | 200, range(1500)),
+             *mac_flows(5003, trunk | 300, range(1500)),
+             *mac_flows(9999, trunk | 400, range(100))]
+    for unknown in True, False:
+        blue.control.stop_daemon(signal.SIGKILL)
+        edge.run("ovs-ofctl", "-OOpenFlow15", "add-flows", "br0", "-",
+                 stdin="\n".join(flows[:None if unknown else -200]))
+        blue.control.start_daemon()
+        wait_synced(blue)
+        assert [len(blue.control.macs(segment)) for segment in
+                ("blue", "red", "green")] == [many, 1500, 1500]
+        assert not our_flows(edge, "metadata=9999")
+        assert blue.control.edge(edge.name)["deleted"] == 200 * unknown
+    for segment in "blue", "red", "green":
+        configure(blue, ("set", "segment", segment, "mac_aging=1"))
+    wait_until(lambda: not blue.control.macs(), 30, "all MACs forgotten")
+    wait_synced(blue)
+
+
 @pytest.mark.parametrize("version", ["OpenFlow14", "OpenFlow15"])
 def test_mac_that_ages_while_the_controller_is_dead(blue, wires, version):
     """Its SOURCE flow is gone, or says so when it is asked."""
