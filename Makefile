@@ -61,7 +61,8 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/conf_write.c controller/edge.c \
                   controller/edge_age.c controller/edge_dump.c \
                   controller/edge_meter.c controller/edge_txn.c \
-                  controller/loop.c \
+                  controller/locks.c controller/locks_server.c \
+                  controller/locks_session.c controller/loop.c \
                   controller/ofconn.c controller/ofconn_listen.c
 
 # C bindings of the database: all of it, for the tool, and what the daemon
@@ -71,6 +72,7 @@ IDLS := kakehashi-idl conf-idl
 # Tests are found, not listed: tests/run refuses a tier without any.
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 UNIT_LIB   := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
+UNIT_PEERS := tests/unit/ovsdbd.c tests/unit/peer.c
 FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_LIB  := tests/bench/benchio.c tests/bench/ofswitch.c
 HELPER_SRC := $(filter-out $(BENCH_LIB),$(wildcard tests/flows/*.c \
@@ -344,8 +346,8 @@ $(call objects,$(UNIT_SRC) $(UNIT_LIB)): | build/test-deps
 $(UNIT_PROGRAMS): LIBS := $(LIBS) -lcmocka
 
 $(UNIT_PROGRAMS): $(O)/tests/%: $(O)/obj/tests/unit/%.o
-$(UNIT_PROGRAMS): $(call objects,$(filter-out tests/unit/peer.c,$(UNIT_LIB)))
-$(filter $(CONTROLLER_TESTS),$(UNIT_PROGRAMS)): $(O)/obj/tests/unit/peer.o
+$(UNIT_PROGRAMS): $(call objects,$(filter-out $(UNIT_PEERS),$(UNIT_LIB)))
+$(filter $(CONTROLLER_TESTS),$(UNIT_PROGRAMS)): $(call objects,$(UNIT_PEERS))
 $(FUZZ_PROGRAMS): $(O)/tests/%: $(O)/obj/tests/fuzz/%.o
 $(FUZZ_PROGRAMS): $(if $(FUZZ),,$(O)/obj/tests/fuzz/replay.o)
 $(foreach s,$(HELPER_SRC),$(eval \
