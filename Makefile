@@ -44,7 +44,8 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
 CTL_SRC        := controller/kctl_args.c controller/kctl_client.c \
                   controller/kctl_conflict.c controller/kctl_depend.c \
                   controller/kctl_generic.c controller/kctl_index.c \
-                  controller/kctl_list.c controller/kctl_node.c \
+                  controller/kctl_list.c controller/kctl_mark.c \
+                  controller/kctl_node.c \
                   controller/kctl_options.c controller/kctl_output.c \
                   controller/kctl_probe.c controller/kctl_request.c \
                   controller/kctl_rows.c controller/kctl_rpc.c \

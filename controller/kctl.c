@@ -27,12 +27,17 @@
 #include "stream-ssl.h"
 #include "stream.h"
 #include "svec.h"
+#include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(kctl);
 
 /* From how many commands on it pays to make indexes first. */
 #define MANY_COMMANDS 32
+
+/* How long a request that is under way may be without a server.  After the
+ * election of a leader it may take some seconds to try that one. */
+#define LOST_MSEC 15000
 
 /* How the generic commands find a row by something else than its UUID. */
 static const struct ctl_table_class tables[KKREC_N_TABLES] = {
@@ -92,6 +97,8 @@ enum {
     OPT_RETRY,
     OPT_LEADER_ONLY,
     OPT_NO_LEADER_ONLY,
+    OPT_SHUFFLE_REMOTES,
+    OPT_NO_SHUFFLE_REMOTES,
     OPT_PEER_CA_CERT,
     OPT_BOOTSTRAP_CA_CERT,
     DAEMON_OPTION_ENUMS,
@@ -106,6 +113,8 @@ static const struct option long_options[] = {
     {"retry", no_argument, NULL, OPT_RETRY},
     {"leader-only", no_argument, NULL, OPT_LEADER_ONLY},
     {"no-leader-only", no_argument, NULL, OPT_NO_LEADER_ONLY},
+    {"shuffle-remotes", no_argument, NULL, OPT_SHUFFLE_REMOTES},
+    {"no-shuffle-remotes", no_argument, NULL, OPT_NO_SHUFFLE_REMOTES},
     {"unixctl", required_argument, NULL, 'u'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
@@ -148,6 +157,11 @@ handle_connection_option(int c, struct kctl_config *config)
     case OPT_LEADER_ONLY:
     case OPT_NO_LEADER_ONLY:
         config->leader_only = c == OPT_LEADER_ONLY;
+        break;
+
+    case OPT_SHUFFLE_REMOTES:
+    case OPT_NO_SHUFFLE_REMOTES:
+        config->shuffle = c == OPT_SHUFFLE_REMOTES;
         break;
 
     STREAM_SSL_OPTION_HANDLERS
@@ -286,14 +300,47 @@ print_result(struct kctl_request *r)
     }
 }
 
+/* Ends 'r' if the connection is lost for good.  Where there is a cluster, that
+ * is when there is no other leader for long; '*since' says how long 'r' has
+ * been waiting for one. */
+static void
+check_connection(const struct kctl_config *config, struct kctl_request *r,
+                 struct kctl_db *db, bool clustered, long long int *since)
+{
+    long long int now = time_msec();
+
+    if (!ovsdb_idl_is_alive(db->idl)) {
+        int error = ovsdb_idl_get_last_error(db->idl);
+        char *why = xasprintf("%s: %s", config->db,
+                              ovs_retval_to_string(error));
+        kctl_request_interrupt(r, db, why);
+        free(why);
+    } else if (!clustered || config->retry
+               || (r->state != KCTL_ASK
+                   && ovsdb_idl_has_ever_connected(db->idl))) {
+        *since = now;
+    } else if (now >= *since + LOST_MSEC) {
+        kctl_request_interrupt(r, db, "no server of the cluster answers as "
+                               "its leader any more");
+    } else {
+        poll_timer_wait_until(*since + LOST_MSEC);
+    }
+}
+
 /* Runs 'r', which it takes, without a daemon. */
 static void
 run_alone(const struct kctl_config *config, struct kctl_request *r)
 {
-    VLOG(r->may_write ? VLL_INFO : VLL_DBG, "Called as %s", r->args);
-    kctl_probe(config);
+    bool clustered;
 
-    struct kctl_db db = { .idl = kctl_connect(config, config->retry) };
+    VLOG(r->may_write ? VLL_INFO : VLL_DBG, "Called as %s", r->args);
+    char *remotes = kctl_probe(config, &clustered);
+    long long int since = time_msec();
+
+    struct kctl_db db = {
+        .idl = kctl_connect(config, remotes, config->retry || clustered),
+    };
+    free(remotes);
     if (r->n_commands >= MANY_COMMANDS) {
         db.index = kctl_index_create(db.idl);
     }
@@ -301,10 +348,7 @@ run_alone(const struct kctl_config *config, struct kctl_request *r)
     char *error = kctl_request_prepare(r, db.idl);
     while (!error && r->state != KCTL_DONE) {
         ovsdb_idl_run(db.idl);
-        if (!ovsdb_idl_is_alive(db.idl)) {
-            int last_error = ovsdb_idl_get_last_error(db.idl);
-            kctl_unreachable(config, ovs_retval_to_string(last_error));
-        }
+        check_connection(config, r, &db, clustered, &since);
         kctl_request_run(r, &db, true);
         print_result(r);
         if (r->state == KCTL_WAIT) {
@@ -443,7 +487,11 @@ int
 main(int argc, char *argv[])
 {
     struct command_line cl = {
-        .config = { .leader_only = true, .deadline = LLONG_MAX },
+        .config = {
+            .leader_only = true,
+            .shuffle = true,
+            .deadline = LLONG_MAX,
+        },
         .options = kctl_default_options,
         .local_options = SHASH_INITIALIZER(&cl.local_options),
         .request = SVEC_EMPTY_INITIALIZER,

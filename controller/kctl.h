@@ -14,6 +14,7 @@
  *     kctl_probe.c    is there a server, and does it serve the database?
  *     kctl_request.c  from the words to the result, step by step
  *     kctl_txn.c      the transaction: run each command
+ *     kctl_mark.c     how a request finds its own change
  *     kctl_generic.c  what the library's own commands must not be given
  *     kctl_node.c     verbs of edges and clusters
  *     kctl_segment.c  verbs of segments and bindings
@@ -55,18 +56,20 @@ struct ds;
 struct kctl_config {
     const char *db;             /* Remotes, as for ovsdb_idl_create(). */
     bool retry;                 /* Keep trying to reach the server. */
-    bool leader_only;
+    bool leader_only;           /* Of a cluster, use only the leader. */
+    bool shuffle;               /* Try the remotes in any order. */
     long long int deadline;     /* time_msec() at which to give up. */
 };
 
-/* Checks that a server can be reached and serves the database.  Otherwise
- * explains what to do, and exits. */
-void kctl_probe(const struct kctl_config *);
-OVS_NO_RETURN void kctl_unreachable(const struct kctl_config *,
-                                    const char *reason);
+/* Finds a server that can be reached and serves the database.  Otherwise
+ * explains what is wrong, and exits.  Returns the remotes with that one first,
+ * for the caller to free, and whether it is a member of a cluster. */
+char *kctl_probe(const struct kctl_config *, bool *clustered);
 
-/* An IDL that has not been run yet; it reconnects if 'reconnect'. */
-struct ovsdb_idl *kctl_connect(const struct kctl_config *, bool reconnect);
+/* An IDL that has not been run yet; it reconnects if 'reconnect'.  'probed' is
+ * what kctl_probe() has returned, or NULL. */
+struct ovsdb_idl *kctl_connect(const struct kctl_config *, const char *probed,
+                               bool reconnect);
 
 /* How to create the database and to serve it: whole lines. */
 const char *kctl_serving_advice(void);

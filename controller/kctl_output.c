@@ -46,18 +46,18 @@ format_table(const struct kctl_options *options, const struct ctl_command *c,
 }
 
 void
-kctl_format_output(struct kctl_request *r)
+kctl_format_output(struct kctl_request *r, struct ds *s)
 {
     table_format_reset();       /* The first table of this request. */
     for (size_t i = 0; i < r->n_commands; i++) {
         struct ctl_command *c = &r->commands[i];
 
         if (c->table) {
-            format_table(&r->options, c, &r->output);
+            format_table(&r->options, c, s);
         } else if (r->options.oneline) {
-            format_oneline(&c->output, &r->output);
+            format_oneline(&c->output, s);
         } else {
-            ds_put_cstr(&r->output, ds_cstr(&c->output));
+            ds_put_cstr(s, ds_cstr(&c->output));
         }
     }
 }

@@ -34,6 +34,7 @@ kctl_request_create(const struct kctl_options *options, struct svec *words,
         .args = xstrdup(args),
         .awaited = "the contents of the database",
         .patience = time_msec() + PATIENCE_MSEC,
+        .held = DS_EMPTY_INITIALIZER,
         .output = DS_EMPTY_INITIALIZER,
         .errors = SVEC_EMPTY_INITIALIZER,
     };
@@ -46,6 +47,7 @@ kctl_request_create(const struct kctl_options *options, struct svec *words,
         return NULL;
     }
     r->may_write = ctl_might_write_to_db(r->commands, r->n_commands);
+    kctl_mark_init(r);
     for (size_t i = 0; i < r->n_commands; i++) {
         r->sync = r->sync || !strcmp(r->commands[i].syntax->name, "sync");
     }
@@ -74,6 +76,7 @@ kctl_request_destroy(struct kctl_request *r, struct kctl_db *db)
         free(r->commands);
         svec_destroy(&r->words);
         svec_destroy(&r->errors);
+        ds_destroy(&r->held);
         ds_destroy(&r->output);
         free(r->args);
         free(r);
@@ -120,14 +123,21 @@ kctl_request_fail(struct kctl_request *r, struct kctl_db *db, char *error)
     finish(r, db);
 }
 
+/* May the change be made, or still come? */
+static bool
+is_unknown(const struct kctl_request *r)
+{
+    return r->may_write && !r->options.dry_run
+           && (r->state == KCTL_COMMIT || r->doubt == KCTL_BROKEN);
+}
+
 void
 kctl_request_interrupt(struct kctl_request *r, struct kctl_db *db,
                        const char *why)
 {
     const char *change
         = (r->state == KCTL_WAIT ? "the change is made"
-           : r->may_write && (r->state == KCTL_COMMIT || r->in_doubt)
-           ? "whether the change is made is not known"
+           : is_unknown(r) ? "whether the change is made is not known"
            : "nothing is changed");
 
     kctl_request_fail(r, db, xasprintf("%s: %s", why, change));
@@ -162,22 +172,65 @@ step_start(struct kctl_request *r, struct kctl_db *db, bool may_try)
     return true;
 }
 
-/* The connection has been lost, and is there again.  Says whether the request
- * may try again. */
+/* The change is made, or there was none to make. */
+static void
+succeed(struct kctl_request *r, struct kctl_db *db)
+{
+    release(r, db);
+    if (r->options.wait == KCTL_WAIT_NONE || r->options.dry_run) {
+        r->state = KCTL_DONE;
+        return;
+    }
+    r->state = KCTL_WAIT;
+    r->awaited = (r->options.wait == KCTL_WAIT_EDGES
+                  ? "the edges to confirm the change (is kakehashi running?)"
+                  : "kakehashi to read the change (is it running?)");
+}
+
+/* The mark of the attempt in doubt has been found. */
+static void
+succeed_late(struct kctl_request *r, struct kctl_db *db)
+{
+    for (size_t i = 0; i < r->n_commands; i++) {
+        if (r->commands[i].syntax->postprocess) {
+            kctl_request_fail(r, db, xstrdup(
+                "the change is made, but the answer of the database server is "
+                "lost, and with it the UUIDs of the new rows"));
+            return;
+        }
+    }
+    ds_put_cstr(&r->output, ds_cstr(&r->held));
+    r->doubt = KCTL_NO_DOUBT;
+    r->seq++;
+    succeed(r, db);
+}
+
+/* Says whether the request, the last attempt of which is in doubt, may try
+ * again.  Otherwise it has gone on, or has failed. */
 static bool
 resolve_doubt(struct kctl_request *r, struct kctl_db *db)
 {
     const struct kkrec_kakehashi_global *global
         = kkrec_kakehashi_global_first(db->idl);
+    int64_t seq = global ? global->cfg_seq : 0;
 
-    r->in_doubt = false;
-    if (r->seq == (global ? global->cfg_seq : 0)) {
-        return true;
+    if (kctl_mark_is_there(r, global)) {
+        succeed_late(r, db);
+        return false;
     }
-    kctl_request_fail(r, db, xstrdup(
-        "the connection to the database broke during the change, and there "
-        "was a change meanwhile: whether it is this one is not known"));
-    return false;
+    if (r->doubt == KCTL_BROKEN && seq == r->seq) {
+        return true;            /* It may come yet, and so remains in doubt. */
+    }
+    if (r->doubt == KCTL_BROKEN
+        && (!r->mark[0] || seq < r->seq || seq - r->seq > KCTL_N_MARKS)) {
+        kctl_request_fail(r, db, xstrdup(
+            "the connection to the database broke during the change, and "
+            "there was a change meanwhile: whether it is this one is not "
+            "known"));
+        return false;
+    }
+    r->doubt = KCTL_NO_DOUBT;
+    return true;
 }
 
 static bool
@@ -199,7 +252,7 @@ step_ask(struct kctl_request *r, struct kctl_db *db)
     kctl_txn_roll_back(r);
     r->current = true;
     r->state = KCTL_TRY;
-    return !r->in_doubt || resolve_doubt(r, db);
+    return true;
 }
 
 /* What has been found may be due to the replica being old.  If so, has the
@@ -224,6 +277,9 @@ step_try(struct kctl_request *r, struct kctl_db *db, bool may_try)
         release(r, db);
         r->state = KCTL_START;
         return false;
+    }
+    if (r->doubt && !resolve_doubt(r, db)) {
+        return true;
     }
     switch (kctl_txn_try(r, db, &error)) {
     case KCTL_OK:
@@ -254,21 +310,21 @@ step_try(struct kctl_request *r, struct kctl_db *db, bool may_try)
     return true;
 }
 
-/* The change is made, or there was none to make. */
-static bool
-succeed(struct kctl_request *r, struct kctl_db *db)
+/* There is no telling what has become of the attempt: the question that is to
+ * be answered first is sent, or it cannot be sent either. */
+static void
+fall_into_doubt(struct kctl_request *r, struct kctl_db *db)
 {
-    kctl_txn_finish(r, db);
-    release(r, db);
-    if (r->options.wait == KCTL_WAIT_NONE || r->options.dry_run) {
-        r->state = KCTL_DONE;
-        return true;
+    ds_clear(&r->held);
+    kctl_format_output(r, &r->held);
+    kctl_txn_roll_back(r);
+    kctl_txn_ask(r, db);
+    r->state = KCTL_ASK;
+
+    bool broken = ovsdb_idl_txn_commit(r->txn) == TXN_TRY_AGAIN;
+    if (r->may_write && !r->options.dry_run && r->doubt != KCTL_BROKEN) {
+        r->doubt = broken ? KCTL_BROKEN : KCTL_REFUSED;
     }
-    r->state = KCTL_WAIT;
-    r->awaited = (r->options.wait == KCTL_WAIT_EDGES
-                  ? "the edges to confirm the change (is kakehashi running?)"
-                  : "kakehashi to read the change (is it running?)");
-    return true;
 }
 
 static bool
@@ -283,20 +339,21 @@ step_commit(struct kctl_request *r, struct kctl_db *db)
         if (r->may_write) {
             r->seq = ovsdb_idl_txn_get_increment_new_value(r->txn);
         }
-        return succeed(r, db);
+        kctl_txn_finish(r, db);
+        succeed(r, db);
+        return true;
 
     case TXN_UNCHANGED:
-        return ask_again(r) || succeed(r, db);
+        if (!ask_again(r)) {
+            kctl_txn_finish(r, db);
+            succeed(r, db);
+        }
+        return true;
 
     case TXN_TRY_AGAIN:
         /* Either the server has refused, because somebody else has changed
-         * something, or the connection is lost.  Then the question is not sent
-         * either. */
-        kctl_txn_roll_back(r);
-        kctl_txn_ask(r, db);
-        r->in_doubt = (ovsdb_idl_txn_commit(r->txn) == TXN_TRY_AGAIN
-                       && r->may_write && !r->options.dry_run);
-        r->state = KCTL_ASK;
+         * something, or the connection is lost. */
+        fall_into_doubt(r, db);
         return true;
 
     case TXN_ERROR:
@@ -367,8 +424,9 @@ kctl_request_run(struct kctl_request *r, struct kctl_db *db, bool may_try)
 
     long long int now = time_msec();
     if (now >= r->options.deadline) {
-        kctl_request_fail(r, db, xasprintf("timed out waiting for %s",
-                                           r->awaited));
+        kctl_request_fail(r, db, xasprintf(
+            "timed out waiting for %s%s", r->awaited, is_unknown(r)
+            ? ": whether the change is made is not known" : ""));
     } else if (now >= r->patience) {
         svec_add_nocopy(&r->errors,
                         xasprintf("still waiting for %s", r->awaited));

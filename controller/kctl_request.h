@@ -28,10 +28,15 @@
  * first: if it gets through, then nobody has changed anything meanwhile; if
  * not, the request asks and tries again.
  *
- * If the connection breaks while a transaction is on its way, the request
- * finds out from cfg_seq, once there is a connection again, whether anybody
- * has changed anything since.  If not, it tries again; otherwise it ends with
- * an error, since the change may be its own. */
+ * A transaction may be made although its answer does not say so: the
+ * connection breaks, or a cluster of servers gets a new leader, which has part
+ * of what the old one had to do, and refuses the rest.  So a request that may
+ * not be run twice leaves a mark in the database (kctl_mark.c), and before it
+ * tries again it looks for that.  If it is there, the change is made.  If
+ * cfg_seq is what it was, then of the old transaction and the next one at most
+ * one gets through.  Otherwise, if there were only as many changes since as
+ * there are marks, the change is not made; else, or if the request has no
+ * mark, it ends with an error. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,6 +62,17 @@ struct kctl_db {
     struct kctl_request *turn;  /* The one that may send a change, or NULL. */
 };
 
+/* Whether the last attempt may be made although its answer does not say so. */
+enum kctl_doubt {
+    KCTL_NO_DOUBT,
+    KCTL_REFUSED,               /* It was refused, by whatever server. */
+    KCTL_BROKEN                 /* There was no answer. */
+};
+
+/* How many marks the database has, and the size of one, with its end. */
+#define KCTL_N_MARKS 16
+#define KCTL_MARK_SIZE 9
+
 enum kctl_state {
     KCTL_START,
     KCTL_ASK,
@@ -75,10 +91,12 @@ struct kctl_request {
     size_t n_commands;
     bool may_write;
     bool sync;                  /* Is one of the commands "sync"? */
+    char mark[KCTL_MARK_SIZE];  /* Empty if it needs none. */
 
     enum kctl_state state;
     bool current;               /* Is the replica as new as the request? */
-    bool in_doubt;              /* Did the connection break in COMMIT? */
+    enum kctl_doubt doubt;
+    struct ds held;             /* Output of the attempt in doubt. */
     unsigned int tried;         /* Seqno of the IDL at the last attempt. */
     const char *awaited;        /* For messages to the user. */
     long long int patience;     /* When to tell that it still waits. */
@@ -146,6 +164,15 @@ void kctl_txn_ask(struct kctl_request *r, struct kctl_db *);
 void kctl_txn_roll_back(struct kctl_request *r);
 void kctl_txn_finish(struct kctl_request *r, struct kctl_db *);
 
+/* ---- kctl_mark.c: finding one's own change. ----------------------------- */
+
+/* Gives 'r' a mark if it needs one; leaves it with the change that is being
+ * made; looks for it. */
+void kctl_mark_init(struct kctl_request *r);
+void kctl_mark_write(const struct kctl_request *r);
+bool kctl_mark_is_there(const struct kctl_request *r,
+                        const struct kkrec_kakehashi_global *);
+
 /* ---- kctl_generic.c. ---------------------------------------------------- */
 
 /* Calls 'run' for the command of 'ctx', unless that would end the program. */
@@ -154,7 +181,7 @@ void kctl_run_command(struct ctl_context *ctx,
 
 /* ---- kctl_output.c. ----------------------------------------------------- */
 
-/* Appends the output of the commands to 'r->output'. */
-void kctl_format_output(struct kctl_request *r);
+/* Appends the output of the commands to 's'. */
+void kctl_format_output(struct kctl_request *r, struct ds *s);
 
 #endif /* controller/kctl_request.h */

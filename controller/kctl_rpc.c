@@ -23,9 +23,8 @@
 /* How long to wait for a server that has no room for another connection. */
 #define RETRY_MSEC 10
 
-int
-kctl_rpc_open(const char *remote, long long int deadline,
-              struct jsonrpc **rpcp)
+static int
+open_remote(const char *remote, long long int deadline, struct jsonrpc **rpcp)
 {
     struct stream *stream;
     int error;
@@ -56,7 +55,7 @@ kctl_rpc_open_control(const char *path, long long int deadline,
 {
     char *file = abs_file_name(ovs_rundir(), path);
     char *remote = xasprintf("unix:%s", file);
-    int error = kctl_rpc_open(remote, deadline, rpcp);
+    int error = open_remote(remote, deadline, rpcp);
 
     free(remote);
     free(file);

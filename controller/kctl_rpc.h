@@ -16,13 +16,9 @@ struct jsonrpc;
 struct jsonrpc_msg;
 struct json;
 
-/* Connects to 'remote', such as unix:FILE.  These return 0 or, as if they were
- * errno values, what went wrong, ETIMEDOUT at 'deadline' and EOF included. */
-int kctl_rpc_open(const char *remote, long long int deadline,
-                  struct jsonrpc **);
-
-/* The same for the control socket at 'path', which may be relative to the run
- * directory. */
+/* Connects to the control socket at 'path', which may be relative to the run
+ * directory.  These return 0 or, as if they were errno values, what went
+ * wrong, ETIMEDOUT at 'deadline' and EOF included. */
 int kctl_rpc_open_control(const char *path, long long int deadline,
                           struct jsonrpc **);
 

@@ -367,10 +367,11 @@ start(struct server *server, const struct kctl_config *config,
     if (unixctl_server_create(path, &server->unixctl)) {
         exit(EXIT_FAILURE);
     }
-    if (!config->retry) {
-        kctl_probe(config);
-    }
-    server->db.idl = kctl_connect(config, true);
+
+    bool clustered;
+    char *remotes = config->retry ? NULL : kctl_probe(config, &clustered);
+    server->db.idl = kctl_connect(config, remotes, true);
+    free(remotes);
     server->db.index = kctl_index_create(server->db.idl);
 
     unixctl_command_register("run", "[OPTION...] COMMAND [ARG...] "

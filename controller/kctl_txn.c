@@ -145,6 +145,9 @@ kctl_txn_try(struct kctl_request *r, struct kctl_db *db, char **errorp)
         *errorp = check_symbols(r->symtab);
         outcome = *errorp ? KCTL_ERROR : KCTL_OK;
     }
+    if (outcome == KCTL_OK) {
+        kctl_mark_write(r);
+    }
     if (outcome != KCTL_OK) {
         kctl_txn_roll_back(r);
     }
@@ -193,6 +196,6 @@ void
 kctl_txn_finish(struct kctl_request *r, struct kctl_db *db)
 {
     run_postprocess(r, db);
-    kctl_format_output(r);
+    kctl_format_output(r, &r->output);
     kctl_txn_roll_back(r);
 }

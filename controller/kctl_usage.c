@@ -1,7 +1,7 @@
 /* Copyright (c) 2026 The Kakehashi Authors.
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* kakehashi-ctl: the help text. */
+/* kakehashi-ctl: the help text, and advice. */
 
 #include <config.h>
 
@@ -11,10 +11,38 @@
 #include <stdlib.h>
 
 #include "daemon.h"
+#include "dirs.h"
 #include "openvswitch/vlog.h"
 #include "stream.h"
 #include "table.h"
 #include "util.h"
+
+const char *
+kctl_serving_advice(void)
+{
+    static char *advice;
+
+    if (!advice) {
+        const char *schema = KAKEHASHI_PKGDATADIR"/kakehashi.ovsschema";
+        const char *etc = ovs_dbdir();
+        const char *run = ovs_rundir();
+        const char *name = kkrec_idl_class.database;
+
+        advice = xasprintf("\
+The configuration is kept in a database of its own, \"%s\".  To create it:\n\
+    ovsdb-tool create %s/kakehashi.db %s\n\
+To serve it from the ovsdb-server that runs already:\n\
+    ovs-appctl -t ovsdb-server ovsdb-server/add-db %s/kakehashi.db\n\
+Or from an ovsdb-server of its own:\n\
+    ovsdb-server --detach --no-chdir --pidfile=kakehashi-db.pid \\\n\
+        --unixctl=%s/kakehashi-db.ctl --log-file=%s/kakehashi-db.log \\\n\
+        --remote=punix:%s/kakehashi-db.sock %s/kakehashi.db\n\
+    export KAKEHASHI_DB=unix:%s/kakehashi-db.sock\n",
+                           name, etc, schema, etc, run, ovs_logdir(),
+                           run, etc, run);
+    }
+    return advice;
+}
 
 static void
 verb_usage(void)
@@ -89,6 +117,8 @@ Options:\n\
   --no-wait                   same as --wait=none\n\
   --retry                     keep trying to connect to the server\n\
   --no-leader-only            accept any server of a cluster of servers\n\
+  --no-shuffle-remotes        try the servers in the order in which they are\n\
+                              given\n\
   -t, --timeout=SECS          give up after SECS seconds\n\
   --dry-run                   do not commit changes to the database\n\
   --oneline                   print exactly one line of output per command\n",

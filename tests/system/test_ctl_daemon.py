@@ -16,6 +16,11 @@ from ctldb import CONFIG, CTL, Daemon, Database, Gate, Waiting, runs, seqs, \
     wait_for, wait_for_cfg_seq
 
 
+UNKNOWN = ("kakehashi-ctl: the connection to the database broke during the "
+           "change, and there was a change meanwhile: whether it is this one "
+           "is not known\n")
+
+
 @pytest.fixture(name="db")
 def fixture_db():
     database = Database(daemon=True)
@@ -372,11 +377,14 @@ def test_timeout_of_what_is_on_its_way(gated):
     """The server's answer comes when nobody waits for it any more."""
     for hold in (gated.gate.hold, gated.gate.down.clear):
         hold()
-        for command, to_do in [("segment-add s 1", " to commit"), ("show", "")]:
+        for command, rest in [
+                ("segment-add s 1",
+                 " to commit: whether the change is made is not known"),
+                ("show", "")]:
             done = gated.run("-t", "1", *command.split())
             assert (done.returncode, done.stderr) == (
                 1, "kakehashi-ctl: timed out waiting for the database server"
-                f"{to_do}\n")
+                f"{rest}\n")
         gated.gate.release()
         assert [row[0] for row in gated.rows("segment")] == ["s"]
         gated.ok("segment-del s")
@@ -431,25 +439,90 @@ def test_change_that_was_lost_is_made(gated):
     assert seqs(gated)[0] == seq + 1
 
 
-def test_change_that_may_be_made_is_not_made_twice(gated):
-    """The server got it, but its answer was lost."""
-    gated.ok("segment-add r 7")
+def lose_answer(gated, *args):
+    """Begin a change of which the server gets to know and the daemon does not
+    hear."""
     seq = seqs(gated)[0]
     gated.gate.down.clear()
-    tool = start(gated, "vtep-add", "r", "10.0.0.1", "--", "segment-add", "s",
-                 "1")
-    wait_for(lambda: "s" in [
-        line.split()[0] for line in
-        gated.run("segment-list", alone=True).stdout.splitlines()])
-    gated.gate.cut()
+    tool = start(gated, *args)
+    wait_for(lambda: seqs(gated, alone=True)[0] == seq + 1)
+    return tool
+
+
+def finish(tool):
     out, err = tool.communicate(timeout=10)
-    assert (tool.returncode, out) == (1, "")
-    assert err == (
-        "kakehashi-ctl: the connection to the database broke during the "
-        "change, and there was a change meanwhile: whether it is this one is "
-        "not known\n")
-    assert [row[0] for row in gated.rows("segment")] == ["r", "s"]
+    return tool.returncode, out, err
+
+
+@pytest.mark.parametrize("others", [0, 1, 15, 16])
+def test_change_that_was_made_is_found(gated, others):
+    """The server's answer was lost, but the change was not.  It can be told
+    from a good number of changes by others."""
+    gated.ok("segment-add r 7")
+    seq = seqs(gated)[0]
+    tool = lose_answer(gated, "vtep-add", "r", "10.0.0.1", "--", "segment-add",
+                       "s", "1", "--", "get", "Segment", "s", "vni")
+    for i in range(others):
+        gated.run("segment-add", f"o{i}", str(100 + i), alone=True)
+    gated.gate.cut()
+    assert finish(tool) == ((0, "1\n", "") if others < 16 else (1, "", UNKNOWN))
+    assert {"r", "s"} <= {row[0] for row in gated.rows("segment")}
+    assert seqs(gated)[0] == seq + 1 + others
+
+
+def test_change_that_was_made_is_not_made_twice(gated):
+    seq = seqs(gated)[0]
+    tool = lose_answer(gated, "create", "Segment", "name=s", "vni=1")
+    gated.gate.cut()
+    assert finish(tool) == (
+        1, "", "kakehashi-ctl: the change is made, but the answer of the "
+        "database server is lost, and with it the UUIDs of the new rows\n")
     assert seqs(gated)[0] == seq + 1
+
+
+def test_change_without_a_mark_that_may_be_made(gated):
+    gated.ok("segment-add r 7")
+    seq = seqs(gated)[0]
+    tool = lose_answer(gated, "set", "Segment", "r", "mac_limit=5")
+    gated.gate.cut()
+    assert finish(tool) == (1, "", UNKNOWN)
+    assert seqs(gated)[0] == seq + 1
+
+
+def test_change_that_was_lost_while_others_were_made(gated):
+    seq = seqs(gated)[0]
+    gated.gate.hold()
+    tool = start(gated, "segment-add", "s", "1")
+    assert gated.gate.is_holding.wait(5)
+    gated.run("segment-add", "t", "2", alone=True)
+    gated.gate.cut()
+    assert finish(tool) == (0, "", "")
+    assert [row[0] for row in gated.rows("segment")] == ["s", "t"]
+    assert seqs(gated)[0] == seq + 2
+
+
+def test_change_that_comes_late(gated):
+    """The connection breaks, but what was sent gets through, about when the
+    daemon tries again."""
+    for i in range(2):
+        seq = seqs(gated)[0]
+        gated.gate.hold()
+        tool = start(gated, "segment-add", f"s{i}", str(i + 1), "--", "get",
+                     "Segment", f"s{i}", "vni")
+        assert gated.gate.is_holding.wait(5)
+        n = len(gated.gate.connections)
+        gated.gate.part()
+        wait_for(lambda: len(gated.gate.connections) > n)
+        gated.gate.release()
+        assert finish(tool) == (0, f"{i + 1}\n", "")
+        assert seqs(gated)[0] == seq + 1
+
+
+def test_nothing_to_change_leaves_no_mark(gated):
+    gated.ok("segment-add r 7")
+    seq = seqs(gated)[0]
+    gated.ok("--may-exist segment-add r 7 -- --if-exists segment-del x")
+    assert seqs(gated)[0] == seq
 
 
 # ---- Start and end ----------------------------------------------------------
