@@ -2,7 +2,9 @@
 #
 #   make                 install what is missing, build build/kakehashi{,-ctl}
 #   make check           everything, ends with "N passed, N failed"
-#   make lab, lab-down   a small network on this machine, up and down again
+#   make lab, lab-down   a small network on this machine, up and down again;
+#                        with LAB_OPTIONS='--databases=3 --controllers=3' that
+#                        many of them
 #   make install         DESTDIR= and prefix= as usual
 #   make asan            the same programs with ASan and UBSan, in build/asan/;
 #                        asan-check runs every test with them
@@ -428,7 +430,7 @@ ovs-check: ovs $(CHECK_DEPS)
 # ---- The lab ---------------------------------------------------------------
 
 lab: all build/test-deps
-	@$(PYTHON3) tests/lab/lab up
+	@$(PYTHON3) tests/lab/lab up $(LAB_OPTIONS)
 
 lab-down:
 	@$(PYTHON3) tests/lab/lab down

@@ -1,9 +1,11 @@
 # Copyright (c) 2026 The Kakehashi Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The controller's node: the database's ovsdb-server, and kakehashi itself.
+"""A control node: an ovsdb-server with the configuration, and kakehashi.
 
-The daemon is not detached: its standard error, where sanitizers report, goes
-to a file, and whoever started it sees how it ended.
+There is one, or there are several, each with a database server that is a
+member of a cluster, with a controller, or with both.  The daemon is not
+detached: its standard error, where sanitizers report, goes to a file, and
+whoever started it sees how it ended.
 """
 
 import json
@@ -13,50 +15,42 @@ import subprocess
 
 import netns
 import plan
+from database import DatabaseServer
 from node import Node
 
-SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..",
-                      "controller", "kakehashi.ovsschema")
 REPORTS = ("AddressSanitizer", "LeakSanitizer", "runtime error:",
            "UndefinedBehaviorSanitizer", "assertion ", "|EMER|")
 
 
 class ControlNode(Node):
-    """Database and controller."""
+    """A machine for the database, the controller or both."""
 
-    def __init__(self, lab):
-        super().__init__(lab, "ctl")
+    def __init__(self, lab, number=0):
+        super().__init__(lab, "ctl" + (str(number + 1) if number else ""))
+        self.number = number
+        self.address = plan.control_ip(number)
+        self.database = DatabaseServer(self, number)
         self.process = None
         self.stopped = False            # On purpose.
 
-    @property
-    def database(self):
-        return "unix:" + self.path("db.sock")
-
-    def start(self):
-        self.ip("link set lo up",
-                f"addr add {plan.CONTROLLER_IP}/24 dev mgmt",
+    def configure(self):
+        self.ip("link set lo up", f"addr add {self.address}/24 dev mgmt",
                 "link set mgmt up")
-        self.start_database()
 
     # ---- Database ---------------------------------------------------------
 
     def start_database(self):
-        database = self.path("kakehashi.db")
-        if not os.path.exists(database):
-            self.run("ovsdb-tool", "create", database, SCHEMA)
-        self.run("ovsdb-server", "--detach", "--no-chdir", "--pidfile",
-                 "--log-file", "-vconsole:off",
-                 f"--remote=punix:{self.path('db.sock')}", database)
+        self.database.start()
 
     def stop_database(self, number=signal.SIGTERM):
-        with open(self.path("ovsdb-server.pid"), encoding="ascii") as stream:
-            pid = int(stream.read())
-        os.kill(pid, number)
-        netns.wait_until(lambda: pid not in netns.pids([self.namespace]),
-                         what="end of ovsdb-server")
+        self.database.kill(number)
 
     # ---- Daemon -----------------------------------------------------------
+
+    @property
+    def target(self):
+        """Where switches reach the daemon."""
+        return f"tcp:{self.address}:{plan.OPENFLOW_PORT}"
 
     def start_daemon(self, *options):
         """Start kakehashi and wait until it answers."""
@@ -66,8 +60,9 @@ class ControlNode(Node):
             raise netns.LabError(f"{program} is not built; run 'make'")
         with open(self.path("stderr"), "ab") as errors:
             self.process = self.spawn(
-                program, f"--db={self.database}",
-                f"--listen=ptcp:{plan.OPENFLOW_PORT}:{plan.CONTROLLER_IP}",
+                program, f"--db={self.lab.kakehashi_db}",
+                f"--listen=ptcp:{plan.OPENFLOW_PORT}:{self.address}",
+                *self.lab.daemon_options(self),
                 "--pidfile", "--no-chdir", f"--log-file={self.daemon_log}",
                 "-vconsole:off", "-vfile:info", *options,
                 stdout=errors, stderr=errors)
@@ -94,6 +89,20 @@ class ControlNode(Node):
         self.stopped = True
         self.process.send_signal(number)
         return self._wait()
+
+    def start(self, *options):
+        self.start_daemon(*options)
+
+    def kill(self, number=signal.SIGKILL):
+        """End the daemon by a signal; its exit status."""
+        return self.stop_daemon(number)
+
+    def stop(self):
+        """Stop the daemon, as if the machine hung."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def cont(self):
+        self.process.send_signal(signal.SIGCONT)
 
     def exit_daemon(self):
         """Ask the daemon to exit; its exit status."""

@@ -10,6 +10,10 @@
     lab.station("ph1").ping(lab.station("vm1"))
     lab.down()
 
+With databases=3 and controllers=3, say, there are control nodes "ctl", "ctl2"
+and "ctl3", each with a member of the cluster of databases and a controller:
+lab.databases[i] and lab.controllers[i], and lab.control is the first node.
+
 What is in it, and with which addresses, is in plan.py.  Bringing it up is
 mostly waiting for daemons, hence the threads.
 """
@@ -17,6 +21,7 @@ mostly waiting for daemons, hence the threads.
 import concurrent.futures
 import os
 
+import database
 import netns
 import plan
 import state
@@ -38,14 +43,27 @@ class Lab:
     """All nodes, and the wires between them."""
 
     def __init__(self, name="kakehashi", extras=False, ipv6=False,
-                 build=None):
+                 build=None, databases=1, controllers=1, election_ms=1000,
+                 names=True):
+        """'names': several controllers are told their names (--name)."""
+        n = max(databases, controllers)
+        if min(databases, controllers) < 1 or n > plan.MAX_CONTROL_NODES:
+            raise LabError("databases and controllers must be 1 to "
+                           f"{plan.MAX_CONTROL_NODES}")
         self.name = name
         self.extras = extras
         self.ipv6 = ipv6
         self.build = build or default_build()
         self.directory = state.directory(name)
         self.fabric = Node(self, "fabric")
-        self.control = ControlNode(self)
+        self.n_databases = databases
+        self.n_controllers = controllers
+        self.election_ms = election_ms
+        self.names = names
+        self.control_nodes = [ControlNode(self, i) for i in range(n)]
+        self.control = self.control_nodes[0]
+        self.controllers = self.control_nodes[:controllers]
+        self.databases = [c.database for c in self.control_nodes[:databases]]
         self.switches = [SwitchNode(self, s) for s in plan.SWITCHES
                          if extras or not s.extra]
         self.stations = [StationNode(self, s) for s in plan.STATIONS
@@ -64,7 +82,8 @@ class Lab:
 
     @property
     def nodes(self):
-        return [self.fabric, self.control, *self.switches, *self.stations]
+        return [self.fabric, *self.control_nodes, *self.switches,
+                *self.stations]
 
     @property
     def controlled(self):
@@ -72,7 +91,13 @@ class Lab:
 
     @property
     def kakehashi_db(self):
-        return self.control.database
+        """Where the database is: all servers of it."""
+        return ",".join(server.remote for server in self.databases)
+
+    def daemon_options(self, controller):
+        """Options of a controller that the other ones do not have."""
+        return ([f"--name=c{controller.number + 1}"]
+                if self.names and self.n_controllers > 1 else [])
 
     def node(self, name):
         for node in self.nodes:
@@ -112,7 +137,11 @@ class Lab:
             state.claim(self.name, kind=kind,
                         namespaces=[node.namespace for node in self.nodes],
                         options={"extras": self.extras, "ipv6": self.ipv6,
-                                 "build": self.build})
+                                 "build": self.build,
+                                 "databases": self.n_databases,
+                                 "controllers": self.n_controllers,
+                                 "election_ms": self.election_ms,
+                                 "names": self.names})
         except FileExistsError:
             raise LabError(
                 f"lab '{self.name}' is there already, or was left by a "
@@ -132,10 +161,13 @@ class Lab:
         """
         self.step("network", self._wires)
         report("network", f"{len(self.nodes)} namespaces and their wires")
-        self.step("database", self.control.start)
+        self.step("database", self.start_databases)
         if daemon:
-            self.step("controller", self.control.start_daemon)
-            report("controller", "kakehashi, and ovsdb-server for its rows")
+            self.step("controller", self._in_parallel,
+                      [c.start for c in self.controllers])
+            report("controller", "kakehashi, and ovsdb-server for its rows"
+                   + (" on " + ", ".join(c.name for c in self.control_nodes)
+                      if self.control_nodes[1:] else ""))
         self.step("switches", self._in_parallel,
                   [s.configure for s in self.stations]
                   + [s.start for s in self.switches])
@@ -144,6 +176,28 @@ class Lab:
         self.step("underlay", self._in_parallel,
                   [s.warm_up for s in self.switches if s.spec.on_underlay])
         report("underlay", "all tunnel endpoints reach each other")
+
+    def start_databases(self):
+        """Set up the control nodes, and start all databases there."""
+        for node in self.control_nodes:
+            node.configure()
+        for server in self.databases:
+            server.start()
+            if self.databases[1:] and server is self.databases[0]:
+                # A cluster that is sought before it is there comes late.
+                database.settle([server])
+        self.settle_databases()
+
+    def settle_databases(self, *servers):
+        """Until 'servers', or all, are a cluster with one leader."""
+        if self.databases[1:]:
+            database.settle(servers or self.databases)
+
+    def database_leader(self):
+        """The leader among the databases, once there is one."""
+        return netns.wait_until(
+            lambda: next((s for s in self.databases if s.role() == "leader"),
+                         None), 20, "a leader of the databases")
 
     def step(self, name, function, *args):
         """Call 'function'; its failure names the step and the logs."""
@@ -185,7 +239,7 @@ class Lab:
 
     def _cables(self):
         """(node, interface, node, interface, MTU) of every cable."""
-        for node in [self.control, *self.switches]:
+        for node in [*self.control_nodes, *self.switches]:
             yield node, "mgmt", self.fabric, f"m-{node.name}", 1500
         for switch in self.switches:
             if switch.spec.on_underlay:

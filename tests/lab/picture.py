@@ -114,6 +114,20 @@ def map_facts(lab):
     return facts
 
 
+def control_rows(lab):
+    """Lines that say what each control node does."""
+    for node in lab.control_nodes:
+        does = []
+        if node in lab.controllers:
+            status, _ = node.run("ovs-appctl", "-t", "kakehashi", "version",
+                                 check=False)
+            does.append("kakehashi" + (" (down)" if status else ""))
+        if node.database in lab.databases:
+            role = node.database.role() if lab.databases[1:] else "alone"
+            does.append(f"ovsdb-server ({role or 'down'})")
+        yield f"{node.name:6}{node.address:12}{', '.join(does)}"
+
+
 def active_edge(lab):
     """Name of the cluster's active edge, None if nobody can tell."""
     status, text = lab.control.run(

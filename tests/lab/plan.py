@@ -17,7 +17,10 @@ import dataclasses
 
 UNDERLAY_MTU = 1700             # 1500, plus Ethernet, VLAN, GENEVE and IPv6.
 CONTROLLER_IP = "10.0.0.1"
+MAX_CONTROL_NODES = 9
 OPENFLOW_PORT = 6653
+DATABASE_PORT = 6641            # Of a cluster: for clients, and for members.
+RAFT_PORT = 6643
 PEER_KEY = 0xfffffe             # VNI of the BFD sessions between edges.
 
 
@@ -88,6 +91,11 @@ STATIONS = [
     Station("vm2", 22, "host1", extra=True),
     Station("vm9", 29, "far", extra=True),
 ]
+
+
+def control_ip(number):
+    """Of a control node, the first of which has number 0."""
+    return f"10.0.0.{number + 1}"
 
 
 def peer(edge):

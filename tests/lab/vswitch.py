@@ -128,9 +128,20 @@ class SwitchNode(Node):
         for bridge, port, settings in self.lab.ports(self.spec):
             args += self._port(bridge, port, *settings)
         if self.spec.controlled:
-            # A switch that has lost the controller comes back in a second.
-            args += ["--", "set-controller", "br0", CONTROLLER,
-                     "--", "set", "controller", "br0", "max_backoff=1000"]
+            args += self._controllers()
+        return args
+
+    def _controllers(self):
+        """A switch that has lost a controller comes back in a second."""
+        targets = [c.target for c in self.lab.controllers]
+        if targets == [CONTROLLER]:
+            return ["--", "set-controller", "br0", CONTROLLER,
+                    "--", "set", "controller", "br0", "max_backoff=1000"]
+        args = ["--", "set", "bridge", "br0", "controller="
+                + ",".join(f"@c{n}" for n in range(len(targets)))]
+        for n, target in enumerate(targets):
+            args += ["--", f"--id=@c{n}", "create", "controller",
+                     f'target="{target}"', "max_backoff=1000"]
         return args
 
     @staticmethod

@@ -56,9 +56,10 @@ def pytest_runtest_setup(item):
 
 
 def last_words(lab):
-    """(title, text) of the ends of the controller's logs."""
-    return [(f"ctl/{name}",
-             "\n".join(lab.control.log(name).splitlines()[-60:]))
+    """(title, text) of the ends of the controllers' logs."""
+    return [(f"{node.name}/{name}",
+             "\n".join(node.log(name).splitlines()[-60:]))
+            for node in lab.controllers
             for name in ("kakehashi.log", "stderr")]
 
 
@@ -80,7 +81,8 @@ def fixture_lab(request):
         lab.control.ctl(*join(lab.node_rows()))
         wait_synced(lab)
         yield lab
-        check_daemon(lab.control)
+        for controller in lab.controllers:
+            check_daemon(controller)
     finally:
         request.node.last_words = last_words(lab)
         lab.down()

@@ -73,6 +73,22 @@ def test_up_look_down(name):
     assert lab(name, "down")[0] == 0            # Nothing to do is no error.
 
 
+def test_cluster_of_databases(name):
+    status, text = lab(name, "up", "--databases=3")
+    assert status == 0, text
+    assert "3 packets transmitted, 3 received" in text
+    assert text.count("(leader)") == 1 and text.count("(follower)") == 2
+    for node in "ctl", "ctl3", "edge1":
+        status, text = lab(name, "exec", node, "kakehashi-ctl",
+                           "segment-list")
+        assert status == 0 and "blue" in text, text
+    assert lab(name, "down")[0] == 0
+    assert not traces(name)
+    for option in "--databases=0", "--controllers=10":
+        status, text = lab(name, "up", option)
+        assert status == 1 and len(text.splitlines()) == 1, text
+
+
 @pytest.mark.parametrize("delay", [0.1, 0.2, 0.4, 0.8])
 def test_down_after_a_crash_half_way_up(name, delay):
     process = subprocess.Popen([LAB, "--name", name, "up"],
