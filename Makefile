@@ -77,7 +77,9 @@ UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 UNIT_LIB   := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 UNIT_PEERS := tests/unit/ovsdbd.c tests/unit/peer.c
 FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
-BENCH_LIB  := tests/bench/benchio.c tests/bench/ofswitch.c
+BENCH_LIB  := tests/bench/benchio.c tests/bench/loadargs.c \
+              tests/bench/loadstat.c tests/bench/ofswitch.c \
+              tests/bench/ofswitch_role.c tests/bench/ofswitch_table.c
 HELPER_SRC := $(filter-out $(BENCH_LIB),$(wildcard tests/flows/*.c \
                   tests/system/*.c tests/bench/*.c))
 
@@ -356,7 +358,8 @@ $(FUZZ_PROGRAMS): $(if $(FUZZ),,$(O)/obj/tests/fuzz/replay.o)
 $(foreach s,$(HELPER_SRC),$(eval \
     $(O)/tests/$(notdir $(s:.c=)): $(call objects,$(s))))
 
-$(O)/tests/ofload $(O)/tests/ofanswer: $(call objects,$(BENCH_LIB))
+$(O)/tests/ofanswer: $(call objects,tests/bench/benchio.c)
+$(O)/tests/ofload: $(call objects,$(BENCH_LIB))
 
 $(CONTROLLER_TESTS): $(LIBCTL) $(LIBCONTROLLER)
 $(TEST_PROGRAMS): $(LIBFLOWS)
@@ -408,7 +411,7 @@ system-check: $(CHECK_DEPS)
 fuzz-check: $(FUZZ_PROGRAMS)
 	@tests/run fuzz
 
-bench-check: build/test-deps
+bench-check: $(CHECK_DEPS)
 	@tests/run bench
 
 lint: $(LINT_NEEDS)

@@ -165,6 +165,15 @@ bio_read(struct bio *bio, bio_handler *handle)
     }
 }
 
+/* Closes 'bio', whose peer is gone. */
+void
+bio_close(struct bio *bio)
+{
+    close(bio->fd);
+    ofpbuf_uninit(&bio->rx);
+    ofpbuf_uninit(&bio->tx);
+}
+
 void
 bio_put(struct bio *bio, const void *data, size_t size)
 {
@@ -188,7 +197,9 @@ bio_flush(struct bio *bio)
         ssize_t n = send(bio->fd, bio->tx.data, bio->tx.size, MSG_NOSIGNAL);
 
         if (n < 0) {
-            if (errno != EAGAIN && errno != ENOTCONN) {
+            if (errno == EPIPE || errno == ECONNRESET) {
+                break;          /* bio_read() will say so. */
+            } else if (errno != EAGAIN && errno != ENOTCONN) {
                 ovs_fatal(errno, "send failed");
             }
             bio->blocked = true;

@@ -9,8 +9,9 @@
  * at once.
  *
  * A connection belongs to its user, who calls bio_read() when epoll says so,
- * appends to 'tx', and calls bio_flush().  Failure of a connection is the end
- * of the program: there is nothing to be measured any more. */
+ * appends to 'tx', and calls bio_flush().  When the peer is gone, bio_read()
+ * says so, and the user calls bio_close().  Any other failure of a connection
+ * is the end of the program: there is nothing to be measured any more. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,6 +35,7 @@ int bio_listen(const char *target);
 void bio_connect(struct bio *, int epoll_fd, const char *target);
 void bio_accept(struct bio *, int epoll_fd, int listen_fd);
 bool bio_read(struct bio *, bio_handler *);
+void bio_close(struct bio *);
 void bio_put(struct bio *, const void *, size_t);
 void bio_send(struct bio *, struct ofpbuf *);
 void bio_flush(struct bio *);

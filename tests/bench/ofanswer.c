@@ -207,9 +207,7 @@ answer_turn(int listen_fd)
         } else if (bio_read(bio, answer_handle)) {
             bio_flush(bio);
         } else {
-            close(bio->fd);
-            ofpbuf_uninit(&bio->rx);
-            ofpbuf_uninit(&bio->tx);
+            bio_close(bio);
             free(CONTAINER_OF(bio, struct answer_peer, bio));
         }
     }

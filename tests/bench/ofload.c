@@ -1,34 +1,45 @@
 /* Copyright (c) 2026 The Kakehashi Authors.
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Load for a controller: switches that send it packet-ins.
+/* Load for controllers: switches that send them packet-ins.
  *
- *     ofload [OPTIONS] CONTROLLER      tcp:IP[:PORT] or unix:PATH
+ *     ofload [OPTIONS] CONTROLLER...   tcp:IP[:PORT] or unix:PATH
  *
  * Switch number N, from 0 on, has datapath ID --dpid + N, the ports genev0,
  * peer0 and trunk0, with --trunks also trunk1 and so on, and lets MACs come in
  * by VLAN --vlan of trunk0, in segment --vni + N.  With --vtep, every other
  * MAC comes in from there through the tunnel.
  *
+ * Each switch connects to all controllers.  If there are several, one of them
+ * has to be its master before it begins; if that one goes, it waits for
+ * another, and what was not answered is sent again.
+ *
  * As many packet-ins as --window are out on each switch, each for another MAC,
  * --macs of them for each switch and way, --rounds times over.  A packet-in is
  * answered by a flow-mod that adds to table --answer, or by any packet-out if
  * that is "packet-out".
  *
- * The result is a line of JSON.  Times are in seconds, latencies in
- * microseconds, from a packet-in to its last answer. */
+ * With --on-input, standard input has commands, a line each.  They are obeyed
+ * while it waits and, after that, as long as --hold says:
+ *
+ *     go [N...]    send packet-ins; with numbers, these switches only (any
+ *                  other line means "go", too, and so does the end)
+ *     status       who is whose master, and what came from whom since the last
+ *                  "go"
+ *     macs         how many flows of learned MACs the switches have
+ *
+ * The result of each, or of the only run, is a line of JSON; see
+ * loadstat.h. */
 
 #include <config.h>
 
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "byte-order.h"
@@ -39,10 +50,11 @@
 #include "openvswitch/ofp-packet.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
+#include "tests/bench/loadargs.h"
+#include "tests/bench/loadstat.h"
 #include "tests/bench/ofswitch.h"
 #include "util.h"
 
-#define LOAD_PACKET_OUT UINT8_MAX   /* Instead of a table. */
 #define LOAD_FRAME 64               /* Bytes. */
 #define LOAD_ETHERTYPE 0x88b5       /* IEEE 802, local experimental. */
 
@@ -52,35 +64,24 @@ struct load_template {
     size_t mac_offset;
 };
 
+/* What a switch has to send. */
 struct load_switch {
-    struct ofswitch sw;
+    struct ofswitch *sw;
     struct load_template ways[2];
+    bool sends;                     /* At all. */
     uint64_t n_sent, n_answered;    /* Packet-ins. */
 };
 
-static struct load_options {
-    const char *target;
-    size_t n_switches;
-    uint64_t dpid;
-    uint32_t vni;
-    uint16_t vlan;
-    const char *vtep;
-    enum ofp_version version;
-    uint64_t macs, rounds, window;
-    uint8_t answer;
-    bool latency, wait_barrier, keep_flows, moves, miss, on_input;
-    pid_t pid;
-    int hold;                   /* Seconds. */
-    unsigned int trunks;
-} options = {
-    .n_switches = 1, .dpid = 1, .vni = 10000, .vlan = 1,
-    .version = OFP15_VERSION, .macs = 1000, .rounds = 1, .window = 64,
-    .answer = LAYOUT_SOURCE, .wait_barrier = true,
-};
-
-static struct load_switch *switches;
+static struct loadargs options;
+static struct ofswitch *switches;
+static struct load_switch *loads;   /* One for each switch. */
 static int epoll_fd;
 static volatile sig_atomic_t ended;
+
+/* Commands. */
+static struct ofpbuf input;         /* An unfinished line. */
+static bool has_input;              /* It has not ended. */
+static bool go;
 
 static void
 load_end(int signo OVS_UNUSED)
@@ -164,7 +165,7 @@ load_send(struct load_switch *s)
     uint64_t mac = n / ways % options.macs;
     uint64_t side = n % ways;
     const struct load_template *t = &s->ways[side];
-    uint8_t *p = ofpbuf_put(&s->sw.bio.tx, t->msg->data, t->msg->size);
+    uint8_t *p = t->msg->data;
 
     /* In the next round each comes in where the other one did. */
     if (options.moves) {
@@ -173,6 +174,8 @@ load_send(struct load_switch *s)
     const ovs_be32 low = htonl(mac);
     p[t->mac_offset + 1] = side;
     memcpy(p + t->mac_offset + 2, &low, sizeof low);
+    ofswitch_packet_in(s->sw, options.miss ? OFPR_NO_MATCH : OFPR_ACTION,
+                       t->msg->data, t->msg->size);
 }
 
 static uint64_t
@@ -181,33 +184,114 @@ load_quota(void)
     return options.macs * options.rounds * (options.vtep ? 2 : 1);
 }
 
-/* Sends what the window of 's' allows. */
+/* Sends what the window of 's' allows, if there is anybody to answer. */
 static void
 load_fill(struct load_switch *s)
 {
     uint64_t end = MIN(s->n_answered + options.window, load_quota());
 
-    while (s->n_sent < end) {
-        load_send(s);
+    if (s->sends && ofswitch_master(s->sw)) {
+        while (s->n_sent < end) {
+            load_send(s);
+        }
     }
-    bio_flush(&s->sw.bio);
+    ofswitch_flush(s->sw);
+}
+
+/* Commands. */
+
+static void
+load_go(char *numbers)
+{
+    char *save = NULL;
+    char *word = strtok_r(numbers, " ", &save);
+
+    for (size_t i = 0; i < options.n_switches; i++) {
+        loads[i].sends = !word;
+    }
+    for (; word; word = strtok_r(NULL, " ", &save)) {
+        size_t i = strtoul(word, NULL, 10);
+
+        if (i < options.n_switches) {
+            loads[i].sends = true;
+        }
+    }
+    go = true;
+}
+
+static void
+load_obey(char *line)
+{
+    const struct loadstat stat = { &options, switches };
+
+    if (!strcmp(line, "status")) {
+        loadstat_print_status(&stat);
+    } else if (!strcmp(line, "macs")) {
+        loadstat_print_macs(&stat);
+    } else {
+        load_go(line + (!strncmp(line, "go", 2) ? 2 : strlen(line)));
+    }
+}
+
+/* Obeys the whole lines in 'input', up to a "go". */
+static void
+load_obey_input(void)
+{
+    char *end;
+
+    while (!go && (end = memchr(input.data, '\n', input.size))) {
+        char *line = input.data;
+
+        *end = '\0';
+        load_obey(line);
+        ofpbuf_pull(&input, end + 1 - line);
+    }
+}
+
+/* Takes the commands that there are, up to a "go". */
+static void
+load_read_input(void)
+{
+    struct pollfd pfd = { .fd = STDIN_FILENO, .events = POLLIN };
+
+    if (has_input) {
+        load_obey_input();      /* What was behind the last "go". */
+    }
+    while (has_input && !go && poll(&pfd, 1, 0) > 0) {
+        ofpbuf_prealloc_tailroom(&input, 4096);
+
+        ssize_t n = read(STDIN_FILENO, ofpbuf_tail(&input), 4096);
+        if (n <= 0) {
+            has_input = false;
+            load_obey((char[]) { "go" });
+            return;
+        }
+        input.size += n;
+        load_obey_input();
+    }
 }
 
 /* Running. */
 
-/* Handles what has come to 's'.  Returns how many answers that was. */
+/* Handles what has come by 'conn'.  Returns how many answers that was. */
 static uint64_t
-load_receive(struct load_switch *s)
+load_receive(struct ofswitch_conn *conn)
 {
-    uint64_t before = s->n_answered;
+    struct load_switch *s = &loads[conn->sw - switches];
+    const struct ofswitch_conn *master = ofswitch_master(s->sw);
+    const uint64_t *answers = (options.answer == LOADARGS_PACKET_OUT
+                               ? &conn->n.packet_outs : &conn->n.answers);
+    uint64_t before = *answers, old = s->n_answered;
 
-    if (!ofswitch_run(&s->sw)) {
+    if (!ofswitch_run(conn) && options.n_targets == 1) {
         ovs_fatal(0, "switch %"PRIx64": the controller has hung up",
-                  s->sw.dpid);
+                  s->sw->dpid);
     }
-    s->n_answered = (options.answer == LOAD_PACKET_OUT
-                     ? s->sw.n_packet_outs : s->sw.n_answers);
-    return s->n_answered - before;
+    s->n_answered = MIN(old + *answers - before, s->n_sent);
+    if (master && master != ofswitch_master(s->sw)) {
+        s->n_sent = s->n_answered;
+    }
+    return s->n_answered - old;
 }
 
 /* Waits for something to happen, and handles it; if 'fill', answers are
@@ -221,25 +305,37 @@ load_turn(bool fill)
 
     for (int i = 0; i < n; i++) {
         struct bio *bio = events[i].data.ptr;
-        struct load_switch *s = CONTAINER_OF(bio->aux, struct load_switch,
-                                             sw);
-        answers += load_receive(s);
+
+        if (!bio) {
+            continue;           /* load_read_input()'s. */
+        }
+
+        struct ofswitch_conn *conn = bio->aux;
+        answers += load_receive(conn);
         if (fill) {
-            load_fill(s);
+            load_fill(&loads[conn->sw - switches]);
         } else {
-            bio_flush(bio);
+            ofswitch_flush(conn->sw);
         }
     }
     return answers;
+}
+
+/* Waits like load_turn(), for commands as well. */
+static void
+load_idle(void)
+{
+    load_turn(false);
+    load_read_input();
 }
 
 static bool
 load_is_ready(void)
 {
     for (size_t i = 0; i < options.n_switches; i++) {
-        const struct ofswitch *sw = &switches[i].sw;
+        const struct ofswitch_conn *master = ofswitch_master(&switches[i]);
 
-        if (!sw->met || (options.wait_barrier && !sw->n_barriers)) {
+        if (!master || (options.wait_barrier && !master->n.barriers)) {
             return false;
         }
     }
@@ -250,31 +346,27 @@ static void
 load_connect(void)
 {
     switches = xcalloc(options.n_switches, sizeof *switches);
+    loads = xcalloc(options.n_switches, sizeof *loads);
     for (size_t i = 0; i < options.n_switches; i++) {
-        struct load_switch *s = &switches[i];
+        struct ofswitch *sw = &switches[i];
+        struct load_switch *s = &loads[i];
 
-        s->sw.dpid = options.dpid + i;
-        s->sw.version = options.version;
-        s->sw.keeps_flows = options.keep_flows;
-        s->sw.n_trunks = options.trunks;
-        s->sw.answer_table = options.answer;
+        s->sw = sw;
+        s->sends = true;
+        sw->dpid = options.dpid + i;
+        sw->version = options.version;
+        sw->keeps_flows = options.keep_flows;
+        sw->n_trunks = options.trunks;
+        sw->answer_table = options.answer;
         load_make_template(&s->ways[0], options.vni + i, NULL);
         if (options.vtep) {
             load_make_template(&s->ways[1], options.vni + i, options.vtep);
         }
-        ofswitch_connect(&s->sw, epoll_fd, options.target);
+        ofswitch_connect(sw, epoll_fd, options.targets, options.n_targets);
     }
     while (!load_is_ready() && !ended) {
-        load_turn(false);
+        load_idle();
     }
-}
-
-static bool
-load_has_input(void)
-{
-    struct pollfd pfd = { .fd = STDIN_FILENO, .events = POLLIN };
-
-    return poll(&pfd, 1, 0) > 0;
 }
 
 /* What came before the first packet-in does not count. */
@@ -282,20 +374,35 @@ static void
 load_reset(void)
 {
     for (size_t i = 0; i < options.n_switches; i++) {
-        struct load_switch *s = &switches[i];
+        loads[i].n_sent = loads[i].n_answered = 0;
+        for (size_t j = 0; j < options.n_targets; j++) {
+            struct ofswitch_conn *conn = &switches[i].conns[j];
+            uint64_t barriers = conn->n.barriers;
 
-        s->sw.n_packet_outs = s->sw.n_answers = s->sw.n_flow_mods = 0;
-        s->n_answered = 0;
+            conn->n = (struct ofswitch_counts) { .barriers = barriers };
+        }
     }
 }
 
-static void
-load_run_throughput(void)
+/* Returns how many switches are to send, with their numbers in 'numbers'. */
+static size_t
+load_senders(size_t *numbers)
 {
-    uint64_t left = load_quota() * options.n_switches;
+    size_t n = 0;
 
     for (size_t i = 0; i < options.n_switches; i++) {
-        load_fill(&switches[i]);
+        if (loads[i].sends) {
+            numbers[n++] = i;
+        }
+    }
+    return n;
+}
+
+static void
+load_run_throughput(uint64_t left)
+{
+    for (size_t i = 0; i < options.n_switches; i++) {
+        load_fill(&loads[i]);
     }
     while (left && !ended) {
         left -= load_turn(true);
@@ -303,16 +410,15 @@ load_run_throughput(void)
 }
 
 static void
-load_run_latency(int64_t *times)
+load_run_latency(const size_t *senders, size_t n_senders, int64_t *times,
+                 uint64_t n)
 {
-    uint64_t n = load_quota() * options.n_switches;
-
     for (uint64_t i = 0; i < n && !ended; i++) {
-        struct load_switch *s = &switches[i % options.n_switches];
+        struct load_switch *s = &loads[senders[i % n_senders]];
         int64_t start = bio_now();
 
         load_send(s);
-        bio_flush(&s->sw.bio);
+        ofswitch_flush(s->sw);
         for (bool answered = false; !answered && !ended; ) {
             answered = load_turn(false) > 0;
         }
@@ -320,152 +426,63 @@ load_run_latency(int64_t *times)
     }
 }
 
-static int
-load_compare(const void *a_, const void *b_)
+/* Notes in 'run' what the controllers have spent since, on top of
+ * 'before'. */
+static void
+load_note_cpu(struct loadstat_run *run, const uint64_t *before)
 {
-    const int64_t *a = a_;
-    const int64_t *b = b_;
+    for (size_t i = 0; i < options.n_targets; i++) {
+        uint64_t now = load_cpu_of(options.pids[i]);
 
-    return (*a > *b) - (*a < *b);
+        run->theirs[i] = now - MIN(now, before[i]);
+    }
 }
 
 static void
-load_report(int64_t ns, uint64_t own, uint64_t theirs, int64_t synced,
-            int64_t *times)
+load_run(int64_t connect)
 {
-    uint64_t n = load_quota() * options.n_switches;
-    uint64_t flow_mods = 0, packet_outs = 0;
+    const struct loadstat stat = { &options, switches };
+    struct loadstat_run run = { .connect = connect };
+    size_t *senders = xcalloc(options.n_switches, sizeof *senders);
+    size_t n_senders = load_senders(senders);
+    uint64_t n = load_quota() * n_senders;
+    uint64_t before[LOADARGS_MAX_TARGETS] = { 0 };
 
-    for (size_t i = 0; i < options.n_switches; i++) {
-        flow_mods += switches[i].sw.n_flow_mods;
-        packet_outs += switches[i].sw.n_packet_outs;
+    run.packet_ins = n;
+    run.times = options.latency && n ? xcalloc(n, sizeof *run.times) : NULL;
+    for (size_t i = 0; i < options.n_targets; i++) {
+        before[i] = load_cpu_of(options.pids[i]);
     }
-    printf("{\"switches\": %"PRIuSIZE", \"packet_ins\": %"PRIu64
-           ", \"flow_mods\": %"PRIu64", \"packet_outs\": %"PRIu64
-           ", \"seconds\": %.6f, \"load_cpu\": %.6f, \"cpu\": %.6f"
-           ", \"connect\": %.6f",
-           options.n_switches, n, flow_mods, packet_outs, ns / 1e9,
-           own / 1e9, theirs / 1e9, synced / 1e9);
-    if (times) {
-        qsort(times, n, sizeof *times, load_compare);
-        uint64_t middle = n / 2, nearly_all = n * 99 / 100;
+    run.own = load_cpu_of(getpid());
 
-        printf(", \"p50\": %.3f, \"p99\": %.3f, \"max\": %.3f",
-               times[middle] / 1e3, times[nearly_all] / 1e3,
-               times[n - 1] / 1e3);
-    }
-    printf("}\n");
-    fflush(stdout);
-}
-
-static void
-load_run(int64_t synced)
-{
-    uint64_t n = load_quota() * options.n_switches;
-    int64_t *times = options.latency && n ? xcalloc(n, sizeof *times) : NULL;
-    uint64_t theirs = load_cpu_of(options.pid);
-    uint64_t own = load_cpu_of(getpid());
     int64_t start = bio_now();
-
     load_reset();
-    if (times) {
-        load_run_latency(times);
+    if (run.times) {
+        load_run_latency(senders, n_senders, run.times, n);
     } else {
-        load_run_throughput();
+        load_run_throughput(n);
     }
-    load_report(bio_now() - start, load_cpu_of(getpid()) - own,
-                load_cpu_of(options.pid) - theirs, synced, times);
-    free(times);
+    run.took = bio_now() - start;
+    run.own = load_cpu_of(getpid()) - run.own;
+    load_note_cpu(&run, before);
+    loadstat_print_run(&stat, &run);
+    free(run.times);
+    free(senders);
 }
 
-/* Options. */
-
+/* Lets commands wake us.  (A file, which never has to be waited for, does
+ * not.) */
 static void
-load_usage(void)
+load_watch_input(void)
 {
-    printf("%s: load for an OpenFlow controller\n"
-           "usage: %s [OPTIONS] CONTROLLER\n"
-           "  --switches=N --dpid=FIRST --vni=FIRST --vlan=VLAN --vtep=IP\n"
-           "  --macs=N --rounds=N --window=N --moves --latency\n"
-           "  --trunks=N             ports, not only trunk0\n"
-           "  --of13                 OpenFlow 1.3 instead of 1.5\n"
-           "  --answer=TABLE|packet-out\n"
-           "  --miss                 packet-ins for lack of a flow\n"
-           "  --no-barrier           start when the features were asked for\n"
-           "  --keep-flows           and dump them\n"
-           "  --on-input             start when there is standard input\n"
-           "  --pid=PID              of the controller, for its time\n"
-           "  --hold=SECONDS         stay connected after the result\n",
-           program_name, program_name);
-    exit(EXIT_SUCCESS);
-}
+    struct epoll_event event = { .events = EPOLLIN | EPOLLET };
 
-static void
-load_take_option(int c)
-{
-    switch (c) {
-    case 's': options.n_switches = strtoul(optarg, NULL, 10); break;
-    case 'd': options.dpid = strtoull(optarg, NULL, 16); break;
-    case 'v': options.vni = strtoul(optarg, NULL, 10); break;
-    case 'l': options.vlan = strtoul(optarg, NULL, 10); break;
-    case 't': options.vtep = optarg; break;
-    case 'm': options.macs = strtoull(optarg, NULL, 10); break;
-    case 'r': options.rounds = strtoull(optarg, NULL, 10); break;
-    case 'w': options.window = strtoull(optarg, NULL, 10); break;
-    case 'M': options.moves = true; break;
-    case 'L': options.latency = true; break;
-    case '3': options.version = OFP13_VERSION; break;
-    case 'a':
-        options.answer = (!strcmp(optarg, "packet-out") ? LOAD_PACKET_OUT
-                          : strtoul(optarg, NULL, 10));
-        break;
-    case 'n': options.miss = true; break;
-    case 'b': options.wait_barrier = false; break;
-    case 'k': options.keep_flows = true; break;
-    case 'i': options.on_input = true; break;
-    case 'p': options.pid = strtol(optarg, NULL, 10); break;
-    case 'T': options.trunks = strtoul(optarg, NULL, 10); break;
-    case 'H': options.hold = strtol(optarg, NULL, 10); break;
-    case 'h': load_usage(); break;
-    default: exit(EXIT_FAILURE);
+    has_input = true;
+    ofpbuf_init(&input, 4096);
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &event)
+        && errno != EPERM) {
+        ovs_fatal(errno, "epoll_ctl failed");
     }
-}
-
-static void
-load_parse(int argc, char *argv[])
-{
-    static const struct option long_options[] = {
-        { "switches", required_argument, NULL, 's' },
-        { "dpid", required_argument, NULL, 'd' },
-        { "vni", required_argument, NULL, 'v' },
-        { "vlan", required_argument, NULL, 'l' },
-        { "vtep", required_argument, NULL, 't' },
-        { "macs", required_argument, NULL, 'm' },
-        { "rounds", required_argument, NULL, 'r' },
-        { "window", required_argument, NULL, 'w' },
-        { "moves", no_argument, NULL, 'M' },
-        { "latency", no_argument, NULL, 'L' },
-        { "of13", no_argument, NULL, '3' },
-        { "answer", required_argument, NULL, 'a' },
-        { "miss", no_argument, NULL, 'n' },
-        { "no-barrier", no_argument, NULL, 'b' },
-        { "keep-flows", no_argument, NULL, 'k' },
-        { "on-input", no_argument, NULL, 'i' },
-        { "pid", required_argument, NULL, 'p' },
-        { "trunks", required_argument, NULL, 'T' },
-        { "hold", required_argument, NULL, 'H' },
-        { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
-    };
-    int c;
-
-    while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        load_take_option(c);
-    }
-    if (optind != argc - 1) {
-        ovs_fatal(0, "exactly one controller is needed; see --help");
-    }
-    options.target = argv[optind];
 }
 
 int
@@ -473,21 +490,29 @@ main(int argc, char *argv[])
 {
     set_program_name(argv[0]);
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_WARN);
-    load_parse(argc, argv);
+    loadargs_parse(&options, argc, argv);
     signal(SIGTERM, load_end);
     signal(SIGINT, load_end);
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (options.on_input) {
+        load_watch_input();
+    }
 
     int64_t start = bio_now();
     load_connect();
-    int64_t synced = bio_now() - start;
-    while (options.on_input && !load_has_input() && !ended) {
-        load_turn(false);
+    int64_t connect = bio_now() - start;
+    while (options.on_input && !go && !ended) {
+        load_idle();
     }
-    load_run(synced);
+    go = false;
+    load_run(connect);
     for (start = bio_now();
          !ended && bio_now() - start < options.hold * INT64_C(1000000000); ) {
-        load_turn(false);
+        load_idle();
+        if (go && has_input) {
+            load_run(connect);
+        }
+        go = false;
     }
     return 0;
 }

@@ -1,7 +1,9 @@
 # Copyright (c) 2026 The Kakehashi Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""OpenFlow to a switch, in bytes, for loads that no tool makes fast enough."""
+"""OpenFlow to a switch, in bytes, for loads that no tool makes fast enough,
+and for what no tool says."""
 
+import os
 import socket
 import struct
 
@@ -21,31 +23,39 @@ def message(kind, body=b"", xid=1, version=OPENFLOW14):
     return struct.pack("!BBHI", version, kind, 8 + len(body), xid) + body
 
 
-class Session:
-    """An OpenFlow connection to br0 of a switch."""
+class Channel:
+    """An OpenFlow connection, by a socket that is connected."""
 
-    def __init__(self, switch, version=OPENFLOW14):
+    def __init__(self, connected, version):
         self.version = version
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(f"{switch.folder}/br0.mgmt")
+        self.socket = connected
         self.stream = self.socket.makefile("rb", buffering=1 << 20)
         self.send(HELLO)
-        self.wait_for(HELLO)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
         self.stream.close()
         self.socket.close()
 
     def send(self, kind, body=b""):
         self.socket.sendall(message(kind, body, version=self.version))
 
+    def receive(self):
+        """The next message: what it is, and its body."""
+        header = self.stream.read(8)
+        if not header:
+            raise LabError("the switch has hung up")
+        _, kind, length, _ = struct.unpack("!BBHI", header)
+        return kind, self.stream.read(length - 8)
+
     def wait_for(self, kind, check=lambda body: True):
         while True:
-            _, got, length, _ = struct.unpack("!BBHI", self.stream.read(8))
-            body = self.stream.read(length - 8)
+            got, body = self.receive()
             if got == ERROR:
                 raise LabError(f"the switch refuses: {body.hex()}")
             if got == kind and check(body):
@@ -54,6 +64,16 @@ class Session:
     def barrier(self):
         self.send(BARRIER_REQUEST)
         self.wait_for(BARRIER_REPLY)
+
+
+class Session(Channel):
+    """To br0 of a switch."""
+
+    def __init__(self, switch, version=OPENFLOW14):
+        connected = socket.socket(socket.AF_UNIX)
+        connected.connect(f"{switch.folder}/br0.mgmt")
+        super().__init__(connected, version)
+        self.wait_for(HELLO)
 
     def commit(self, messages):
         """Sends a bundle that ends with its commitment."""
@@ -67,3 +87,25 @@ class Session:
         self.send(MULTIPART_REQUEST, struct.pack(
             "!HH4xB3xII4xQQ", FLOWS, 0, 0xff, ANY, ANY, 0, 0) + no_match)
         self.wait_for(MULTIPART_REPLY, lambda body: not body[3] & MORE)
+
+
+class Listener:
+    """Where a switch is to connect to."""
+
+    def __init__(self, path):
+        self.target = "unix:" + path
+        self.socket = socket.socket(socket.AF_UNIX)
+        if os.path.exists(path):
+            os.unlink(path)
+        self.socket.bind(path)
+        self.socket.listen()
+
+    def accept(self, version, patience=10):
+        """The switch, once it has connected; its HELLO is yet to come."""
+        self.socket.settimeout(patience)
+        connected, _ = self.socket.accept()
+        connected.settimeout(patience)
+        return Channel(connected, version)
+
+    def close(self):
+        self.socket.close()
