@@ -256,6 +256,8 @@ topo_cluster_set(struct topo *topo, const struct topo_cluster_row *row)
         hmap_insert(&topo->clusters_by_id, &cluster->id_node,
                     hash_int(cluster->id, 0));
     }
+    cluster->told = row->remembered;
+    cluster->told_since = row->active_since;
     cluster->name = xstrdup(row->name);
     cluster->preemptive = row->preemptive;
     if (cluster->fence != row->fence) {
@@ -511,6 +513,8 @@ topo_settle(struct topo *topo)
             topo_cluster_settle(topo, cluster);
         }
         topo->clusters_changed = false;
+        topo_shards_settle(topo);
+        topo->shards_changed = true;
     }
     topo_places_settle(topo);
     if (topo->statics_changed) {

@@ -210,6 +210,8 @@ struct topo_cluster {
     } well[TOPO_MAX_EDGES];
     struct uuid wanted, wanted_row; /* The latter as last in the row. */
     struct uuid remembered;
+    struct uuid told;           /* Which one the row says is active now... */
+    long long told_since;       /* ...and since when, as 'active_since'. */
     long long first_seen;       /* Monotonic, milliseconds. */
     long long active_since;     /* Wall clock, milliseconds. */
     const char *reason;
@@ -219,6 +221,9 @@ struct topo_cluster {
     uint64_t marker_secret;     /* In the last ones. */
     long long reached[TOPO_MAX_EDGES];  /* When each member last got the answer
                                          * of a node that is none. */
+
+    struct uuid shard;          /* flows/topo_shard.c. */
+    bool led;                   /* By this controller, says that itself. */
 };
 
 struct topo_port {
@@ -270,6 +275,10 @@ struct topo_node {
     bool closed;                    /* The switch ended the last session. */
     long long met;                  /* When it last answered a probe. */
     void *aux;
+
+    struct uuid shard;              /* flows/topo_shard.c. */
+    struct topo_node *shard_parent; /* While looking for it. */
+    bool led;                       /* By this controller. */
 };
 
 /* Flows of a node that are to be derived anew.  For a cookie of kind
@@ -308,6 +317,7 @@ struct topo {
     struct ovs_list dead;       /* Rows to be freed by topo_reap(). */
     struct ovs_list dirty_nodes;    /* Nodes marked since somebody looked. */
     bool nodes_changed, clusters_changed, statics_changed;
+    bool shards_changed;        /* Since the controller looked. */
 };
 
 void topo_init(struct topo *);
@@ -352,7 +362,9 @@ struct topo_cluster_row {
     char *complaint;            /* What in the row makes no sense and does not
                                  * count, or NULL.  Taken over. */
     struct uuid wanted;         /* All zeros if none. */
-    struct uuid remembered;     /* Taken only when the cluster is new. */
+    struct uuid remembered;     /* Active, says the row.  The topology goes
+                                 * by it when the cluster is new. */
+    long long active_since;     /* Likewise. */
 };
 void topo_cluster_set(struct topo *, const struct topo_cluster_row *);
 

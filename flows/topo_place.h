@@ -13,6 +13,7 @@
  *   topo_static.c static MACs
  *   topo_node.c   nodes, and the dirt on them
  *   topo_port.c   the ports of nodes
+ *   topo_shard.c  what is led as a whole
  *
  * To change something that a place depends on is to withdraw the place, make
  * the change, and let topo_places_settle() bring back what it can. */
@@ -24,6 +25,7 @@ void topo_vtep_withdraw(struct topo *, struct topo_vtep *);
 void topo_place_del(struct topo *, struct topo_place *);
 void topo_place_free(struct topo_place *);
 void topo_places_settle(struct topo *);
+void topo_shards_settle(struct topo *);
 void topo_row_add(struct topo *, enum topo_table, const struct uuid *,
                    struct topo_row *);
 void topo_static_settle(struct topo *);
