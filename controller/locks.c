@@ -213,6 +213,16 @@ locks_has(const struct locks *locks, const char *id)
     return lock && lock->state == LOCK_HELD;
 }
 
+/* Returns true if somebody else has the lock: so said the server when it was
+ * asked for it last. */
+bool
+locks_is_refused(const struct locks *locks, const char *id)
+{
+    const struct lock *lock = locks_find(locks, id);
+
+    return lock && lock->state == LOCK_WAITING;
+}
+
 /* Stores the oldest event that has not been told yet in '*event', and returns
  * true, if there is one. */
 bool

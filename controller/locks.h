@@ -67,6 +67,7 @@ bool locks_is_connected(const struct locks *);
 void locks_want(struct locks *, const char *id);
 void locks_drop(struct locks *, const char *id);
 bool locks_has(const struct locks *, const char *id);
+bool locks_is_refused(const struct locks *, const char *id);
 bool locks_next(struct locks *, struct locks_event *);
 
 /* One transaction at a time. */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controller/lead.h"
 #include "controller/locks.h"
 #include "jsonrpc.h"
 #include "openvswitch/dynamic-string.h"
@@ -40,8 +41,8 @@ parse(const char *text)
     return json;
 }
 
-void
-ovsdbd_start(struct ovsdbd_world *w, int n_servers, const char *prefix)
+char *
+ovsdbd_listen(struct ovsdbd_world *w, int n_servers, const char *prefix)
 {
     struct ds remotes = DS_EMPTY_INITIALIZER;
 
@@ -63,14 +64,26 @@ ovsdbd_start(struct ovsdbd_world *w, int n_servers, const char *prefix)
         }
     }
     ds_chomp(&remotes, ',');
-    w->locks = locks_create(ds_cstr(&remotes));
-    ds_destroy(&remotes);
+    return ds_steal_cstr(&remotes);
+}
+
+void
+ovsdbd_start(struct ovsdbd_world *w, int n_servers, const char *prefix)
+{
+    char *remotes = ovsdbd_listen(w, n_servers, prefix);
+
+    w->locks = locks_create(remotes);
+    free(remotes);
 }
 
 void
 ovsdbd_stop(struct ovsdbd_world *w)
 {
-    locks_destroy(w->locks);
+    if (w->lead) {
+        lead_destroy(w->lead);
+    } else {
+        locks_destroy(w->locks);
+    }
     for (int i = 0; i < w->n_servers; i++) {
         jsonrpc_close(w->servers[i].rpc);
         pstream_close(w->servers[i].listener);
@@ -83,6 +96,16 @@ ovsdbd_close(struct ovsdbd_world *w, int i)
 {
     jsonrpc_close(w->servers[i].rpc);
     w->servers[i].rpc = NULL;
+}
+
+static void
+run(struct ovsdbd_world *w)
+{
+    if (w->lead) {
+        lead_run(w->lead);
+    } else {
+        locks_run(w->locks);
+    }
 }
 
 /* Takes in what the client of server 'i' says, if anything. */
@@ -126,7 +149,11 @@ sleep_until(struct ovsdbd_world *w, long long deadline)
             pstream_wait(server->listener);
         }
     }
-    locks_wait(w->locks);
+    if (w->lead) {
+        lead_wait(w->lead);
+    } else {
+        locks_wait(w->locks);
+    }
     poll_timer_wait_until(deadline);
     poll_block();
     assert_true(time_msec() < deadline);
@@ -135,7 +162,8 @@ sleep_until(struct ovsdbd_world *w, long long deadline)
 static char *
 request_to_string(const struct jsonrpc_msg *msg)
 {
-    char *params = msg->params ? json_to_string(msg->params, 0) : NULL;
+    char *params = msg->params ? json_to_string(msg->params, JSSF_SORT)
+                   : NULL;
     char *s = xasprintf("%s %s", msg->method ? msg->method : "reply",
                         params ? params : "");
 
@@ -156,7 +184,7 @@ wait_for_message(struct ovsdbd_world *w, int i)
         bool was_connected = w->servers[i].rpc;
         struct jsonrpc_msg *msg;
 
-        locks_run(w->locks);
+        run(w);
         msg = receive(w, i);
         if (msg || (was_connected && !w->servers[i].rpc)) {
             return msg;
@@ -165,19 +193,27 @@ wait_for_message(struct ovsdbd_world *w, int i)
     }
 }
 
-struct json *
-ovsdbd_asked(struct ovsdbd_world *w, int i, const char *request)
+char *
+ovsdbd_next(struct ovsdbd_world *w, int i, struct json **id)
 {
     struct jsonrpc_msg *msg = wait_for_message(w, i);
-    struct json *id;
     char *s;
 
     assert_non_null(msg);
     s = request_to_string(msg);
+    *id = json_clone(msg->id);
+    jsonrpc_msg_destroy(msg);
+    return s;
+}
+
+struct json *
+ovsdbd_asked(struct ovsdbd_world *w, int i, const char *request)
+{
+    struct json *id;
+    char *s = ovsdbd_next(w, i, &id);
+
     assert_string_equal(s, request);
     free(s);
-    id = json_clone(msg->id);
-    jsonrpc_msg_destroy(msg);
     return id;
 }
 
@@ -193,7 +229,7 @@ ovsdbd_met(struct ovsdbd_world *w, struct json **id)
     long long deadline = time_msec() + TIMEOUT;
 
     for (;;) {
-        locks_run(w->locks);
+        run(w);
         for (int i = 0; i < w->n_servers; i++) {
             struct jsonrpc_msg *msg = receive(w, i);
 

@@ -15,6 +15,7 @@
 #define OVSDBD_MAX 2
 
 struct json;
+struct lead;
 struct locks;
 
 /* <table-updates> with a row of our database. */
@@ -40,11 +41,19 @@ struct ovsdbd_world {
     struct ovsdbd servers[OVSDBD_MAX];
     int n_servers;
     struct locks *locks;
+    struct lead *lead;          /* Whose locks they are, or NULL. */
 };
+
+/* One server or more; returns what their client is to connect with. */
+char *ovsdbd_listen(struct ovsdbd_world *, int n_servers, const char *prefix);
 
 /* One server or more, and locks whose remotes they are, after 'prefix'. */
 void ovsdbd_start(struct ovsdbd_world *, int n_servers, const char *prefix);
 void ovsdbd_stop(struct ovsdbd_world *);
+
+/* Waits for the next request to server 'i', and returns METHOD PARAMS and its
+ * ID. */
+char *ovsdbd_next(struct ovsdbd_world *, int i, struct json **id);
 
 /* Waits for the next request to server 'i', which must be METHOD PARAMS, as in
  * "lock ['a']", and returns its ID, or NULL if the caller did not want it. */

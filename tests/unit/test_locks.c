@@ -302,6 +302,56 @@ test_bad_ids(void **state OVS_UNUSED)
     ovsdbd_stop(&w);
 }
 
+/* Refused is what the server has said that somebody else has, as long as it
+ * is the server that was asked last. */
+static void
+test_refused(void **state OVS_UNUSED)
+{
+    struct ovsdbd_world w;
+    struct json *id;
+
+    ovsdbd_start_held(&w);
+    assert_false(locks_is_refused(w.locks, "a"));
+    assert_false(locks_is_refused(w.locks, "b"));
+    locks_want(w.locks, "b");
+    assert_false(locks_is_refused(w.locks, "b"));
+    id = ovsdbd_asked(&w, 0, "lock ['b']");
+    assert_false(locks_is_refused(w.locks, "b"));
+    ovsdbd_reply(&w, 0, id, OVSDBD_WAIT);
+    ovsdbd_sync(&w, 0);
+    assert_true(locks_is_refused(w.locks, "b"));
+    assert_false(locks_is_refused(w.locks, "a"));
+    ovsdbd_notify(&w, 0, "locked", "['b']");
+    ovsdbd_sync(&w, 0);
+    assert_false(locks_is_refused(w.locks, "b"));
+
+    /* Stolen: not until it is known that it is not ours again. */
+    ovsdbd_notify(&w, 0, "stolen", "['b']");
+    ovsdbd_reply(&w, 0, ovsdbd_asked(&w, 0, "unlock ['b']"), "{}");
+    id = ovsdbd_asked(&w, 0, "lock ['b']");
+    ovsdbd_sync(&w, 0);
+    assert_false(locks_is_refused(w.locks, "b"));
+    ovsdbd_reply(&w, 0, id, OVSDBD_WAIT);
+    ovsdbd_sync(&w, 0);
+    assert_true(locks_is_refused(w.locks, "b"));
+
+    /* The next server is yet to say so. */
+    locks_drop(w.locks, "a");
+    ovsdbd_expect(&w, 0, "unlock ['a']");
+    ovsdbd_close(&w, 0);
+    locks_run(w.locks);
+    assert_false(locks_is_refused(w.locks, "b"));
+    ovsdbd_meet(&w, OVSDBD_STANDALONE);
+    id = ovsdbd_asked(&w, 0, "lock ['b']");
+    assert_false(locks_is_refused(w.locks, "b"));
+    ovsdbd_reply(&w, 0, id, OVSDBD_WAIT);
+    ovsdbd_sync(&w, 0);
+    assert_true(locks_is_refused(w.locks, "b"));
+    locks_drop(w.locks, "b");
+    assert_false(locks_is_refused(w.locks, "b"));
+    ovsdbd_stop(&w);
+}
+
 int
 main(void)
 {
@@ -310,6 +360,7 @@ main(void)
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_stolen),
         cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_silent),
         cmocka_unit_test(test_drop),
         cmocka_unit_test(test_bad_replies),
