@@ -56,17 +56,23 @@ CTL_SRC        := controller/kctl_args.c controller/kctl_client.c \
                   controller/kctl_show.c controller/kctl_station.c \
                   controller/kctl_txn.c controller/kctl_usage.c
 CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
-                  controller/admin_diff.c controller/admin_show.c \
+                  controller/admin_diff.c controller/admin_mac.c \
+                  controller/admin_show.c \
                   controller/agent.c controller/agent_age.c \
                   controller/agent_announce.c controller/agent_conf.c \
                   controller/agent_failover.c controller/agent_learn.c \
                   controller/agent_lease.c controller/agent_probe.c \
-                  controller/agent_sync.c controller/conf.c \
-                  controller/conf_write.c controller/edge.c \
+                  controller/agent_shard.c controller/agent_sync.c \
+                  controller/conf.c \
+                  controller/conf_peers.c controller/conf_write.c \
+                  controller/edge.c \
                   controller/edge_age.c controller/edge_dump.c \
-                  controller/edge_meter.c controller/edge_txn.c \
-                  controller/locks.c controller/locks_server.c \
-                  controller/locks_session.c controller/loop.c \
+                  controller/edge_meter.c controller/edge_role.c \
+                  controller/edge_txn.c \
+                  controller/lead.c controller/lead_shard.c \
+                  controller/lead_txn.c controller/locks.c \
+                  controller/locks_server.c controller/locks_session.c \
+                  controller/loop.c \
                   controller/ofconn.c controller/ofconn_listen.c
 
 # C bindings of the database: all of it, for the tool, and what the daemon
@@ -76,7 +82,7 @@ IDLS := kakehashi-idl conf-idl
 # Tests are found, not listed: tests/run refuses a tier without any.
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 UNIT_LIB   := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
-UNIT_PEERS := tests/unit/ovsdbd.c tests/unit/peer.c
+UNIT_PEERS := tests/unit/ovsdbd.c tests/unit/leadlab.c tests/unit/peer.c
 FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_LIB  := tests/bench/benchio.c tests/bench/loadargs.c \
               tests/bench/loadstat.c tests/bench/ofswitch.c \

@@ -5,6 +5,7 @@
 #include "controller/admin_private.h"
 
 #include "controller/agent.h"
+#include "controller/conf.h"
 #include "controller/edge.h"
 #include "controller/ofconn.h"
 #include "flow.h"
@@ -83,131 +84,6 @@ admin_json_string(const char *s)
 }
 
 /* MACs. */
-
-static int
-admin_compare_macs(const void *a_, const void *b_)
-{
-    const struct fdb_mac *const *a = a_;
-    const struct fdb_mac *const *b = b_;
-
-    if ((*a)->segment != (*b)->segment) {
-        return (*a)->segment->vni < (*b)->segment->vni ? -1 : 1;
-    }
-    return memcmp(&(*a)->mac, &(*b)->mac, sizeof (*a)->mac);
-}
-
-/* Returns the MACs of 'segment' (or all, if it is NULL), sorted, and their
- * number in '*n'.  The caller frees the array. */
-static const struct fdb_mac **
-admin_sorted_macs(const struct agent *agent,
-                  const struct topo_segment *segment, size_t *n)
-{
-    const struct fdb_mac **macs = xmalloc(MAX(1, agent->fdb.macs.n)
-                                          * sizeof *macs);
-    const struct fdb_mac *e;
-    struct fdb_walk walk;
-
-    *n = 0;
-    FDB_TABLE_FOR_EACH (e, &walk, &agent->fdb.macs) {
-        if (!segment || e->segment == segment) {
-            macs[(*n)++] = e;
-        }
-    }
-    qsort(macs, *n, sizeof *macs, admin_compare_macs);
-    return macs;
-}
-
-static struct json *
-admin_mac_to_json(const struct fdb_mac *e)
-{
-    struct json *json = json_object_create();
-    struct json *edges = json_array_create_empty();
-    struct ds location = DS_EMPTY_INITIALIZER;
-
-    for (size_t i = 0; i < e->n_seen; i++) {
-        if (fdb_has_source(e, e->seen[i].node)) {
-            json_array_add(edges, json_string_create(e->seen[i].node->name));
-        }
-    }
-    topo_place_format(e->place, &location);
-    json_object_put_string(json, "segment", e->segment->name);
-    json_object_put(json, "vni", json_integer_create(e->segment->vni));
-    json_object_put_format(json, "mac", ETH_ADDR_FMT,
-                           ETH_ADDR_ARGS(e->mac));
-    json_object_put_string(json, "location", ds_cstr(&location));
-    json_object_put_string(json, "type", e->is_static ? "static" : "dynamic");
-    json_object_put(json, "edges", edges);
-    json_object_put(json, "moves", json_integer_create(e->n_moves));
-    json_object_put(json, "age", json_integer_create(
-                        (time_msec() - e->learned_at) / 1000));
-    ds_destroy(&location);
-    return json;
-}
-
-static void
-admin_mac_to_text(const struct fdb_mac *e, struct ds *s)
-{
-    struct ds location = DS_EMPTY_INITIALIZER;
-
-    topo_place_format(e->place, &location);
-    ds_put_format(s, "%-16s %8"PRIu32"  "ETH_ADDR_FMT"  %-28s %-7s %6lld "
-                  "%5"PRIu32"  ",
-                  e->segment->name, e->segment->vni, ETH_ADDR_ARGS(e->mac),
-                  ds_cstr(&location), e->is_static ? "static" : "dynamic",
-                  (time_msec() - e->learned_at) / 1000, e->n_moves);
-    for (size_t i = 0; i < e->n_seen; i++) {
-        if (fdb_has_source(e, e->seen[i].node)) {
-            ds_put_format(s, "%s,", e->seen[i].node->name);
-        }
-    }
-    ds_chomp(s, ',');
-    ds_chomp(s, ' ');
-    ds_put_char(s, '\n');
-    ds_destroy(&location);
-}
-
-static void
-admin_mac_show(struct unixctl_conn *conn, int argc, const char *argv[],
-               void *agent_)
-{
-    struct agent *agent = agent_;
-    struct topo_segment *segment = NULL;
-    const struct fdb_mac **macs;
-    bool json;
-    size_t n;
-
-    if (!admin_format(conn, &argc, argv, 1, &json)) {
-        return;
-    }
-    if (argc > 1) {
-        segment = topo_segment_by_name(&agent->topo, argv[1]);
-        if (!segment) {
-            admin_no_such(conn, "segment", argv[1]);
-            return;
-        }
-    }
-    macs = admin_sorted_macs(agent, segment, &n);
-    if (json) {
-        struct json *array = json_array_create_empty();
-
-        for (size_t i = 0; i < n; i++) {
-            json_array_add(array, admin_mac_to_json(macs[i]));
-        }
-        admin_reply_json(conn, array);
-    } else {
-        struct ds s = DS_EMPTY_INITIALIZER;
-
-        ds_put_format(&s, "%-16s %8s  %-17s  %-28s %-7s %6s %5s  %s\n",
-                      "SEGMENT", "VNI", "MAC", "LOCATION", "TYPE", "AGE",
-                      "MOVES", "SEEN BY");
-        for (size_t i = 0; i < n; i++) {
-            admin_mac_to_text(macs[i], &s);
-        }
-        unixctl_command_reply(conn, ds_cstr(&s));
-        ds_destroy(&s);
-    }
-    free(macs);
-}
 
 static void
 admin_mac_flush(struct unixctl_conn *conn, int argc, const char *argv[],
@@ -299,7 +175,7 @@ admin_session_to_json(const struct edge *edge, struct json *json)
 }
 
 static struct json *
-admin_node_to_json(const struct topo_node *node)
+admin_node_to_json(const struct agent *agent, const struct topo_node *node)
 {
     const struct edge *edge = agent_session(node);
     struct json *json = json_object_create();
@@ -308,6 +184,9 @@ admin_node_to_json(const struct topo_node *node)
     json_object_put_string(json, "datapath_id", node->dpid_string);
     json_object_put_string(json, "tunnel_ip", node->ip_string);
     json_object_put_string(json, "tunnel_port", node->tunnel_port);
+    json_object_put(json, "leader",
+                    admin_json_string(conf_leader(agent->conf, node)));
+    json_object_put(json, "led", json_boolean_create(node->led));
     json_object_put(json, "error", admin_json_string(node->row.error));
     json_object_put(json, "ports", admin_ports_to_json(node));
     json_object_put(json, "macs",
@@ -360,7 +239,7 @@ admin_edges_to_json(const struct agent *agent, const char *name)
 
     for (size_t i = 0; i < n; i++) {
         if (!name || !strcmp(name, nodes[i]->name)) {
-            json_array_add(array, admin_node_to_json(nodes[i]));
+            json_array_add(array, admin_node_to_json(agent, nodes[i]));
         }
     }
     free(nodes);
@@ -384,8 +263,8 @@ static void
 admin_edge_to_text(const struct json *json, struct ds *s)
 {
     static const char *const keys[] = {
-        "datapath_id", "address", "version", "connected_for", "tunnel_ip",
-        "tunnel_port", "flows", "macs", "packet_ins", "flow_mods",
+        "datapath_id", "address", "version", "connected_for", "leader",
+        "tunnel_ip", "tunnel_port", "flows", "macs", "packet_ins", "flow_mods",
         "reconciles", "added", "changed", "deleted", "adopted",
         "last_error", "error",
     };

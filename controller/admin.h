@@ -14,7 +14,10 @@
  *
  * flows/diff has to ask the switch, so its answer comes later: when the
  * session's extra dump is complete (admin_diff_done()) or when the session
- * ends before (admin_diff_failed()). */
+ * ends before (admin_diff_failed()).  So does that of mac/show, for switches
+ * that another controller leads (admin_read_done()). */
+
+#include <stdbool.h>
 
 struct agent;
 struct edge;
@@ -22,5 +25,6 @@ struct edge;
 void admin_init(struct agent *);
 void admin_diff_done(struct edge *);
 void admin_diff_failed(struct edge *);
+void admin_read_done(struct edge *, bool reported);
 
 #endif /* controller/admin.h */

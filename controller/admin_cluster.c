@@ -69,8 +69,34 @@ admin_member_to_json(const struct topo_cluster *cluster,
     return json;
 }
 
+/* Returns the name of the controller that leads 'cluster', or NULL. */
+static const char *
+admin_cluster_leader(const struct agent *agent,
+                     const struct topo_cluster *cluster)
+{
+    return (cluster->n_members
+            ? conf_leader(agent->conf, cluster->members[0]) : NULL);
+}
+
+/* Says that 'what' is led by 'leader', who is to be asked, and not from
+ * here. */
+static void
+admin_not_led(struct unixctl_conn *conn, const char *what, const char *name,
+              const char *leader)
+{
+    char *error = (leader
+                   ? xasprintf("%s %s is led by controller %s; ask there, or "
+                               "use kakehashi-ctl", what, name, leader)
+                   : xasprintf("%s %s is led by no controller now", what,
+                               name));
+
+    unixctl_command_reply_error(conn, error);
+    free(error);
+}
+
 struct json *
-admin_cluster_to_json(const struct topo_cluster *cluster)
+admin_cluster_to_json(const struct agent *agent,
+                      const struct topo_cluster *cluster)
 {
     struct json *json = json_object_create();
     struct json *edges = json_array_create_empty();
@@ -99,6 +125,9 @@ admin_cluster_to_json(const struct topo_cluster *cluster)
                         json_integer_create(cluster->active_since));
         json_object_put_string(json, "reason", cluster->reason);
     }
+    json_object_put(json, "leader", admin_json_string(
+                        admin_cluster_leader(agent, cluster)));
+    json_object_put(json, "led", json_boolean_create(cluster->led));
     json_object_put(json, "error", admin_json_string(cluster->row.error));
     return json;
 }
@@ -121,6 +150,12 @@ admin_cluster_to_text(const struct json *json, struct ds *s)
                       json_string(shash_find_data(c, "reason")));
     } else {
         ds_put_cstr(s, "no active edge\n");
+    }
+    if (!json_boolean(shash_find_data(c, "led"))) {
+        const struct json *leader = shash_find_data(c, "leader");
+
+        ds_put_format(s, "    led by %s\n", leader->type == JSON_STRING
+                      ? json_string(leader) : "no controller");
     }
     for (size_t i = 0; i < json_array(edges)->n; i++) {
         const struct shash *e = json_object(json_array(edges)->elems[i]);
@@ -163,7 +198,7 @@ admin_cluster_show(struct unixctl_conn *conn, int argc, const char *argv[],
     array = json_array_create_empty();
     HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
         if (!only || cluster == only) {
-            json_array_add(array, admin_cluster_to_json(cluster));
+            json_array_add(array, admin_cluster_to_json(agent, cluster));
         }
     }
     if (as_json) {
@@ -257,6 +292,11 @@ admin_cluster_failover(struct unixctl_conn *conn, int argc,
     if (!cluster) {
         return;
     }
+    if (!cluster->led) {
+        admin_not_led(conn, "cluster", argv[1],
+                      admin_cluster_leader(agent, cluster));
+        return;
+    }
     for (size_t i = 0; i < cluster->n_members && !wanted; i++) {
         struct topo_node *node = cluster->members[i];
 
@@ -293,6 +333,10 @@ admin_set_drained(struct unixctl_conn *conn, struct agent *agent,
 
     if (!node) {
         admin_no_such(conn, "edge", name);
+        return;
+    }
+    if (!node->led) {
+        admin_not_led(conn, "edge", name, conf_leader(agent->conf, node));
         return;
     }
     node->drained = drained;

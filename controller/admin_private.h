@@ -6,7 +6,8 @@
 
 /* What the files of controller/admin.h share among themselves.
  *
- *   admin.c       arguments, mac/show, mac/flush, edge/show
+ *   admin.c       arguments, mac/flush, edge/show
+ *   admin_mac.c   mac/show
  *   admin_show.c  show
  *   admin_cluster.c  cluster/show, cluster/history, cluster/failover,
  *                    edge/drain, edge/undrain
@@ -30,10 +31,11 @@ void admin_no_such(struct unixctl_conn *, const char *what, const char *name);
 struct json *admin_json_string(const char *);
 struct json *admin_edges_to_json(const struct agent *, const char *name);
 
-struct json *admin_cluster_to_json(const struct topo_cluster *);
+struct json *admin_cluster_to_json(const struct agent *,
+                                   const struct topo_cluster *);
 void admin_cluster_to_text(const struct json *, struct ds *);
 
-unixctl_cb_func admin_show, admin_diff;
+unixctl_cb_func admin_show, admin_diff, admin_mac_show;
 unixctl_cb_func admin_cluster_show, admin_cluster_history;
 unixctl_cb_func admin_cluster_failover, admin_edge_drain, admin_edge_undrain;
 

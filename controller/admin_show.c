@@ -7,9 +7,11 @@
 #include "controller/agent.h"
 #include "controller/conf.h"
 #include "controller/edge.h"
+#include "controller/lead.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/shash.h"
+#include "sset.h"
 #include "util.h"
 
 static void
@@ -27,7 +29,7 @@ admin_clusters_to_json(const struct agent *agent)
     const struct topo_cluster *cluster;
 
     HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
-        json_array_add(array, admin_cluster_to_json(cluster));
+        json_array_add(array, admin_cluster_to_json(agent, cluster));
     }
     return array;
 }
@@ -126,6 +128,38 @@ admin_waiting_to_json(const struct agent *agent)
     return array;
 }
 
+/* This controller among others. */
+static struct json *
+admin_self_to_json(const struct agent *agent)
+{
+    struct json *json = json_object_create();
+    struct json *others = json_array_create_empty();
+    struct sset names = SSET_INITIALIZER(&names);
+    const char *name;
+
+    conf_controllers(agent->conf, &names);
+    SSET_FOR_EACH (name, &names) {
+        if (strcmp(name, lead_name(agent->lead))) {
+            json_array_add(others, json_string_create(name));
+        }
+    }
+    sset_destroy(&names);
+    json_object_put_string(json, "name", lead_name(agent->lead));
+    json_object_put(json, "chief",
+                    json_boolean_create(lead_is_chief(agent->lead)));
+    json_object_put(json, "shards",
+                    json_integer_create(lead_n_shards(agent->lead)));
+    json_object_put(json, "leads",
+                    json_integer_create(lead_count(agent->lead)));
+    json_object_put(json, "others", others);
+    json_object_put_string(json, "locks",
+                           !lead_is_connected(agent->lead)
+                           ? "frozen: no database to ask for locks"
+                           : !lead_is_named(agent->lead)
+                           ? "another controller has this name" : "");
+    return json;
+}
+
 /* As text. */
 
 static const char *
@@ -162,6 +196,11 @@ admin_text_edge(const struct json *e, struct ds *s)
     }
     ds_put_format(s, "edge %s (%s): %s", admin_get(e, "name"),
                   admin_get(e, "tunnel_ip"), admin_get(e, "state"));
+    if (!json_boolean(shash_find_data(json_object(e), "led"))) {
+        const char *leader = admin_get(e, "leader");
+
+        ds_put_format(s, ", led by %s", leader ? leader : "no controller");
+    }
     if (admin_get(e, "address")) {
         ds_put_format(s, ", %s, OpenFlow %s, %lld flows",
                       admin_get(e, "address"), admin_get(e, "version"),
@@ -198,6 +237,19 @@ admin_text_waiting(const struct json *w, struct ds *s)
 }
 
 static void
+admin_text_self(const struct json *self, struct ds *s)
+{
+    const struct json *others = shash_find_data(json_object(self), "others");
+    const char *locks = admin_get(self, "locks");
+
+    ds_put_format(s, "controller %s: leads %lld of %lld shards, "
+                  "%"PRIuSIZE" other controllers%s%s\n",
+                  admin_get(self, "name"), admin_get_int(self, "leads"),
+                  admin_get_int(self, "shards"), json_array(others)->n,
+                  *locks ? "; " : "", locks);
+}
+
+static void
 admin_text_database(const struct json *db, struct ds *s)
 {
     ds_put_format(s, "database %s: %s\n", admin_get(db, "remote"),
@@ -222,7 +274,7 @@ admin_show(struct unixctl_conn *conn, int argc, const char *argv[],
            void *agent_)
 {
     struct agent *agent = agent_;
-    struct json *json, *db;
+    struct json *json, *db, *self;
     bool as_json;
 
     if (!admin_format(conn, &argc, argv, 1, &as_json)) {
@@ -232,8 +284,10 @@ admin_show(struct unixctl_conn *conn, int argc, const char *argv[],
     json_object_put_string(db, "remote", conf_remote(agent->conf));
     json_object_put(db, "connected",
                     json_boolean_create(conf_is_connected(agent->conf)));
+    self = admin_self_to_json(agent);
     json = json_object_create();
     json_object_put(json, "database", db);
+    json_object_put(json, "controller", self);
     json_object_put(json, "edges", admin_edges_to_json(agent, NULL));
     json_object_put(json, "clusters", admin_clusters_to_json(agent));
     json_object_put(json, "segments", admin_segments_to_json(agent));
@@ -245,6 +299,7 @@ admin_show(struct unixctl_conn *conn, int argc, const char *argv[],
 
     struct ds s = DS_EMPTY_INITIALIZER;
     admin_text_database(db, &s);
+    admin_text_self(self, &s);
     admin_text_each(json, "edges", admin_text_edge, &s);
     admin_text_each(json, "clusters", admin_cluster_to_text, &s);
     admin_text_each(json, "segments", admin_text_segment, &s);

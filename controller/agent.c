@@ -9,6 +9,7 @@
 #include "controller/admin.h"
 #include "controller/conf.h"
 #include "controller/edge.h"
+#include "controller/lead.h"
 #include "controller/loop.h"
 #include "controller/ofconn.h"
 #include "flows/layout.h"
@@ -124,11 +125,13 @@ agent_drop(struct agent *agent, struct edge *edge)
         VLOG_INFO("%s: disconnected", edge->tnode->name);
         edge->tnode->aux = NULL;
         edge->tnode->away = true;
+        agent->n_met--;
         fdb_lose_node(&agent->fdb, edge->tnode, time_msec());
         edge->tnode->closed = ofconn_closed_by_peer(edge->conn);
         conf_status_changed(agent->conf);
     }
     admin_diff_failed(edge);
+    admin_read_done(edge, false);
     ovs_list_remove(&edge->node);
     ovs_list_remove(&edge->busy_node);
     ofconn_set_aux(edge->conn, NULL);
@@ -178,6 +181,7 @@ agent_flows(struct agent *agent, struct edge *edge)
         agent_reconcile(agent, edge);
     } else {
         admin_diff_done(edge);
+        admin_read_done(edge, true);
     }
 }
 
@@ -206,8 +210,18 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         agent_identify(agent, edge);
         break;
     case EDGE_EV_PORTS:
-        edge_ask_meter(edge);
+        agent_begin(agent, edge);
         agent_ports_changed(agent, edge->tnode);
+        break;
+    case EDGE_EV_MASTER:
+        edge->tnode->away = false;
+        edge_ask_meter(edge);
+        break;
+    case EDGE_EV_STALE:
+        agent_stale(agent, edge, in.generation);
+        break;
+    case EDGE_EV_DEPOSED:
+        agent_deposed(agent, edge);
         break;
     case EDGE_EV_PORT_CHANGED:
         conf_status_changed(agent->conf);
@@ -227,6 +241,10 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         break;
     case EDGE_EV_REFUSED:
         admin_diff_failed(edge);
+        admin_read_done(edge, false);
+        if (edge->state == EDGE_FOLLOW) {
+            break;
+        }
         edge_back_off(edge, time_msec());
         conf_status_changed(agent->conf);
         agent_elect_node(agent, edge->tnode);
@@ -253,9 +271,10 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
 
 /* The agent. */
 
-/* Makes the agent, with its configuration from the database at 'db'. */
+/* Makes the agent, with its configuration from the database at 'db', where it
+ * is known by 'name'. */
 struct agent *
-agent_create(const char *db)
+agent_create(const char *db, const char *name)
 {
     struct agent *agent = xzalloc(sizeof *agent);
 
@@ -274,6 +293,7 @@ agent_create(const char *db)
     agent->trim_at = LLONG_MAX;
     agent->conf = conf_create(db, &agent->topo, agent_edge_status,
                               agent_member_status);
+    agent->lead = lead_create(db, name);
     return agent;
 }
 
@@ -288,6 +308,7 @@ agent_destroy(struct agent *agent)
         agent_drop(agent, edge);
         ofconn_close(conn, "controller exits");
     }
+    lead_destroy(agent->lead);
     conf_destroy(agent->conf);
     fdb_destroy(&agent->fdb);
     topo_destroy(&agent->topo);
@@ -350,9 +371,11 @@ agent_tell(struct agent *agent, long long now)
 
 /* Whether 'edge' has what it should have. */
 static bool
-agent_edge_in_sync(const struct edge *edge)
+agent_edge_in_sync(const struct agent *agent, const struct edge *edge)
 {
     return (!edge->tnode
+            || (edge->state == EDGE_FOLLOW && !edge->tnode->led
+                && !lead_is_pending(agent->lead, &edge->tnode->shard))
             || (edge->state == EDGE_SYNCED && !edge->txn
                 && hmap_is_empty(&edge->tnode->dirty)));
 }
@@ -364,7 +387,7 @@ agent_in_sync(const struct agent *agent)
     const struct edge *edge;
 
     LIST_FOR_EACH (edge, busy_node, &agent->busy) {
-        if (!agent_edge_in_sync(edge)) {
+        if (!agent_edge_in_sync(agent, edge)) {
             return false;
         }
     }
@@ -388,6 +411,7 @@ agent_run_edges(struct agent *agent, long long now)
         if (edge->state == EDGE_BACKOFF && now >= edge->retry_at) {
             edge_ask_meter(edge);
         }
+        agent_quarrel(agent, edge, now);
         if (edge_resume(edge, now) == EDGE_EV_FLOWS) {
             agent_flows(agent, edge);
         }
@@ -395,8 +419,8 @@ agent_run_edges(struct agent *agent, long long now)
             agent_sync(agent, edge);
         }
         agent_age_step(agent, edge, now);
-        if (edge->state != EDGE_FEATURES && agent_edge_in_sync(edge)
-            && !edge_is_ageing(edge)) {
+        if (edge->state != EDGE_FEATURES && agent_edge_in_sync(agent, edge)
+            && !edge_is_ageing(edge) && !edge_is_asked(edge)) {
             ovs_list_remove(&edge->busy_node);
             ovs_list_init(&edge->busy_node);
         }
@@ -411,6 +435,7 @@ agent_run(struct agent *agent)
     if (conf_run(agent->conf)) {
         agent_conf_changed(agent);
     }
+    agent_shards_run(agent);
     if (now >= agent->elect_at) {
         agent_elect(agent);
     }
@@ -446,6 +471,7 @@ agent_wait(struct agent *agent)
     const struct edge *edge;
 
     conf_wait(agent->conf);
+    agent_shards_wait(agent);
     agent_announcements_wait(agent);
     agent_rounds_wait(agent);
     agent_leases_wait(agent);
@@ -463,7 +489,8 @@ agent_wait(struct agent *agent)
         poll_timer_wait_until(agent->probation_at);
     }
     LIST_FOR_EACH (edge, busy_node, &agent->busy) {
-        if (edge->state == EDGE_BACKOFF) {
+        if (edge->state == EDGE_BACKOFF
+            || (edge->state == EDGE_FOLLOW && edge->tnode->led)) {
             poll_timer_wait_until(edge->retry_at);
         }
         if (edge->dump.resume_at != LLONG_MAX) {

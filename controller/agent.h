@@ -13,7 +13,8 @@
  * Beside them agent_failover.c asks which edge is to be active, agent_probe.c
  * finds out for it who is there, agent_lease.c tells the switches that we are,
  * and agent_announce.c tells the neighbours.  agent_age.c asks them which MACs
- * nobody uses any more.
+ * nobody uses any more.  agent_shard.c sees to it that each edge is led by one
+ * controller, and that we do what we do to those that we lead.
  *
  * agent.c takes what comes from the connections and starts the walk that it
  * calls for; agent_run() does what was left for the end of a turn of the main
@@ -31,6 +32,7 @@
 struct conf;
 struct delta;
 struct edge;
+struct lead;
 struct ofconn_listener;
 struct ofputil_flow_removed;
 struct packetin;
@@ -42,6 +44,11 @@ struct agent {
     struct topo topo;
     struct fdb fdb;
     struct conf *conf;
+    struct lead *lead;
+    bool lead_was_connected;
+    size_t n_met;               /* Edges that have a session. */
+    size_t n_controllers;
+    long long shards_at;        /* When the others are looked at again. */
     struct ovs_list edges;      /* Of struct edge. */
     struct ovs_list busy;       /* Those for which agent_run() may have
                                  * something to do. */
@@ -77,7 +84,7 @@ struct agent_takeover {
     unsigned long long announced;   /* Frames sent to tell the neighbours. */
 };
 
-struct agent *agent_create(const char *db);
+struct agent *agent_create(const char *db, const char *name);
 void agent_destroy(struct agent *);
 char *agent_listen(struct agent *, const char *target)
     OVS_WARN_UNUSED_RESULT;
@@ -123,6 +130,15 @@ void agent_lease(struct edge *);
 void agent_lease_soon(struct agent *, const struct edge *);
 void agent_leases_run(struct agent *);
 void agent_leases_wait(const struct agent *);
+
+/* agent_shard.c */
+void agent_begin(struct agent *, struct edge *);
+void agent_deposed(struct agent *, struct edge *);
+void agent_stale(struct agent *, struct edge *, uint64_t generation);
+void agent_quarrel(struct agent *, struct edge *, long long now);
+void agent_follow_cluster(struct topo_cluster *);
+void agent_shards_run(struct agent *);
+void agent_shards_wait(const struct agent *);
 
 /* agent_age.c */
 void agent_age_run(struct agent *);

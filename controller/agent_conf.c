@@ -7,6 +7,7 @@
 #include "controller/admin.h"
 #include "controller/conf.h"
 #include "controller/edge.h"
+#include "controller/lead.h"
 #include "controller/ofconn.h"
 #include "flows/layout.h"
 #include "openvswitch/vlog.h"
@@ -43,7 +44,9 @@ agent_identify(struct agent *agent, struct edge *edge)
     VLOG_INFO("%s: connected (%s, OpenFlow 1.%d)", node->name,
               ofconn_name(edge->conn), ofconn_version(edge->conn) - 1);
     node->aux = edge;
-    node->away = node->closed = false;
+    node->closed = false;
+    agent->n_met++;
+    lead_meet(agent->lead, &node->shard);
     topo_node_new_session(node);
     edge_ask_ports(edge, node);
     agent_busy(agent, edge);
@@ -70,8 +73,10 @@ agent_match_sessions(struct agent *agent)
         }
         node->aux = NULL;
         node->away = true;
+        agent->n_met--;
         fdb_lose_node(&agent->fdb, node, time_msec());
         admin_diff_failed(edge);
+        admin_read_done(edge, false);
         edge_set_unknown(edge);
     }
     LIST_FOR_EACH (edge, node, &agent->edges) {

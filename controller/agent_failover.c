@@ -192,6 +192,7 @@ agent_role(const struct topo_cluster *cluster, const struct topo_node *node,
     const struct edge *edge = agent_session(node);
 
     *why = (!edge ? "disconnected"
+            : !cluster->led ? NULL  /* Its leader knows. */
             : edge->state != EDGE_SYNCED ? edge_state_to_string(edge->state)
             : !topo_cluster_is_fit(cluster, node) ? "a port is missing or down"
             : node->drained ? "drained"
@@ -416,6 +417,10 @@ agent_elect_one(struct agent *agent, struct topo_cluster *cluster,
     struct failover_view view;
 
     bool was_cut = cluster->failover.cut;
+    if (!cluster->led) {
+        agent_follow_cluster(cluster);
+        return;
+    }
     do {
         agent_view(agent, cluster, edges, &view, now);
         failover_run(&cluster->failover, &view, now, &action);

@@ -8,14 +8,22 @@
 #include <errno.h>
 #include "flows/topo.h"
 #include "openvswitch/json.h"
+#include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-data.h"
 #include "ovsdb-idl-provider.h"
 #include "ovsdb-idl.h"
 #include "smap.h"
+#include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(conf);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+/* After the database has not taken what was written, in milliseconds: if what
+ * it sees was not up to date any more, that comes sooner. */
+#define CONF_RETRY 1000
 
 #define CONF_TUNNEL_PORT "genev0"
 #define CONF_MAC_LIMIT 2048
@@ -35,12 +43,15 @@ static const struct ovsdb_idl_column *const conf_own_columns[] = {
     &confrec_kakehashi_global_columns[CONFREC_KAKEHASHI_GLOBAL_COL_CTL_SEQ],
     &confrec_kakehashi_global_columns[CONFREC_KAKEHASHI_GLOBAL_COL_EDGES_SEQ],
     &confrec_segment_columns[CONFREC_SEGMENT_COL_ERROR],
+    &confrec_kakehashi_global_columns[CONFREC_KAKEHASHI_GLOBAL_COL_GENERATION],
     &confrec_edge_columns[CONFREC_EDGE_COL_CONNECTED],
+    &confrec_edge_columns[CONFREC_EDGE_COL_LEADER],
+    &confrec_edge_columns[CONFREC_EDGE_COL_CONTROLLERS],
     &confrec_edge_columns[CONFREC_EDGE_COL_STATUS],
     &confrec_edge_columns[CONFREC_EDGE_COL_ERROR],
-    &confrec_cluster_columns[CONFREC_CLUSTER_COL_ACTIVE_EDGE],
     &confrec_cluster_columns[CONFREC_CLUSTER_COL_ACTIVE_SINCE],
     &confrec_cluster_columns[CONFREC_CLUSTER_COL_REASON],
+    &confrec_cluster_columns[CONFREC_CLUSTER_COL_LEADER],
     &confrec_cluster_columns[CONFREC_CLUSTER_COL_EDGE_STATUS],
     &confrec_cluster_columns[CONFREC_CLUSTER_COL_ERROR],
     &confrec_binding_columns[CONFREC_BINDING_COL_ERROR],
@@ -66,6 +77,7 @@ conf_create(const char *remote, struct topo *topo,
     conf->learn_rate = CONF_LEARN_RATE;
     conf->announce_rate = CONF_ANNOUNCE_RATE;
     conf->idl = ovsdb_idl_create(remote, &confrec_idl_class, true, true);
+    ovsdb_idl_set_leader_only(conf->idl, false);
     ovsdb_idl_track_add_all(conf->idl);
     for (size_t i = 0; i < ARRAY_SIZE(conf_own_columns); i++) {
         ovsdb_idl_omit_alert(conf->idl, conf_own_columns[i]);
@@ -81,6 +93,7 @@ conf_destroy(struct conf *conf)
             ovsdb_idl_txn_destroy(conf->txn);
         }
         ovsdb_idl_destroy(conf->idl);
+        free(conf->name);
         free(conf->remote);
         free(conf);
     }
@@ -149,6 +162,7 @@ conf_read_cluster(struct conf *conf, const struct ovsdb_idl_row *row_)
     }
     if (r->active_edge) {
         row.remembered = r->active_edge->header_.uuid;
+        row.active_since = r->n_active_since ? *r->active_since : 0;
     }
     if (r->wanted_edge) {
         row.wanted = r->wanted_edge->header_.uuid;
@@ -271,7 +285,6 @@ static unsigned int
 conf_read_rate(const struct confrec_kakehashi_global *g, const char *key,
                unsigned int def)
 {
-    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
     const char *value = g ? smap_get(&g->options, key) : NULL;
     unsigned int rate;
 
@@ -312,12 +325,28 @@ conf_run_txn(struct conf *conf)
         return;
     }
     if (status != TXN_SUCCESS && status != TXN_UNCHANGED) {
-        VLOG_DBG("status not written (%s)",
-                 ovsdb_idl_txn_status_to_string(status));
+        if (status == TXN_ERROR) {
+            VLOG_WARN_RL(&rl, "%s: status not written (%s)", conf->remote,
+                         ovsdb_idl_txn_get_error(conf->txn));
+        }
+        conf->write_at = time_msec() + CONF_RETRY;
         conf->status_pending = conf->errors_pending = true;
     }
     ovsdb_idl_txn_destroy(conf->txn);
     conf->txn = NULL;
+}
+
+/* Returns true if there are changes in a table that both sides know, or in
+ * what is there once. */
+static bool
+conf_has_changes(const struct conf *conf)
+{
+    for (size_t i = 0; i < CONF_N_TABLES; i++) {
+        if (ovsdb_idl_track_get_first(conf->idl, conf_tables[i].class)) {
+            return true;
+        }
+    }
+    return confrec_kakehashi_global_track_get_first(conf->idl) != NULL;
 }
 
 /* Talks to the database.  Returns true if there are changes in the topology,
@@ -331,7 +360,7 @@ conf_run(struct conf *conf)
     ovsdb_idl_run(conf->idl);
     conf_run_txn(conf);
 
-    connected = ovsdb_idl_is_alive(conf->idl)
+    connected = ovsdb_idl_is_connected(conf->idl)
                 && ovsdb_idl_has_ever_connected(conf->idl);
     if (connected != conf->was_connected) {
         conf->was_connected = connected;
@@ -342,6 +371,16 @@ conf_run(struct conf *conf)
 
     seqno = ovsdb_idl_get_seqno(conf->idl);
     if (seqno == conf->seqno || !ovsdb_idl_has_ever_connected(conf->idl)) {
+        return false;
+    }
+    conf->write_at = 0;
+    if (confrec_controller_track_get_first(conf->idl)) {
+        conf->others_changed = true;
+        conf->status_pending |= conf->chief;
+    }
+    if (conf->seqno && !conf_has_changes(conf)) {
+        conf->seqno = seqno;
+        ovsdb_idl_track_clear(conf->idl);
         return false;
     }
     conf->seqno = seqno;
@@ -355,12 +394,32 @@ conf_run(struct conf *conf)
     return true;
 }
 
+/* There is a database again, says somebody: tries it at once, if that has to
+ * be.  The library goes on waiting for as long as it began to, up to eight
+ * seconds, unless it gets other remotes; or the same ones in another order. */
+void
+conf_reconnect(struct conf *conf)
+{
+    const char *comma = strchr(conf->remote, ',');
+
+    if (comma && !conf->was_connected) {
+        char *rotated = xasprintf("%s,%.*s", comma + 1,
+                                  (int) (comma - conf->remote), conf->remote);
+
+        free(conf->remote);
+        conf->remote = rotated;
+        ovsdb_idl_set_remote(conf->idl, rotated, true);
+    }
+}
+
 void
 conf_wait(struct conf *conf)
 {
     ovsdb_idl_wait(conf->idl);
     if (conf->txn) {
         ovsdb_idl_txn_wait(conf->txn);
+    } else if (conf->write_at) {
+        poll_timer_wait_until(conf->write_at);
     }
 }
 
@@ -420,6 +479,13 @@ conf_set_edges_seq(struct conf *conf, int64_t seq)
 {
     conf->status_pending |= conf->edges_seq != seq;
     conf->edges_seq = seq;
+}
+
+/* It is this controller's turn to write errors that it was not before. */
+void
+conf_errors_changed(struct conf *conf)
+{
+    conf->errors_pending = true;
 }
 
 /* The status of an edge or a cluster is not what it was. */

@@ -16,12 +16,17 @@
  * comes back, however it comes back, only what is different then is a change.
  *
  * What is written is always computed from the present: a transaction that
- * fails is followed by one with what is true by then. */
+ * fails is followed by one with what is true by then.
+ *
+ * Of several controllers each writes about what it leads, and into its own row
+ * of table Controller; the chief (controller/lead.h) about the rest. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct conf;
+struct sset;
 struct topo;
 struct topo_cluster;
 struct topo_node;
@@ -47,6 +52,7 @@ void conf_destroy(struct conf *);
 
 bool conf_run(struct conf *);
 void conf_wait(struct conf *);
+void conf_reconnect(struct conf *);
 
 bool conf_is_ready(const struct conf *);
 bool conf_is_connected(const struct conf *);
@@ -58,6 +64,23 @@ int64_t conf_cfg_seq(const struct conf *);
 void conf_set_ctl_seq(struct conf *, int64_t);
 void conf_set_edges_seq(struct conf *, int64_t);
 void conf_status_changed(struct conf *);
+void conf_errors_changed(struct conf *);
+
+/* What controllers know of one another. */
+struct conf_self {
+    const char *name;           /* NULL while it is not known to be ours. */
+    bool chief;
+    size_t n_led;               /* Shards. */
+    size_t n_connected;         /* Edges. */
+};
+void conf_set_self(struct conf *, const struct conf_self *);
+bool conf_others_changed(struct conf *);
+void conf_controllers(const struct conf *, struct sset *names);
+size_t conf_least_led(const struct conf *, size_t *n_controllers);
+size_t conf_least_led_by(const struct conf *, const struct topo_node *);
+bool conf_is_met_by_others(const struct conf *, const struct topo_node *);
+uint64_t conf_generation(const struct conf *);
+const char *conf_leader(const struct conf *, const struct topo_node *);
 void conf_write(struct conf *);
 
 #endif /* controller/conf.h */

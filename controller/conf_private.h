@@ -8,6 +8,7 @@
  *
  *   conf.c        the connection, and what comes from the database
  *   conf_write.c  what goes there
+ *   conf_peers.c  the other controllers, as the database knows them
  *
  * One transaction is in progress at most; conf_run_txn() ends it. */
 
@@ -25,11 +26,16 @@ struct conf {
     conf_member_status_func *member_status;
     bool was_connected;
 
+    char *name;                 /* Ours, or NULL. */
+    bool chief, others_changed;
+    size_t n_led, n_connected;
+
     int64_t cfg_seq, ctl_seq, edges_seq;
     unsigned int learn_rate, announce_rate;
 
     struct ovsdb_idl_txn *txn;  /* In progress, or NULL. */
     bool status_pending, errors_pending;
+    long long write_at;         /* After an error, when to try again. */
 };
 
 /* A table that both sides know. */
@@ -44,5 +50,8 @@ struct conf_table {
 extern const struct conf_table conf_tables[CONF_N_TABLES];
 
 void conf_run_txn(struct conf *);
+void conf_write_self(struct conf *);
+void conf_write_global(struct conf *);
+bool conf_owns(const struct conf *, const struct topo_row *);
 
 #endif /* controller/conf_private.h */

@@ -10,6 +10,7 @@
 #include "ovsdb-data.h"
 #include "ovsdb-idl-provider.h"
 #include "smap.h"
+#include "timeval.h"
 #include "util.h"
 
 static void
@@ -47,10 +48,32 @@ conf_write_errors(struct conf *conf)
              row = ovsdb_idl_next_row(row)) {
             const struct topo_row *ours = topo_row(conf->topo, t->table,
                                                    &row->uuid);
-            if (ours) {
+            if (ours && conf_owns(conf, ours)) {
                 conf_write_error(row, t->error, ours->error);
             }
         }
+    }
+}
+
+/* Writes whether this controller has met the switch of 'node', and if it leads
+ * it. */
+static void
+conf_write_met(struct conf *conf, const struct confrec_edge *r,
+               const struct topo_node *node, bool connected)
+{
+    const char *met = smap_get(&r->controllers, conf->name ? conf->name : "");
+    const char *role = node->led ? "leader" : "follower";
+
+    if (!conf->name) {
+        return;
+    }
+    if (!connected && met) {
+        confrec_edge_update_controllers_delkey(r, conf->name);
+    } else if (connected && !nullable_string_is_equal(met, role)) {
+        confrec_edge_update_controllers_setkey(r, conf->name, role);
+    }
+    if (node->led && !nullable_string_is_equal(r->leader, conf->name)) {
+        confrec_edge_set_leader(r, conf->name);
     }
 }
 
@@ -66,9 +89,15 @@ conf_write_edges(struct conf *conf)
             continue;
         }
 
+        struct topo_node *node = CONTAINER_OF(row, struct topo_node, row);
         struct conf_edge_status status = { .connected = false };
+        conf->edge_status(node, &status);
+        conf_write_met(conf, r, node, status.connected);
+        if (!node->led) {
+            continue;
+        }
+
         struct smap smap = SMAP_INITIALIZER(&smap);
-        conf->edge_status(CONTAINER_OF(row, struct topo_node, row), &status);
         smap_add(&smap, "state", status.state);
         if (status.address) {
             smap_add(&smap, "address", status.address);
@@ -83,7 +112,6 @@ conf_write_edges(struct conf *conf)
         smap_destroy(&smap);
 
         /* What comes back of that is no order of anybody's. */
-        struct topo_node *node = CONTAINER_OF(row, struct topo_node, row);
         if (node->drained != (r->n_drained && r->drained[0])) {
             confrec_edge_set_drained(r, &node->drained, node->drained);
             node->drained_row = node->drained;
@@ -131,10 +159,14 @@ conf_write_clusters(struct conf *conf)
             = row ? CONTAINER_OF(row, struct topo_cluster, row) : NULL;
         const struct confrec_edge *active;
 
-        if (cluster) {
-            conf_write_members(conf, cluster, r);
+        if (!cluster || !cluster->led) {
+            continue;
         }
-        if (!cluster || !cluster->active) {
+        conf_write_members(conf, cluster, r);
+        if (conf->name && !nullable_string_is_equal(r->leader, conf->name)) {
+            confrec_cluster_set_leader(r, conf->name);
+        }
+        if (!cluster->active) {
             continue;           /* What is remembered is worth keeping. */
         }
         active = confrec_edge_get_for_uuid(conf->idl,
@@ -159,19 +191,20 @@ conf_write(struct conf *conf)
         ovs_list_init(&row->error_node);
         conf->errors_pending = true;
     }
-    if (conf->txn || !conf->was_connected
+    if (time_msec() >= conf->write_at) {
+        conf->write_at = 0;
+    }
+    if (conf->txn || !conf->was_connected || conf->write_at
         || !(conf->status_pending || conf->errors_pending)) {
         return;
     }
 
-    const struct confrec_kakehashi_global *g
-        = confrec_kakehashi_global_first(conf->idl);
     conf->txn = ovsdb_idl_txn_create(conf->idl);
-    if (g && g->ctl_seq != conf->ctl_seq) {
-        confrec_kakehashi_global_set_ctl_seq(g, conf->ctl_seq);
+    if (conf->name) {
+        conf_write_self(conf);
     }
-    if (g && g->edges_seq != conf->edges_seq) {
-        confrec_kakehashi_global_set_edges_seq(g, conf->edges_seq);
+    if (conf->chief) {
+        conf_write_global(conf);
     }
     conf_write_edges(conf);
     conf_write_clusters(conf);

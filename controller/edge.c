@@ -147,9 +147,12 @@ edge_send_config(struct edge *edge)
     async.primary[OAM_FLOW_REMOVED] = (1u << OFPRR_IDLE_TIMEOUT
                                        | 1u << OFPRR_HARD_TIMEOUT);
     async.secondary[OAM_PORT_STATUS] = async.primary[OAM_PORT_STATUS];
+    async.secondary[OAM_ROLE_STATUS] = 1u << OFPCRR_PRIMARY_REQUEST;
     edge_send(edge, ofputil_encode_set_async_config(
                         &async, (1u << OAM_PACKET_IN | 1u << OAM_PORT_STATUS
-                                 | 1u << OAM_FLOW_REMOVED), version));
+                                 | 1u << OAM_FLOW_REMOVED
+                                 | (version >= OFP14_VERSION
+                                    ? 1u << OAM_ROLE_STATUS : 0)), version));
 }
 
 /* The switch is 'tnode': asks for its ports. */
@@ -307,6 +310,9 @@ edge_receive_error(struct edge *edge, const struct ofp_header *oh)
     if (edge->state == EDGE_METER && oh->xid == edge->meter_xid) {
         return EDGE_EV_METER;   /* The switch has no meters. */
     }
+    if (error == OFPERR_OFPBRC_IS_SECONDARY || oh->xid == edge->role_xid) {
+        return edge_role_refused(edge, oh, error);
+    }
     if (txn && ntohl(oh->xid) - txn->bundle.xid
                < txn->bundle.next - txn->bundle.xid) {
         if (!txn->error) {
@@ -364,6 +370,10 @@ edge_receive(struct edge *edge, const struct ofp_header *oh,
         return edge_receive_ports(edge, oh);
     case OFPTYPE_PORT_STATUS:
         return edge_receive_port_status(edge, oh);
+    case OFPTYPE_ROLE_REPLY:
+        return edge_role_reply(edge, oh, in);
+    case OFPTYPE_ROLE_STATUS:
+        return edge_role_status(edge, oh);
     case OFPTYPE_METER_CONFIG_STATS_REPLY:
         return edge_receive_meters(edge, oh);
     case OFPTYPE_FLOW_STATS_REPLY:

@@ -12,6 +12,8 @@
  *     FEATURES   asked for the datapath ID
  *     UNKNOWN    no row has that datapath ID; nothing is done to the switch
  *     PORTS      asked for the ports
+ *     FOLLOW     another controller leads
+ *     ROLE       asked to be let be master
  *     METER      asked for its meters
  *     DUMP       asked for our flows, all that have our cookie
  *     SYNC       the first transaction is on its way
@@ -40,11 +42,13 @@
 #include "flows/inquiry.h"
 #include "flows/macdump.h"
 #include "flows/packetin.h"
+#include "openflow/openflow-1.2.h"
 #include "openvswitch/list.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-monitor.h"
 
+struct admin_read;
 struct fdb_op;
 struct macmsg;
 struct ofconn;
@@ -57,6 +61,8 @@ struct unixctl_conn;
     EDGE_STATE(FEATURES, "features")            \
     EDGE_STATE(UNKNOWN, "unknown")              \
     EDGE_STATE(PORTS, "ports")                  \
+    EDGE_STATE(FOLLOW, "following")             \
+    EDGE_STATE(ROLE, "role")                    \
     EDGE_STATE(METER, "meter")                  \
     EDGE_STATE(DUMP, "dump")                    \
     EDGE_STATE(SYNC, "sync")                    \
@@ -150,8 +156,11 @@ struct edge {
                                  * may have decided by itself. */
     struct unixctl_conn *diff;  /* Who asked for a dump, or NULL. */
     bool diff_json;
+    struct admin_read *read;    /* Who reads its MACs, or NULL. */
     uint32_t next_xid, next_bundle;
     ovs_be32 meter_xid;
+    ovs_be32 role_xid;          /* Of the latest request. */
+    enum ofp12_controller_role role;    /* That is asked for in it. */
     unsigned long *ports_bitmap;    /* Ports reported so far, in PORTS. */
     long long retry_at;         /* In BACKOFF. */
     int backoff;                /* Milliseconds. */
@@ -166,6 +175,10 @@ enum edge_event {
     EDGE_EV_FEATURES,           /* 'dpid' is known. */
     EDGE_EV_PORTS,              /* The topology has all ports. */
     EDGE_EV_PORT_CHANGED,       /* The topology has a changed port. */
+    EDGE_EV_MASTER,             /* Its writes count from now on. */
+    EDGE_EV_STALE,              /* The switch has seen 'in->generation', which
+                                 * was larger. */
+    EDGE_EV_DEPOSED,            /* Another controller is master now. */
     EDGE_EV_METER,              /* 'meters' is complete. */
     EDGE_EV_FLOWS,              /* 'dump' is complete. */
     EDGE_EV_CONFIRMED,          /* 'txn' is in force. */
@@ -194,9 +207,17 @@ edge_is_ageing(const struct edge *edge)
             || !ovs_list_is_empty(&edge->ageing.turns));
 }
 
+/* Returns true if 'edge' is being asked for its flows. */
+static inline bool
+edge_is_asked(const struct edge *edge)
+{
+    return !inquiry_is_done(&edge->dump.inquiry);
+}
+
 struct edge_input {
     struct packetin pin;
     struct ofputil_flow_removed removed;
+    uint64_t generation;
 };
 
 struct edge *edge_create(struct ofconn *, struct topo *, const struct macmsg *,
@@ -209,6 +230,8 @@ enum edge_event edge_receive(struct edge *, const struct ofp_header *,
 
 void edge_set_unknown(struct edge *);
 void edge_ask_ports(struct edge *, struct topo_node *);
+void edge_claim(struct edge *, uint64_t generation);
+void edge_follow(struct edge *, uint64_t generation);
 void edge_ask_meter(struct edge *);
 void edge_ask_flows(struct edge *);
 enum edge_event edge_resume(struct edge *, long long now);

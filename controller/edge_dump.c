@@ -153,26 +153,27 @@ edge_dump_whole(struct edge *edge)
     edge_dump_ask(edge);
 }
 
-/* Asks for all flows that have our cookie.  In state SYNCED that goes beside
- * everything else.
+/* Asks for all flows that have our cookie.  In states SYNCED and FOLLOW that
+ * goes beside everything else.
  *
  * It may be asked for parts if nothing changes meanwhile: nothing is learned,
- * and no timeout ends. */
+ * and no timeout ends.  While another controller leads, for a look, it may in
+ * any case. */
 void
 edge_ask_flows(struct edge *edge)
 {
-    bool quiet = edge->state != EDGE_SYNCED && edge->tnode->tells_idle;
+    bool beside = edge->state == EDGE_SYNCED || edge->state == EDGE_FOLLOW;
 
-    if (edge->state != EDGE_SYNCED) {
+    edge_dump_stop(edge);
+    if (edge->state != EDGE_SYNCED && edge->tnode->tells_idle) {
+        inquiry_begin(&edge->dump.inquiry, edge->state == EDGE_FOLLOW);
+    } else {
+        inquiry_begin_whole(&edge->dump.inquiry);
+    }
+    if (!beside) {
         edge_set_state(edge, EDGE_DUMP);
     }
-    edge_dump_stop(edge);
-    if (quiet) {
-        inquiry_begin(&edge->dump.inquiry);
-        edge_dump_ask(edge);
-    } else {
-        edge_dump_whole(edge);
-    }
+    edge_dump_ask(edge);
 }
 
 /* A timeout has ended that an earlier session has set. */

@@ -10,6 +10,7 @@
  *   edge_txn.c    what is sent to change the switch's flows
  *   edge_meter.c  its meters, and the lease
  *   edge_dump.c   which flows it has
+ *   edge_role.c   what it may be told by whom
  *   edge_age.c    for how long its flows have been idle
  *
  * edge_send() gives each message a transaction ID of its own and returns it;
@@ -34,6 +35,11 @@ enum edge_event edge_dump_tables(struct edge *, const struct ofp_header *);
 enum edge_event edge_dump_count(struct edge *, const struct ofp_header *);
 enum edge_event edge_dump_flows(struct edge *, const struct ofp_header *);
 enum edge_event edge_dump_refused(struct edge *, const struct ofp_header *);
+enum edge_event edge_role_reply(struct edge *, const struct ofp_header *,
+                                struct edge_input *);
+enum edge_event edge_role_status(struct edge *, const struct ofp_header *);
+enum edge_event edge_role_refused(struct edge *, const struct ofp_header *,
+                                  enum ofperr);
 void edge_age_init(struct edge *);
 void edge_age_clear(struct edge *);
 bool edge_age_is_answer(const struct edge *, const struct ofp_header *);

@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
+#include <unistd.h>
 #include "command-line.h"
 #include "controller/admin.h"
 #include "controller/agent.h"
@@ -29,6 +31,7 @@ VLOG_DEFINE_THIS_MODULE(main);
 
 struct main_options {
     char *db;
+    char *name;
     char *unixctl_path;
     struct svec listen;
 };
@@ -57,6 +60,15 @@ main_complete_options(struct main_options *options)
     if (stream_verify_name(options->db) && !strchr(options->db, ',')) {
         ovs_fatal(0, "--db=%s: not unix:FILE, tcp:IP:PORT or ssl:IP:PORT",
                   options->db);
+    }
+    if (!options->name) {
+        char host[HOST_NAME_MAX + 1] = "";
+
+        gethostname(host, sizeof host - 1);
+        options->name = xstrdup(host[0] ? host : "kakehashi");
+    }
+    if (!*options->name) {
+        ovs_fatal(0, "--name: a controller needs a name");
     }
     if (!options->listen.n) {
         svec_add(&options->listen, "ptcp:6653");
@@ -132,7 +144,7 @@ main(int argc, char *argv[])
     }
     unixctl_command_register("exit", "", 0, 0, main_exit, &exiting);
 
-    struct agent *agent = agent_create(options.db);
+    struct agent *agent = agent_create(options.db, options.name);
     admin_init(agent);
     main_listen(agent, &options.listen);
     daemonize_complete();
@@ -145,9 +157,17 @@ main(int argc, char *argv[])
     unixctl_server_destroy(unixctl);
     svec_destroy(&options.listen);
     free(options.db);
+    free(options.name);
     free(options.unixctl_path);
     service_stop();
     return 0;
+}
+
+static void
+main_set(char **option, const char *value)
+{
+    free(*option);
+    *option = xstrdup(value);
 }
 
 static void
@@ -156,6 +176,7 @@ parse_options(int argc, char *argv[], struct main_options *options)
     enum {
         OPT_DB = UCHAR_MAX + 1,
         OPT_LISTEN,
+        OPT_NAME,
         OPT_UNIXCTL,
         OPT_PEER_CA_CERT,
         OPT_BOOTSTRAP_CA_CERT,
@@ -166,6 +187,7 @@ parse_options(int argc, char *argv[], struct main_options *options)
     static const struct option long_options[] = {
         {"db", required_argument, NULL, OPT_DB},
         {"listen", required_argument, NULL, OPT_LISTEN},
+        {"name", required_argument, NULL, OPT_NAME},
         {"unixctl", required_argument, NULL, OPT_UNIXCTL},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
@@ -183,17 +205,19 @@ parse_options(int argc, char *argv[], struct main_options *options)
            != -1) {
         switch (c) {
         case OPT_DB:
-            free(options->db);
-            options->db = xstrdup(optarg);
+            main_set(&options->db, optarg);
             break;
 
         case OPT_LISTEN:
             svec_add(&options->listen, optarg);
             break;
 
+        case OPT_NAME:
+            main_set(&options->name, optarg);
+            break;
+
         case OPT_UNIXCTL:
-            free(options->unixctl_path);
-            options->unixctl_path = xstrdup(optarg);
+            main_set(&options->unixctl_path, optarg);
             break;
 
         case 'h':
@@ -237,7 +261,9 @@ usage(void)
            "                          unix:%s/db.sock)\n"
            "  --listen=METHOD         where switches connect:\n"
            "                          ptcp:[PORT][:IP] or punix:FILE;\n"
-           "                          repeat for more (default: ptcp:6653)\n",
+           "                          repeat for more (default: ptcp:6653)\n"
+           "  --name=NAME             of this controller among others over\n"
+           "                          one database (default: host name)\n",
            program_name, program_name, ovs_rundir());
     daemon_usage();
     vlog_usage();

@@ -52,11 +52,14 @@ inquiry_end(struct inquiry *inq)
     inquiry_restart(inq, INQUIRY_DONE);
 }
 
-/* Begins to ask.  Answers to what was asked before must not be told. */
+/* Begins to ask.  Answers to what was asked before must not be told.  If
+ * 'lenient', flows may change meanwhile: what comes and goes, or what nothing
+ * tells of, may be missed. */
 void
-inquiry_begin(struct inquiry *inq)
+inquiry_begin(struct inquiry *inq, bool lenient)
 {
     inquiry_restart(inq, INQUIRY_TABLES);
+    inq->lenient = lenient;
 }
 
 /* The same for a switch that can or must be asked for all at once only. */
@@ -118,12 +121,14 @@ inquiry_find_count(struct inquiry *inq, struct inquiry_ask *ask)
     return true;
 }
 
-/* Returns true if all flows of SOURCE and DEST have been reported: there are
- * none that the switch writes itself, and none of others, either. */
+/* Returns true if all flows of SOURCE and DEST have been reported, so that
+ * there are none that the switch writes itself, and none of others, either; or
+ * if that does not matter. */
 static bool
 inquiry_has_all(const struct inquiry *inq)
 {
-    return (inq->n_reported + inq->n_others
+    return (inq->lenient
+            || inq->n_reported + inq->n_others
             == (uint64_t) inq->tables[LAYOUT_SOURCE]
                + inq->tables[LAYOUT_DEST]);
 }

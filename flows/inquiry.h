@@ -17,7 +17,8 @@
  *               very many
  *     MACS      those of each segment that EARLY has told of; of large ones,
  *               in parts
- *     CHECK     how many there are in all, unless TABLES has told
+ *     CHECK     how many there are in all, unless TABLES has told, or it does
+ *               not matter
  *     LATE      the tables that may change by themselves
  *
  * Open vSwitch finds the flows of a segment by their cookie, without looking
@@ -79,6 +80,7 @@ struct inquiry {
     size_t next;                /* What is to be asked next in 'stage'. */
     uint16_t part;              /* Likewise, of a segment. */
     bool anew;
+    bool lenient;               /* CHECK is left out. */
 
     size_t n_waiting;           /* Questions without an answer. */
     size_t n_flows_waiting;     /* What they may be answered with. */
@@ -97,7 +99,7 @@ struct inquiry {
 void inquiry_init(struct inquiry *);
 void inquiry_destroy(struct inquiry *);
 
-void inquiry_begin(struct inquiry *);
+void inquiry_begin(struct inquiry *, bool lenient);
 void inquiry_begin_whole(struct inquiry *);
 void inquiry_end(struct inquiry *);
 bool inquiry_next(struct inquiry *, struct inquiry_ask *);

@@ -1,0 +1,278 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "controller/admin_private.h"
+
+#include "controller/agent.h"
+#include "controller/edge.h"
+#include "flows/layout.h"
+#include "flows/macmsg.h"
+#include "flows/sighting.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
+#include "openvswitch/shash.h"
+#include "timeval.h"
+#include "util.h"
+
+/* mac/show [SEGMENT]: which MACs are where.
+ *
+ * Of edges that are led from here the fdb tells.  Others are asked: a follower
+ * keeps no copy, for it would be the leader's work once more, and to read the
+ * MACs of a switch is a matter of less than a second. */
+
+/* A command that waits for some edges. */
+struct admin_read {
+    struct unixctl_conn *conn;
+    struct agent *agent;
+    struct uuid segment;        /* All zeros: of all segments. */
+    bool json;
+    size_t n_waiting;           /* Edges. */
+    struct shash macs;          /* JSON objects, by VNI and MAC. */
+};
+
+static bool
+admin_read_wants(const struct admin_read *read,
+                 const struct topo_segment *segment)
+{
+    return (uuid_is_zero(&read->segment)
+            || uuid_equals(&read->segment, &segment->row.uuid));
+}
+
+/* Adds that 'node', unless it is NULL, has seen 'mac' at 'place'. */
+static struct json *
+admin_read_add(struct admin_read *read, const struct topo_place *place,
+               struct eth_addr mac, const struct topo_node *node)
+{
+    const struct topo_segment *segment = place->segment;
+    char *key = xasprintf("%08"PRIx32" "ETH_ADDR_FMT, segment->vni,
+                          ETH_ADDR_ARGS(mac));
+    struct json *json = shash_find_data(&read->macs, key);
+
+    if (!json) {
+        struct ds location = DS_EMPTY_INITIALIZER;
+
+        topo_place_format(place, &location);
+        json = json_object_create();
+        json_object_put_string(json, "segment", segment->name);
+        json_object_put(json, "vni", json_integer_create(segment->vni));
+        json_object_put_format(json, "mac", ETH_ADDR_FMT, ETH_ADDR_ARGS(mac));
+        json_object_put_string(json, "location", ds_cstr(&location));
+        json_object_put_string(json, "type", "dynamic");
+        json_object_put(json, "edges", json_array_create_empty());
+        json_object_put(json, "moves", json_null_create());
+        json_object_put(json, "age", json_null_create());
+        shash_add(&read->macs, key, json);
+        ds_destroy(&location);
+    }
+    if (node) {
+        json_array_add(shash_find_data(json_object(json), "edges"),
+                       json_string_create(node->name));
+    }
+    free(key);
+    return json;
+}
+
+/* Adds what the fdb knows of 'e', if that is to be relied on. */
+static void
+admin_read_add_entry(struct admin_read *read, const struct fdb_mac *e)
+{
+    bool ours = e->is_static || !e->n_seen;
+    struct json *json;
+
+    for (size_t i = 0; i < e->n_seen; i++) {
+        ours |= e->seen[i].node->led;
+    }
+    if (!ours || !admin_read_wants(read, e->segment)) {
+        return;
+    }
+    json = admin_read_add(read, e->place, e->mac, NULL);
+    for (size_t i = 0; i < e->n_seen; i++) {
+        const struct topo_node *node = e->seen[i].node;
+
+        if (fdb_has_source(e, node) && (node->led || e->is_static)) {
+            json_array_add(shash_find_data(json_object(json), "edges"),
+                           json_string_create(node->name));
+        }
+    }
+    if (e->is_static) {
+        json_object_put_string(json, "type", "static");
+    }
+    json_object_put(json, "moves", json_integer_create(e->n_moves));
+    json_object_put(json, "age", json_integer_create(
+                        (time_msec() - e->learned_at) / 1000));
+}
+
+static void
+admin_read_add_fdb(struct admin_read *read)
+{
+    const struct fdb_mac *e;
+    struct fdb_walk walk;
+
+    FDB_TABLE_FOR_EACH (e, &walk, &read->agent->fdb.macs) {
+        admin_read_add_entry(read, e);
+    }
+}
+
+static void
+admin_read_add_sighting(struct admin_read *read, const struct edge *edge,
+                        const struct sighting *s)
+{
+    if (admin_read_wants(read, s->place->segment)) {
+        admin_read_add(read, s->place, s->mac, edge->tnode);
+    }
+}
+
+/* Adds what 'edge' has reported. */
+static void
+admin_read_add_dump(struct admin_read *read, const struct edge *edge)
+{
+    const struct topo *topo = &read->agent->topo;
+    const struct macdump *dump = &edge->dump.macs;
+    const struct flowset_flow *flow;
+    struct sighting s;
+
+    for (size_t i = 0; i < dump->n; i++) {
+        const struct macmsg_id *id = &dump->flows[i].id;
+
+        if (macmsg_is_source(id)
+            && !sighting_from_macmsg(topo, edge->tnode, id, &s)) {
+            admin_read_add_sighting(read, edge, &s);
+        }
+    }
+    HMAP_FOR_EACH (flow, node, &edge->dump.other_macs.flows) {
+        struct match match;
+
+        minimatch_expand(&flow->match, &match);
+        if (flow->table == LAYOUT_SOURCE
+            && layout_cookie_kind(flow->cookie) == LAYOUT_K_LEARNED
+            && !sighting_from_source(topo, edge->tnode, &match, &s)) {
+            admin_read_add_sighting(read, edge, &s);
+        }
+    }
+}
+
+static void
+admin_mac_to_text(const struct json *json, struct ds *s)
+{
+    const struct shash *mac = json_object(json);
+    const struct json *age = shash_find_data(mac, "age");
+    const struct json *moves = shash_find_data(mac, "moves");
+    const struct json *edges = shash_find_data(mac, "edges");
+
+    ds_put_format(s, "%-16s %8lld  %s  %-28s %-7s ",
+                  json_string(shash_find_data(mac, "segment")),
+                  (long long) json_integer(shash_find_data(mac, "vni")),
+                  json_string(shash_find_data(mac, "mac")),
+                  json_string(shash_find_data(mac, "location")),
+                  json_string(shash_find_data(mac, "type")));
+    if (age->type == JSON_INTEGER) {
+        ds_put_format(s, "%6lld %5lld  ", (long long) json_integer(age),
+                      (long long) json_integer(moves));
+    } else {
+        ds_put_format(s, "%6s %5s  ", "-", "-");
+    }
+    for (size_t i = 0; i < json_array(edges)->n; i++) {
+        ds_put_format(s, "%s%s", i ? "," : "",
+                      json_string(json_array(edges)->elems[i]));
+    }
+    ds_chomp(s, ' ');
+    ds_put_char(s, '\n');
+}
+
+/* Replies with what there is. */
+static void
+admin_read_reply(struct admin_read *read)
+{
+    const struct shash_node **nodes = shash_sort(&read->macs);
+    struct json *array = json_array_create_empty();
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    ds_put_format(&s, "%-16s %8s  %-17s  %-28s %-7s %6s %5s  %s\n",
+                  "SEGMENT", "VNI", "MAC", "LOCATION", "TYPE", "AGE",
+                  "MOVES", "SEEN BY");
+    for (size_t i = 0; i < shash_count(&read->macs); i++) {
+        struct json *mac = nodes[i]->data;
+
+        if (!read->json) {
+            admin_mac_to_text(mac, &s);
+        }
+        json_array_add(array, mac);
+    }
+    if (read->json) {
+        admin_reply_json(read->conn, array);
+    } else {
+        unixctl_command_reply(read->conn, ds_cstr(&s));
+        json_destroy(array);
+    }
+    ds_destroy(&s);
+    free(nodes);
+    shash_destroy(&read->macs);
+    free(read);
+}
+
+/* 'edge' has reported its flows, or will not, if it is not followed any
+ * more. */
+void
+admin_read_done(struct edge *edge, bool reported)
+{
+    struct admin_read *read = edge->read;
+
+    if (!read) {
+        return;
+    }
+    edge->read = NULL;
+    if (reported) {
+        admin_read_add_dump(read, edge);
+        macdump_clear(&edge->dump.macs);
+        flowset_clear(&edge->dump.other_macs);
+        flowset_clear(&edge->dump.config);
+        flowset_clear(&edge->dump.taken);
+    }
+    if (!--read->n_waiting) {
+        admin_read_add_fdb(read);
+        admin_read_reply(read);
+    }
+}
+
+void
+admin_mac_show(struct unixctl_conn *conn, int argc, const char *argv[],
+               void *agent_)
+{
+    struct agent *agent = agent_;
+    struct topo_segment *segment = NULL;
+    struct admin_read *read;
+    struct edge *edge;
+    bool json;
+
+    if (!admin_format(conn, &argc, argv, 1, &json)) {
+        return;
+    }
+    if (argc > 1) {
+        segment = topo_segment_by_name(&agent->topo, argv[1]);
+        if (!segment) {
+            admin_no_such(conn, "segment", argv[1]);
+            return;
+        }
+    }
+    read = xzalloc(sizeof *read);
+    read->conn = conn;
+    read->agent = agent;
+    read->segment = segment ? segment->row.uuid : UUID_ZERO;
+    read->json = json;
+    shash_init(&read->macs);
+    LIST_FOR_EACH (edge, node, &agent->edges) {
+        /* Who asks while another is asking gets what is known without. */
+        if (edge->state == EDGE_FOLLOW && !edge->read
+            && (!segment || topo_segment_has_node(segment, edge->tnode))) {
+            edge->read = read;
+            read->n_waiting++;
+            edge_ask_flows(edge);
+            agent_busy(agent, edge);
+        }
+    }
+    if (!read->n_waiting) {
+        admin_read_add_fdb(read);
+        admin_read_reply(read);
+    }
+}
