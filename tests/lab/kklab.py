@@ -193,6 +193,10 @@ class Lab:
         if self.databases[1:]:
             database.settle(servers or self.databases)
 
+    def in_sync(self, name):
+        """Has the edge, says its leader, the flows that it should have?"""
+        return any(c.in_sync(name) for c in self.controllers if c.alive())
+
     def database_leader(self):
         """The leader among the databases, once there is one."""
         return netns.wait_until(

@@ -27,7 +27,7 @@ def configure(lab, *rows):
 def wait_synced(lab, *names, timeout=15):
     """Until the switches have confirmed what they should have."""
     for name in names or [s.name for s in lab.controlled]:
-        wait_until(lambda: lab.control.in_sync(name), timeout,
+        wait_until(lambda: lab.in_sync(name), timeout,
                    f"{name} in sync", 0.05)
 
 

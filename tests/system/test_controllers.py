@@ -1,0 +1,296 @@
+# Copyright (c) 2026 The Kakehashi Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Several controllers over one database, which may be several servers."""
+
+import json
+import signal
+import subprocess
+
+import pytest
+
+from crowd import (answers, get, harm, in_sync, leader, led, mend, name_of,
+                   other, spread)
+from database import SCHEMA
+from frames import BROADCAST, Wires
+from netns import wait_until
+from node import parse_ping
+from world import both_ways, configure, our_flows
+
+MACS = 40
+TWO = pytest.mark.parametrize("lab", [{"extras": False, "controllers": 2}],
+                              indirect=True, ids=["two"])
+THREE = pytest.mark.parametrize(
+    "lab", [{"extras": False, "databases": 3, "controllers": 3}],
+    indirect=True, ids=["three"])
+
+
+def speak(lab):
+    """Let some MACs be learned."""
+    # One that speaks while its edge changes hands is learned when it speaks
+    # again.
+    spread(lab)
+    in_sync(lab)
+    both_ways(lab.station("ph1"), lab.station("vm1"))
+    wires = Wires(lab)
+    for n in range(MACS // 2):
+        wires["ph1"].send(BROADCAST, src=f"02:00:00:00:01:{n:02x}")
+        wires["vm1"].send(BROADCAST, src=f"02:00:00:00:02:{n:02x}")
+    wires.close()
+    wait_until(lambda: len(known(lab)) >= MACS, what=f"{MACS} MACs")
+
+
+def shown(controller, *segments):
+    return {m["mac"]: m["location"]
+            for m in controller.json("mac/show", *segments)}
+
+
+def known(lab):
+    """MACs and where they are, says who leads the edges."""
+    return shown(led(lab))
+
+
+def leads(controller, number):
+    return controller.json("show")["controller"]["leads"] == number
+
+
+def ping(lab):
+    """A frame each way every 10 ms."""
+    ph1, vm1 = lab.station("ph1"), lab.station("vm1")
+    return ph1.spawn("ping", "-n", "-q", "-i", "0.01", vm1.ip_address,
+                     stdout=subprocess.PIPE, text=True)
+
+
+def nothing_lost(lab, process):
+    """Of all that were sent, however many these are by now."""
+    both_ways(lab.station("ph1"), lab.station("vm1"), count=10)
+    process.send_signal(signal.SIGINT)
+    sent, received = parse_ping(process.communicate(timeout=30)[0])
+    assert sent and received >= sent - 1        # One may be under way.
+
+
+def segment(lab, n):
+    """One more segment, in force."""
+    configure(lab, ("segment-add", f"s{n}", 6000 + n),
+              ("bind", f"s{n}", "edges", "trunk0", 600 + n))
+    assert in_force(lab, n)
+
+
+def in_force(lab, n):
+    return all(our_flows(s, f"metadata={6000 + n}") for s in lab.controlled
+               if s.spec.kind == "edge")
+
+
+def all_flows(lab):
+    return {s.name: sorted(our_flows(s)) for s in lab.controlled}
+
+
+# ---- Who leads ------------------------------------------------------------
+
+@TWO
+def test_leaders_are_spread(blue):
+    """Each leads one of the two shards, and all know who."""
+    spread(blue)
+    one, two = led(blue), led(blue, "edge", "host1")
+    assert one is not two
+    for name in "edge1", "edge2":
+        assert get(blue, "edge", name, "leader") == name_of(blue, one)
+        wait_until(lambda: f"{name_of(blue, two)}=follower"
+                   in get(blue, "edge", name, "controllers"),
+                   what="the follower in the database")
+    show = two.json("show")
+    assert show["controller"]["leads"] == 1
+    assert show["controller"]["others"] == [name_of(blue, one)]
+    edge = next(e for e in show["edges"] if e["name"] == "edge1")
+    assert (edge["state"], edge["leader"]) == ("following",
+                                               name_of(blue, one))
+    assert f"led by {name_of(blue, one)}" in two.appctl("show")
+
+
+@TWO
+def test_orders_are_the_leaders(blue):
+    spread(blue)
+    one = led(blue)
+    two = other(blue, one)
+    for order in (["cluster/failover", "edges"], ["edge/drain", "edge1"],
+                  ["edge/undrain", "edge1"]):
+        status, text = two.run("ovs-appctl", "-t", "kakehashi", *order,
+                               check=False)
+        assert status and f"led by controller {name_of(blue, one)}" in text
+    standby = next(name for name in ("edge1", "edge2")
+                   if one.json("cluster/show")[0]["active"] != name)
+    one.appctl("cluster/failover", "edges", standby)
+    wait_until(lambda: two.json("cluster/show")[0]["active"] == standby,
+               what="the follower knows")
+    in_sync(blue)
+    both_ways(blue.station("ph1"), blue.station("vm1"))
+
+
+@TWO
+def test_followers_show_macs(blue):
+    """As the leader does, though they learn none."""
+    speak(blue)
+    one, two = blue.controllers
+    assert len(shown(one)) >= MACS
+    assert shown(one) == shown(two) == shown(two, "blue")
+    assert [m["mac"] for m in two.json("mac/show")] == sorted(shown(one))
+
+
+@TWO
+def test_name_is_taken(blue):
+    """The second of a name leads nothing, until the first is gone."""
+    first, second = blue.controllers
+    second.kill()
+    second.start("--name=c1")
+    wait_until(lambda: "another controller has this name"
+               in second.appctl("show"), what="the second knows")
+    assert leads(second, 0)
+    both_ways(blue.station("ph1"), blue.station("vm1"))
+    first.kill()
+    wait_until(lambda: leads(second, 2), 20, "the second leads")
+    in_sync(blue)
+    both_ways(blue.station("ph1"), blue.station("vm1"))
+
+
+# ---- Processes that die, and come back ------------------------------------
+
+def database_leader(lab):
+    return lab.database_leader()
+
+
+def database_follower(lab):
+    return next(d for d in lab.databases if d is not lab.database_leader())
+
+
+def following(lab):
+    return other(lab, led(lab))
+
+
+def is_given_up(lab, victim):
+    """The others get along without it."""
+    if victim in lab.databases:
+        return any(d.role() == "leader" for d in lab.databases)
+    return name_of(lab, victim) not in lab.control.ctl(
+        "--columns=name", "list", "controller")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP],
+                         ids=["killed", "stopped"])
+@pytest.mark.parametrize("which", [database_leader, database_follower, led,
+                                   following])
+@THREE
+def test_one_of_each(blue, which, number):
+    """No frame is lost, no MAC, and nothing that was configured."""
+    speak(blue)
+    macs = known(blue)
+    process = ping(blue)
+    segment(blue, 1)
+    victim = which(blue)
+    harm(victim, number)
+    segment(blue, 2)
+    wait_until(lambda: is_given_up(blue, victim), 40, "it is given up")
+    mend(victim, number)
+    segment(blue, 3)
+    in_sync(blue)
+    nothing_lost(blue, process)
+    assert all(in_force(blue, n) for n in (1, 2, 3))
+    wait_until(lambda: macs.items() <= known(blue).items(), 20,
+               "all MACs known")
+
+
+@THREE
+def test_deposed_leader(blue):
+    """It goes on where it was stopped, and nothing on the switches changes."""
+    speak(blue)
+    one = led(blue)
+    one.stop()
+    wait_until(lambda: leader(blue) not in (None, one), 40, "another leader")
+    led(blue)
+    flows = all_flows(blue)
+    process = ping(blue)
+    one.cont()
+    wait_until(lambda: answers(one) and all(
+        e["state"] == "following" for e in one.json("edge/show")
+        if e["name"].startswith("edge")), 20, "it follows")
+    nothing_lost(blue, process)
+    assert all_flows(blue) == flows
+    assert "led from here no more" in one.log("kakehashi.log")
+    assert leader(blue) is not one
+
+
+@TWO
+def test_take_over_changes_nothing(blue):
+    """MACs are found in the switches."""
+    speak(blue)
+    macs = known(blue)
+    for _ in range(2):
+        one = led(blue)
+        two = other(blue, one)
+        in_sync(blue)
+        flows = all_flows(blue)
+        one.kill()
+        wait_until(lambda: leader(blue) is two, 20, "the other leads")
+        led(blue)
+        assert macs.items() <= known(blue).items()
+        # Who leads all knows where MACs are that it learned elsewhere.
+        assert all(set(flows[name]) <= set(after)
+                   for name, after in all_flows(blue).items())
+        one.start()
+        spread(blue)
+
+
+@TWO
+def test_come_and_go(blue):
+    """Leaders are spread anew, and no frame is lost."""
+    one, two = blue.controllers
+    process = ping(blue)
+    for _ in range(3):
+        wait_until(lambda: leads(one, 1) and leads(two, 1), 20, "one each")
+        assert two.exit_daemon() == 0
+        wait_until(lambda: leads(one, 2), 20, "one leads all")
+        two.start()
+    nothing_lost(blue, process)
+
+
+# ---- The database ---------------------------------------------------------
+
+@THREE
+def test_two_of_three_databases(blue):
+    """Frozen: learning goes on, nothing is configured, nobody takes over."""
+    speak(blue)
+    one = led(blue)
+    process = ping(blue)
+    for database in blue.databases[:2]:
+        database.kill()
+    wait_until(lambda: "frozen" in one.appctl("show"), 30, "frozen")
+    status, text = blue.control.try_ctl("segment-add", "s1", 6001, timeout=3)
+    assert status and text
+    wires = Wires(blue)
+    wires["ph1"].send(BROADCAST, src="02:00:00:00:03:01")
+    wires.close()
+    wait_until(lambda: "02:00:00:00:03:01" in shown(one),
+               what="a MAC learned while frozen")
+    for database in blue.databases[:2]:
+        database.start()
+    wait_until(lambda: "frozen" not in one.appctl("show"), 30, "back")
+    segment(blue, 2)
+    nothing_lost(blue, process)
+
+
+@TWO
+def test_schema_with_another_column(blue, tmp_path):
+    """Controllers of this version work with the schema of the next."""
+    with open(SCHEMA, encoding="utf-8") as stream:
+        schema = json.load(stream)
+    schema["version"] = "1000.0.0"
+    schema["tables"]["Edge"]["columns"]["of_the_next"] = {"type": "string"}
+    path = tmp_path / "next.ovsschema"
+    path.write_text(json.dumps(schema))
+    speak(blue)
+    macs = known(blue)
+    process = ping(blue)
+    blue.control.run("ovsdb-client", "convert", blue.kakehashi_db, str(path))
+    segment(blue, 1)
+    assert macs.items() <= known(blue).items()
+    nothing_lost(blue, process)
+    assert "1000.0.0" in blue.control.output(
+        "ovsdb-client", "get-schema-version", blue.kakehashi_db, "Kakehashi")
