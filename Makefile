@@ -17,6 +17,9 @@
 #                        they found once more
 #   make bench-failover  how long take-overs take, in the lab (half an hour;
 #                        bench-failover-quick: some minutes)
+#   make bench-scale-out 1,000 edges over one controller and several, one of
+#                        which is killed (a minute; bench-scale-out-quick:
+#                        100 edges)
 #   make ovs             ovs-vswitchd and others with ovs-patches/, in
 #                        build/ovs/ (two minutes); ovs-check tests that switch,
 #                        bench-ovs measures what the patches gain
@@ -468,6 +471,12 @@ bench-failover: $(CHECK_DEPS)
 bench-failover-quick: $(CHECK_DEPS)
 	@$(PYTHON3) tests/bench/failover.py --quick
 
+bench-scale-out: $(CHECK_DEPS)
+	@$(PYTHON3) tests/bench/scaleout.py
+
+bench-scale-out-quick: $(CHECK_DEPS)
+	@$(PYTHON3) tests/bench/scaleout.py --quick
+
 bench-ovs: ovs ovs-stock $(O)/tests/ofload build/test-deps
 	@$(PYTHON3) tests/bench/patches.py
 
@@ -495,7 +504,8 @@ distclean:
 .PHONY: all asan fuzz fuzz-programs test-programs check unit flows-check \
         system-check fuzz-check bench-check asan-check lint lab lab-down \
         ovs ovs-stock ovs-check bench bench-quick bench-plots \
-        bench-failover bench-failover-quick bench-ovs \
+        bench-failover bench-failover-quick bench-scale-out \
+        bench-scale-out-quick bench-ovs \
         install clean distclean
 
 -include $(wildcard $(O)/obj/*/*.d $(O)/obj/*/*/*.d)

@@ -20,11 +20,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "lab"),
                 os.path.join(HERE, "..", "system")]
 
+from databases import Database              # noqa: E402
 from netns import LabError, wait_until      # noqa: E402
 from world import join                      # noqa: E402
 
 ROOT = os.path.join(HERE, "..", "..")
-SCHEMA = os.path.join(ROOT, "controller", "kakehashi.ovsschema")
 PATIENCE = 60                   # Seconds.
 TRUNK = 4000                    # Bindings of a trunk, at most.
 
@@ -169,38 +169,35 @@ class TestController(Controller):
 
 
 class Kakehashi(Controller):
-    """The controller, and its database."""
+    """The controller, and its database: of its own, with 'rows', or
+    'database', which it shares with others of other names ('title')."""
 
-    def __init__(self, cpu=None, rows=(), socket=None):
+    def __init__(self, cpu=None, rows=(), socket=None, database=None,
+                 title=None):
         super().__init__("kakehashi", cpu, socket)
-        self.rows, self.database, self.ctl_socket = rows, None, None
+        self.rows, self.ctl_socket, self.title = rows, None, title
+        self.database, self.shares = database, database is not None
 
     @property
     def db(self):
-        return "unix:" + os.path.join(self.directory, "db.sock")
+        return self.database.target
+
+    @property
+    def log(self):
+        return os.path.join(self.directory, "kakehashi.log")
 
     def command(self):
         return [os.path.join(build(), "kakehashi"), f"--db={self.db}",
                 "--listen=punix:" + self.socket, "-vconsole:off",
-                "-vfile:info",
-                f"--log-file={self.directory}/kakehashi.log",
-                f"--unixctl={self.directory}/kakehashi.ctl"]
+                "-vfile:info", f"--log-file={self.log}",
+                f"--unixctl={self.directory}/kakehashi.ctl",
+                *([f"--name={self.title}"] if self.title else [])]
 
     def start(self):
         if not self.database:
-            self._start_database()
+            self.database = Database(self.directory)
             self.configure(self.rows)
         super().start()
-
-    def _start_database(self):
-        path = os.path.join(self.directory, "kakehashi.db")
-        subprocess.run(["ovsdb-tool", "create", path, SCHEMA], check=True,
-                       env=self.environment())
-        self.database = subprocess.Popen(
-            ["ovsdb-server", "-vconsole:off", "--remote=p" + self.db,
-             f"--unixctl={self.directory}/db.ctl", path],
-            env=self.environment())
-        wait_until(lambda: os.path.exists(self.db[5:]), what="the database")
 
     def ctl(self, *args, timeout=PATIENCE):
         where = self.ctl_socket or f"--db={self.db}"
@@ -247,9 +244,8 @@ class Kakehashi(Controller):
 
     def stop(self, number=signal.SIGTERM):
         super().stop(number)
-        if self.database:
-            self.database.terminate()
-            self.database.wait()
+        if self.database and not self.shares:
+            self.database.stop()
             self.database = None
 
     def restart(self, number=signal.SIGKILL):
@@ -260,9 +256,13 @@ class Kakehashi(Controller):
         super().start()
 
 
-def ofload_command(controller, *options):
+def ofload_command(controllers, *options):
+    """For one controller, or a list of them."""
+    if isinstance(controllers, Controller):
+        controllers = [controllers]
     return [os.path.join(build(), "tests", "ofload"),
-            f"--pid={controller.pid}", *map(str, options), controller.target]
+            *(f"--pid={c.pid}" for c in controllers), *map(str, options),
+            *(c.target for c in controllers)]
 
 
 def ofload(controller, *options, cpu=None, timeout=600):

@@ -73,7 +73,7 @@ class Log:
     """The controller's, from here on."""
 
     def __init__(self, controller):
-        self.path = os.path.join(controller.directory, "kakehashi.log")
+        self.path = controller.log
         self.start = os.path.getsize(self.path)
 
     def find(self, pattern):

@@ -18,6 +18,7 @@ loadargs_usage(void)
     printf("%s: load for OpenFlow controllers\n"
            "usage: %s [OPTIONS] CONTROLLER...\n"
            "  --switches=N --dpid=FIRST --vni=FIRST --vlan=VLAN --vtep=IP\n"
+           "  --cluster=N            so many switches have the same segment\n"
            "  --macs=N --rounds=N --window=N --moves --latency\n"
            "  --trunks=N             ports, not only trunk0\n"
            "  --of13                 OpenFlow 1.3 instead of 1.5\n"
@@ -52,6 +53,7 @@ loadargs_take_option(struct loadargs *args, int c)
     case 'd': args->dpid = strtoull(optarg, NULL, 16); break;
     case 'v': args->vni = strtoul(optarg, NULL, 10); break;
     case 'l': args->vlan = strtoul(optarg, NULL, 10); break;
+    case 'c': args->cluster = MAX(1, strtoul(optarg, NULL, 10)); break;
     case 't': args->vtep = optarg; break;
     case 'm': args->macs = strtoull(optarg, NULL, 10); break;
     case 'r': args->rounds = strtoull(optarg, NULL, 10); break;
@@ -96,6 +98,7 @@ loadargs_parse(struct loadargs *args, int argc, char *argv[])
         { "dpid", required_argument, NULL, 'd' },
         { "vni", required_argument, NULL, 'v' },
         { "vlan", required_argument, NULL, 'l' },
+        { "cluster", required_argument, NULL, 'c' },
         { "vtep", required_argument, NULL, 't' },
         { "macs", required_argument, NULL, 'm' },
         { "rounds", required_argument, NULL, 'r' },
@@ -117,7 +120,7 @@ loadargs_parse(struct loadargs *args, int argc, char *argv[])
     int c;
 
     *args = (struct loadargs) {
-        .n_switches = 1, .dpid = 1, .vni = 10000, .vlan = 1,
+        .n_switches = 1, .dpid = 1, .vni = 10000, .vlan = 1, .cluster = 1,
         .version = OFP15_VERSION, .macs = 1000, .rounds = 1, .window = 64,
         .answer = LAYOUT_SOURCE, .wait_barrier = true,
     };

@@ -21,17 +21,18 @@
 struct loadargs {
     const char *targets[LOADARGS_MAX_TARGETS];
     size_t n_targets;
-    pid_t pids[LOADARGS_MAX_TARGETS];   /* 0 where it is not known. */
+    pid_t pids[LOADARGS_MAX_TARGETS];           /* 0 where it is not known. */
     size_t n_switches;
     uint64_t dpid;
     uint32_t vni;
     uint16_t vlan;
+    size_t cluster;             /* Switches that share a segment. */
     const char *vtep;
     enum ofp_version version;
     uint64_t macs, rounds, window;
     uint8_t answer;
     bool latency, wait_barrier, keep_flows, moves, miss, on_input;
-    int hold;                           /* Seconds. */
+    int hold;                   /* Seconds. */
     unsigned int trunks;
 };
 

@@ -28,6 +28,7 @@ loadstat_sum(const struct loadstat *stat, size_t target)
         const struct ofswitch_conn *conn = &sw->conns[target];
 
         sum.n.flow_mods += conn->n.flow_mods;
+        sum.n.changes += conn->n.changes;
         sum.n.meter_mods += conn->n.meter_mods;
         sum.n.packet_outs += conn->n.packet_outs;
         sum.n.refused += conn->n.refused;
@@ -51,11 +52,12 @@ loadstat_print_controllers(const struct loadstat *stat,
 
         printf("%s{\"connected\": %"PRIuSIZE", \"master\": %"PRIuSIZE
                ", \"slave\": %"PRIuSIZE", \"flow_mods\": %"PRIu64
-               ", \"meter_mods\": %"PRIu64", \"packet_outs\": %"PRIu64
+               ", \"changes\": %"PRIu64", \"meter_mods\": %"PRIu64
+               ", \"packet_outs\": %"PRIu64
                ", \"refused\": %"PRIu64", \"roles\": %"PRIu64,
                i ? ", " : "", sum.connected, sum.master, sum.slave,
-               sum.n.flow_mods, sum.n.meter_mods, sum.n.packet_outs,
-               sum.n.refused, sum.n.roles);
+               sum.n.flow_mods, sum.n.changes, sum.n.meter_mods,
+               sum.n.packet_outs, sum.n.refused, sum.n.roles);
         if (run) {
             printf(", \"cpu\": %.6f", run->theirs[i] / 1e9);
         }

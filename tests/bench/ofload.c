@@ -7,8 +7,8 @@
  *
  * Switch number N, from 0 on, has datapath ID --dpid + N, the ports genev0,
  * peer0 and trunk0, with --trunks also trunk1 and so on, and lets MACs come in
- * by VLAN --vlan of trunk0, in segment --vni + N.  With --vtep, every other
- * MAC comes in from there through the tunnel.
+ * by VLAN --vlan of trunk0, in segment --vni + N / --cluster.  With --vtep,
+ * every other MAC comes in from there through the tunnel.
  *
  * Each switch connects to all controllers.  If there are several, one of them
  * has to be its master before it begins; if that one goes, it waits for
@@ -329,13 +329,27 @@ load_idle(void)
     load_read_input();
 }
 
+/* Has any controller of 'sw' sent a barrier, behind flows?  Who takes over may
+ * have nothing to send. */
+static bool
+load_has_barrier(const struct ofswitch *sw)
+{
+    for (size_t i = 0; i < sw->n_conns; i++) {
+        if (sw->conns[i].n.barriers) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool
 load_is_ready(void)
 {
     for (size_t i = 0; i < options.n_switches; i++) {
-        const struct ofswitch_conn *master = ofswitch_master(&switches[i]);
+        const struct ofswitch *sw = &switches[i];
 
-        if (!master || (options.wait_barrier && !master->n.barriers)) {
+        if (!ofswitch_master(sw)
+            || (options.wait_barrier && !load_has_barrier(sw))) {
             return false;
         }
     }
@@ -350,6 +364,7 @@ load_connect(void)
     for (size_t i = 0; i < options.n_switches; i++) {
         struct ofswitch *sw = &switches[i];
         struct load_switch *s = &loads[i];
+        uint32_t vni = options.vni + i / options.cluster;
 
         s->sw = sw;
         s->sends = true;
@@ -358,9 +373,9 @@ load_connect(void)
         sw->keeps_flows = options.keep_flows;
         sw->n_trunks = options.trunks;
         sw->answer_table = options.answer;
-        load_make_template(&s->ways[0], options.vni + i, NULL);
+        load_make_template(&s->ways[0], vni, NULL);
         if (options.vtep) {
-            load_make_template(&s->ways[1], options.vni + i, options.vtep);
+            load_make_template(&s->ways[1], vni, options.vtep);
         }
         ofswitch_connect(sw, epoll_fd, options.targets, options.n_targets);
     }

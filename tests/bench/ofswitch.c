@@ -131,7 +131,7 @@ ofswitch_flow_mod(struct ofswitch_conn *conn, const struct ofp_header *oh)
     conn->n.answers += (ofm->table_id == conn->sw->answer_table
                         && ofm->command == OFPFC_ADD);
     if (conn->sw->keeps_flows) {
-        ofswitch_apply(conn->sw, oh);
+        ofswitch_apply(conn, oh);
     }
 }
 
@@ -163,7 +163,7 @@ ofswitch_bundle_control(struct ofswitch_conn *conn,
         while (conn->bundle.size) {
             const struct ofp_header *mod = conn->bundle.data;
 
-            ofswitch_apply(conn->sw, mod);
+            ofswitch_apply(conn, mod);
             ofpbuf_pull(&conn->bundle, ntohs(mod->length));
         }
     }

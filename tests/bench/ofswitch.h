@@ -45,6 +45,8 @@
 /* What has come in by a connection. */
 struct ofswitch_counts {
     uint64_t flow_mods;         /* In bundles or not; none that is refused. */
+    uint64_t changes;           /* Flows added, or deleted, by them, if flows
+                                 * are kept. */
     uint64_t meter_mods, packet_outs, barriers;
     uint64_t answers;           /* Flow-mods outside bundles that add to table
                                  * 'answer_table'. */

@@ -26,7 +26,7 @@ bool ofswitch_hears(const struct ofswitch_conn *, enum ofputil_async_msg_type,
 void ofswitch_drop_role(struct ofswitch_conn *);
 
 /* Flows and meters, ofswitch_table.c. */
-void ofswitch_apply(struct ofswitch *, const struct ofp_header *);
+void ofswitch_apply(struct ofswitch_conn *, const struct ofp_header *);
 void ofswitch_dump(struct ofswitch_conn *, const struct ofp_header *);
 void ofswitch_count(struct ofswitch_conn *, const struct ofp_header *);
 void ofswitch_tables(struct ofswitch_conn *, const struct ofp_header *);

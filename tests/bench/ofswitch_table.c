@@ -183,9 +183,11 @@ ofswitch_tell_removed(struct ofswitch *sw, const struct flowset_flow *flow)
     }
 }
 
-static void
+/* Returns how many flows that were. */
+static size_t
 ofswitch_delete(struct ofswitch *sw, const struct ofputil_flow_mod *fm)
 {
+    size_t before = flowset_count(&sw->flows);
     bool strict = fm->command == OFPFC_DELETE_STRICT;
     struct flowset_flow *flow;
 
@@ -201,12 +203,14 @@ ofswitch_delete(struct ofswitch *sw, const struct ofputil_flow_mod *fm)
             flowset_remove(&sw->flows, flow);
         }
     }
+    return before - flowset_count(&sw->flows);
 }
 
 /* Brings the flow-mod 'oh' in force. */
 void
-ofswitch_apply(struct ofswitch *sw, const struct ofp_header *oh)
+ofswitch_apply(struct ofswitch_conn *conn, const struct ofp_header *oh)
 {
+    struct ofswitch *sw = conn->sw;
     struct ofputil_flow_mod fm;
     uint64_t stub[1024 / 8];
     struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
@@ -220,8 +224,9 @@ ofswitch_apply(struct ofswitch *sw, const struct ofp_header *oh)
     }
     if (fm.command == OFPFC_ADD) {
         ofswitch_add(sw, &fm);
+        conn->n.changes++;
     } else {
-        ofswitch_delete(sw, &fm);
+        conn->n.changes += ofswitch_delete(sw, &fm);
     }
     minimatch_destroy(&fm.match);
     ofpbuf_uninit(&acts);
