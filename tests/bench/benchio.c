@@ -51,20 +51,37 @@ bio_listen(const char *target)
     return fd;
 }
 
+/* Has epoll wake the user when there is something to be read, and for room if
+ * the connection is blocked.  If it did so for room at any time, it would each
+ * time that the peer reads, which is as often as it answers. */
 static void
-bio_watch(struct bio *bio, int epoll_fd)
+bio_watch(struct bio *bio, int operation)
 {
-    /* Edge-triggered, so that one system call serves for good: whoever is
-     * woken reads until there is nothing more, or is woken for room. */
     struct epoll_event event = {
-        .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = bio,
+        .events = EPOLLIN | (bio->blocked ? EPOLLOUT : 0), .data.ptr = bio,
     };
 
+    if (epoll_ctl(bio->epoll_fd, operation, bio->fd, &event)) {
+        ovs_fatal(errno, "epoll_ctl failed");
+    }
+}
+
+static void
+bio_init(struct bio *bio, int epoll_fd, bool blocked)
+{
     ofpbuf_init(&bio->rx, 0);
     ofpbuf_init(&bio->tx, 0);
-    bio->blocked = false;
-    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, bio->fd, &event)) {
-        ovs_fatal(errno, "epoll_ctl failed");
+    bio->epoll_fd = epoll_fd;
+    bio->blocked = blocked;
+    bio_watch(bio, EPOLL_CTL_ADD);
+}
+
+static void
+bio_set_blocked(struct bio *bio, bool blocked)
+{
+    if (bio->blocked != blocked) {
+        bio->blocked = blocked;
+        bio_watch(bio, EPOLL_CTL_MOD);
     }
 }
 
@@ -92,7 +109,7 @@ bio_connect(struct bio *bio, int epoll_fd, const char *target)
     if (error) {
         ovs_fatal(error, "%s: cannot connect", target);
     }
-    bio_watch(bio, epoll_fd);
+    bio_init(bio, epoll_fd, true);
 }
 
 void
@@ -110,7 +127,7 @@ bio_accept(struct bio *bio, int epoll_fd, int listen_fd)
         && domain != AF_UNIX) {
         setsockopt_tcp_nodelay(bio->fd);
     }
-    bio_watch(bio, epoll_fd);
+    bio_init(bio, epoll_fd, false);
 }
 
 /* Handles the whole messages in the 'size' bytes at 'data' and returns how
@@ -202,11 +219,11 @@ bio_flush(struct bio *bio)
             } else if (errno != EAGAIN && errno != ENOTCONN) {
                 ovs_fatal(errno, "send failed");
             }
-            bio->blocked = true;
+            bio_set_blocked(bio, true);
             return;
         }
         ofpbuf_pull(&bio->tx, n);
     }
-    bio->blocked = false;
+    bio_set_blocked(bio, false);
     ofpbuf_clear(&bio->tx);
 }

@@ -21,10 +21,10 @@
 struct ofp_header;
 
 struct bio {
-    int fd;
+    int fd, epoll_fd;
     struct ofpbuf rx;           /* The beginning of a message. */
     struct ofpbuf tx;
-    bool blocked;               /* The peer has to read first. */
+    bool blocked;               /* The peer has to accept or read first. */
     void *aux;
 };
 
