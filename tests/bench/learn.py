@@ -36,11 +36,11 @@ MOST = {"ovs-testcontroller": 15}
 
 # What, switches, MACs each way in all, passes, further options of ofload.
 ROWS = [
-    ("new", 1, 1000, 50, []),
+    ("new", 1, 1000, 20, []),
     ("new", 1, 100000, 1, []),
-    ("new", 15, 1000, 50, []),
+    ("new", 15, 1000, 20, []),
     ("new", 15, 100000, 1, []),
-    ("new", 64, 1000, 50, []),
+    ("new", 64, 1000, 20, []),
     ("new", 64, 100000, 1, []),
     ("new", 1000, 1000, 20, []),
     ("new", 1000, 100000, 1, []),

@@ -57,6 +57,8 @@
 
 #define LOAD_FRAME 64               /* Bytes. */
 #define LOAD_ETHERTYPE 0x88b5       /* IEEE 802, local experimental. */
+#define LOAD_QUIET_BEFORE 100       /* Milliseconds; see load_settle(). */
+#define LOAD_QUIET_AFTER 20
 
 /* A packet-in whose MAC is yet to be filled in. */
 struct load_template {
@@ -91,8 +93,18 @@ load_end(int signo OVS_UNUSED)
 
 /* What it costs. */
 
+static uint64_t
+load_own_cpu(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+    return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
 /* The time, in nanoseconds, that the first thread of process 'pid' has spent
- * on processors: all that controllers do. */
+ * on processors: all that controllers do.  While it runs, that is as much as
+ * 10 ms out of date. */
 static uint64_t
 load_cpu_of(pid_t pid)
 {
@@ -294,13 +306,14 @@ load_receive(struct ofswitch_conn *conn)
     return s->n_answered - old;
 }
 
-/* Waits for something to happen, and handles it; if 'fill', answers are
- * followed by more packet-ins.  Returns how many answers came. */
+/* Waits for something to happen, for 'timeout' milliseconds at most, and
+ * handles it; if 'fill', answers are followed by more packet-ins.  Returns how
+ * many answers came. */
 static uint64_t
-load_turn(bool fill)
+load_turn(bool fill, int timeout)
 {
     struct epoll_event events[256];
-    int n = epoll_wait(epoll_fd, events, ARRAY_SIZE(events), 1000);
+    int n = epoll_wait(epoll_fd, events, ARRAY_SIZE(events), timeout);
     uint64_t answers = 0;
 
     for (int i = 0; i < n; i++) {
@@ -325,7 +338,7 @@ load_turn(bool fill)
 static void
 load_idle(void)
 {
-    load_turn(false);
+    load_turn(false, 1000);
     load_read_input();
 }
 
@@ -420,7 +433,7 @@ load_run_throughput(uint64_t left)
         load_fill(&loads[i]);
     }
     while (left && !ended) {
-        left -= load_turn(true);
+        left -= load_turn(true, 1000);
     }
 }
 
@@ -435,24 +448,34 @@ load_run_latency(const size_t *senders, size_t n_senders, int64_t *times,
         load_send(s);
         ofswitch_flush(s->sw);
         for (bool answered = false; !answered && !ended; ) {
-            answered = load_turn(false) > 0;
+            answered = load_turn(false, 1000) > 0;
         }
         times[i] = bio_now() - start;
     }
 }
 
-/* Notes in 'run' what the controllers have spent since, on top of
- * 'before'. */
+/* Stores in 'cpu' the times of all controllers, once none of them has had
+ * anything to do for 'quiet' milliseconds. */
 static void
-load_note_cpu(struct loadstat_run *run, const uint64_t *before)
+load_settle(int quiet, uint64_t cpu[LOADARGS_MAX_TARGETS])
 {
-    for (size_t i = 0; i < options.n_targets; i++) {
-        uint64_t now = load_cpu_of(options.pids[i]);
+    int64_t since = bio_now();
 
-        run->theirs[i] = now - MIN(now, before[i]);
-    }
+    do {
+        if (quiet) {
+            load_turn(false, 1);
+        }
+        for (size_t i = 0; i < options.n_targets; i++) {
+            uint64_t now = load_cpu_of(options.pids[i]);
+
+            since = now != cpu[i] ? bio_now() : since;
+            cpu[i] = now;
+        }
+    } while (!ended && bio_now() - since < quiet * INT64_C(1000000));
 }
 
+/* What controllers do once switches are in sync (to tell a database, say) is
+ * as much as answering some thousand packet-ins, and is not to count. */
 static void
 load_run(int64_t connect)
 {
@@ -465,10 +488,8 @@ load_run(int64_t connect)
 
     run.packet_ins = n;
     run.times = options.latency && n ? xcalloc(n, sizeof *run.times) : NULL;
-    for (size_t i = 0; i < options.n_targets; i++) {
-        before[i] = load_cpu_of(options.pids[i]);
-    }
-    run.own = load_cpu_of(getpid());
+    load_settle(n ? LOAD_QUIET_BEFORE : 0, before);
+    run.own = load_own_cpu();
 
     int64_t start = bio_now();
     load_reset();
@@ -478,8 +499,11 @@ load_run(int64_t connect)
         load_run_throughput(n);
     }
     run.took = bio_now() - start;
-    run.own = load_cpu_of(getpid()) - run.own;
-    load_note_cpu(&run, before);
+    run.own = load_own_cpu() - run.own;
+    load_settle(n ? LOAD_QUIET_AFTER : 0, run.theirs);
+    for (size_t i = 0; i < options.n_targets; i++) {
+        run.theirs[i] -= MIN(run.theirs[i], before[i]);
+    }
     loadstat_print_run(&stat, &run);
     free(run.times);
     free(senders);
