@@ -455,11 +455,12 @@ load_run_latency(const size_t *senders, size_t n_senders, int64_t *times,
 }
 
 /* Stores in 'cpu' the times of all controllers, once none of them has had
- * anything to do for 'quiet' milliseconds. */
+ * anything to do for 'quiet' milliseconds; or ten times as much later, for
+ * where there are many, there is always one that has. */
 static void
 load_settle(int quiet, uint64_t cpu[LOADARGS_MAX_TARGETS])
 {
-    int64_t since = bio_now();
+    int64_t start = bio_now(), since = start;
 
     do {
         if (quiet) {
@@ -471,7 +472,8 @@ load_settle(int quiet, uint64_t cpu[LOADARGS_MAX_TARGETS])
             since = now != cpu[i] ? bio_now() : since;
             cpu[i] = now;
         }
-    } while (!ended && bio_now() - since < quiet * INT64_C(1000000));
+    } while (!ended && bio_now() - since < quiet * INT64_C(1000000)
+             && bio_now() - start < quiet * INT64_C(10000000));
 }
 
 /* What controllers do once switches are in sync (to tell a database, say) is
