@@ -5,15 +5,20 @@
 #include "controller/loop.h"
 
 #include <poll.h>
+#include <sys/timerfd.h>
 #include "openvswitch/poll-loop.h"
 #include "util.h"
 
 /* How long loop_run() may stay, in milliseconds. */
-#define LOOP_STAY 1
+#define LOOP_STAY 4
 
 static bool waiting;            /* In loop_wait(). */
 static bool woken, staying;     /* Since loop_run() began. */
-static uv_timer_t stay_timer;
+
+/* Ends a stay.  A timer of libuv's would be given to the kernel anew with each
+ * wait for an event, which costs as much as it does to answer a packet-in. */
+static uv_poll_t stay_timer;
+static int stay_fd = -1;
 
 uv_loop_t *
 loop_uv(void)
@@ -22,9 +27,34 @@ loop_uv(void)
 }
 
 static void
-loop_end_stay(uv_timer_t *timer OVS_UNUSED)
+loop_stay_cb(uv_poll_t *timer OVS_UNUSED, int status OVS_UNUSED,
+             int events OVS_UNUSED)
 {
     woken = true;
+}
+
+/* Makes the timer.  Returns whether there is one. */
+static bool
+loop_init_stay(void)
+{
+    if (stay_fd < 0) {
+        stay_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+        if (stay_fd >= 0) {
+            uv_poll_init(loop_uv(), &stay_timer, stay_fd);
+            uv_poll_start(&stay_timer, UV_READABLE, loop_stay_cb);
+        }
+    }
+    return stay_fd >= 0;
+}
+
+/* Has the timer end the stay in 'msec' milliseconds, or with 0 not at all,
+ * even if it has run down already. */
+static void
+loop_set_stay(long int msec)
+{
+    struct itimerspec its = { .it_value.tv_nsec = msec * 1000000 };
+
+    timerfd_settime(stay_fd, 0, &its, NULL);
 }
 
 void
@@ -34,15 +64,12 @@ loop_run(void)
 
     woken = staying = false;
     uv_run(loop, UV_RUN_NOWAIT);
-    if (staying && !woken) {
-        if (!stay_timer.loop) {
-            uv_timer_init(loop, &stay_timer);
-        }
-        uv_timer_start(&stay_timer, loop_end_stay, LOOP_STAY, 0);
+    if (staying && !woken && loop_init_stay()) {
+        loop_set_stay(LOOP_STAY);
         while (!woken) {
             uv_run(loop, UV_RUN_ONCE);
         }
-        uv_timer_stop(&stay_timer);
+        loop_set_stay(0);
     }
 }
 

@@ -26,8 +26,8 @@
  * by loop_wake(), wherever it runs.  One that does not, because it has done
  * all that its event called for, does the others no favour with a whole turn
  * of the loop, which costs ten times as much as the answer to a packet-in: by
- * loop_stay() it lets loop_run() wait for more of the kind, for a millisecond
- * at most. */
+ * loop_stay() it lets loop_run() wait for more of the kind, for four
+ * milliseconds at most. */
 
 #include <uv.h>
 

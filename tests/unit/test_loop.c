@@ -96,6 +96,9 @@ test_wakes(void **state OVS_UNUSED)
         loop_run();
     }
 
+    /* What ended that does not keep it awake. */
+    assert_false(turn_goes_on(50));
+
     close(peer.fd);
     peer.fd = -1;
     assert_true(turn_goes_on(10000));
