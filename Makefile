@@ -76,7 +76,8 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/lead_txn.c controller/locks.c \
                   controller/locks_server.c controller/locks_session.c \
                   controller/loop.c \
-                  controller/ofconn.c controller/ofconn_listen.c
+                  controller/ofconn.c controller/ofconn_listen.c \
+                  controller/ofconn_spare.c
 
 # C bindings of the database: all of it, for the tool, and what the daemon
 # uses (controller/*.ann).

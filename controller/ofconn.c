@@ -40,9 +40,6 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
  * take a large bundle than we to make it. */
 #define OFCONN_EAGER_SIZE (64 * 1024)
 
-/* Bytes of an empty buffer that are kept, whatever a backlog made of it. */
-#define OFCONN_KEEP_SIZE (4 * OFCONN_EAGER_SIZE)
-
 struct ofconn {
     union ofconn_handle h;
     struct ovs_list node;       /* In 'conns'. */
@@ -209,16 +206,6 @@ ofconn_fail(struct ofconn *conn, const char *reason)
 
 /* Writing. */
 
-static void
-ofconn_empty(struct ofpbuf *b)
-{
-    if (b->allocated > OFCONN_KEEP_SIZE) {
-        ofpbuf_uninit(b);
-        ofpbuf_init(b, 0);
-    }
-    ofpbuf_clear(b);
-}
-
 /* Writes what can be written at once, if nothing is in flight.  Returns 0 or a
  * negative error of libuv. */
 static int
@@ -230,7 +217,7 @@ ofconn_try_write(struct ofconn *conn)
     COVERAGE_INC(ofconn_write);
     ofpbuf_pull(&conn->tx, MAX(n, 0));
     if (!conn->tx.size) {
-        ofconn_empty(&conn->tx);    /* Or what was pulled adds up. */
+        ofconn_spare_give(&conn->tx);
     }
     return n < 0 && n != UV_EAGAIN ? n : 0;
 }
@@ -251,6 +238,9 @@ void
 ofconn_put(struct ofconn *conn, const void *msg, size_t size)
 {
     if (!conn->closing) {
+        if (!conn->tx.size) {
+            ofconn_spare_take(&conn->tx);
+        }
         if (size > ofpbuf_tailroom(&conn->tx)) {
             /* ofpbuf_put() would make room for this message alone. */
             ofpbuf_prealloc_tailroom(&conn->tx, MAX(size, conn->tx.size));
@@ -280,7 +270,7 @@ ofconn_written_cb(uv_write_t *req, int status)
 {
     struct ofconn *conn = req->data;
 
-    ofconn_empty(&conn->in_flight);
+    ofconn_spare_give(&conn->in_flight);
     if (status < 0) {
         if (status != UV_ECANCELED) {
             ofconn_fail(conn, uv_strerror(status));
@@ -491,6 +481,9 @@ ofconn_read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (!conn->rx.size) {
         used += ofconn_handle_bytes(conn, data + used, n - used);
         ofpbuf_put(&conn->rx, data + used, n - used);
+    }
+    if (conn->tx.size && !conn->closing) {
+        ofconn_write(conn);     /* The next one needs the memory. */
     }
 }
 

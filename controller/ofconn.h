@@ -7,8 +7,9 @@
 /* OpenFlow connections: bytes on one side, messages on the other.
  *
  * A connection is framed from large reads (one system call for as many
- * messages as there are) and written in batches: ofconn_send() only queues,
- * ofconn_flush() writes what was queued since the last time.
+ * messages as there are) and written in batches: ofconn_send() only queues.
+ * What a read has caused on its own connection is written after that read, all
+ * the rest by ofconn_flush().
  *
  * Everything that a session need not know happens here: version negotiation
  * (OpenFlow 1.5.1, section 6.3.1; 1.3 to 1.5, 1.5 preferred), echo both ways,

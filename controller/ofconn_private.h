@@ -8,6 +8,7 @@
  *
  *   ofconn.c         connections
  *   ofconn_listen.c  where they come from
+ *   ofconn_spare.c   memory that they share
  *
  * A listener outlives the connections that it has accepted, or not: they do
  * not refer to it. */
@@ -15,6 +16,9 @@
 #include "controller/ofconn.h"
 
 #include "controller/loop.h"
+
+/* Bytes of an empty buffer that are kept, whatever a backlog made of it. */
+#define OFCONN_KEEP_SIZE (256 * 1024)
 
 union ofconn_handle {
     uv_handle_t handle;
@@ -34,5 +38,8 @@ int ofconn_init_handle(union ofconn_handle *, bool is_pipe, void *data);
 char *ofconn_peer_name(const union ofconn_handle *, bool is_pipe);
 void ofconn_accept_cb(uv_stream_t *, int status);
 void ofconn_start(void);
+
+void ofconn_spare_take(struct ofpbuf *);
+void ofconn_spare_give(struct ofpbuf *);
 
 #endif /* controller/ofconn_private.h */
