@@ -43,7 +43,7 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/sighting.c flows/topo.c flows/topo_claim.c \
                   flows/topo_cluster.c flows/topo_node.c \
                   flows/topo_place.c flows/topo_port.c flows/topo_shard.c \
-                  flows/topo_static.c
+                  flows/topo_static.c flows/topo_tie.c
 
 # The tool, and the daemon (without kctl.c and main.c, so that tests can link
 # the rest).

@@ -187,6 +187,8 @@ admin_node_to_json(const struct agent *agent, const struct topo_node *node)
     json_object_put(json, "leader",
                     admin_json_string(conf_leader(agent->conf, node)));
     json_object_put(json, "led", json_boolean_create(node->led));
+    json_object_put(json, "leader_reason",
+                    admin_json_string(conf_leader_reason(agent->conf, node)));
     json_object_put(json, "error", admin_json_string(node->row.error));
     json_object_put(json, "ports", admin_ports_to_json(node));
     json_object_put(json, "macs",
@@ -264,9 +266,9 @@ admin_edge_to_text(const struct json *json, struct ds *s)
 {
     static const char *const keys[] = {
         "datapath_id", "address", "version", "connected_for", "leader",
-        "tunnel_ip", "tunnel_port", "flows", "macs", "packet_ins", "flow_mods",
-        "reconciles", "added", "changed", "deleted", "adopted",
-        "last_error", "error",
+        "leader_reason", "tunnel_ip", "tunnel_port", "flows", "macs",
+        "packet_ins", "flow_mods", "reconciles", "added", "changed",
+        "deleted", "adopted", "last_error", "error",
     };
     const struct shash *object = json_object(json);
     const struct json *name = shash_find_data(object, "name");

@@ -200,6 +200,9 @@ admin_text_edge(const struct json *e, struct ds *s)
         const char *leader = admin_get(e, "leader");
 
         ds_put_format(s, ", led by %s", leader ? leader : "no controller");
+        if (leader && admin_get(e, "leader_reason")) {
+            ds_put_format(s, " (%s)", admin_get(e, "leader_reason"));
+        }
     }
     if (admin_get(e, "address")) {
         ds_put_format(s, ", %s, OpenFlow %s, %lld flows",

@@ -99,11 +99,31 @@ agent_begin(struct agent *agent, struct edge *edge)
     agent_busy(agent, edge);
 }
 
+/* Returns why this controller leads 'node' from now on, as text that the
+ * caller frees: what has become of the one that did, says the database. */
+static char *
+agent_lead_reason(const struct agent *agent, const struct topo_node *node)
+{
+    const char *before = conf_leader(agent->conf, node);
+
+    return (!before ? xstrdup("the first to ask for it")
+            : !strcmp(before, lead_name(agent->lead))
+            ? xstrdup("led it before")
+            : xasprintf(lead_has_ended(agent->lead, before)
+                        ? "%s, which led it, is gone"
+                        : "%s, which led it, let it go", before));
+}
+
 static void
 agent_lead_node(struct agent *agent, struct topo_node *node, bool led)
 {
     struct edge *edge = agent_session(node);
 
+    if (led && !node->led) {
+        free(node->led_reason);
+        node->led_reason = agent_lead_reason(agent, node);
+        node->led_since = time_wall_msec();
+    }
     node->led = led;
     if (!led) {
         node->away = true;

@@ -81,6 +81,8 @@ size_t conf_least_led_by(const struct conf *, const struct topo_node *);
 bool conf_is_met_by_others(const struct conf *, const struct topo_node *);
 uint64_t conf_generation(const struct conf *);
 const char *conf_leader(const struct conf *, const struct topo_node *);
+const char *conf_leader_reason(const struct conf *,
+                               const struct topo_node *);
 void conf_write(struct conf *);
 
 #endif /* controller/conf.h */

@@ -128,6 +128,16 @@ conf_leader(const struct conf *conf, const struct topo_node *node)
     return r ? r->leader : NULL;
 }
 
+/* Returns why that one does, says itself, or NULL. */
+const char *
+conf_leader_reason(const struct conf *conf, const struct topo_node *node)
+{
+    const struct confrec_edge *r = conf_edge(conf, node);
+
+    return (node->led ? node->led_reason
+            : r ? smap_get(&r->status, "leader_reason") : NULL);
+}
+
 /* Returns whether it is this controller's turn to write what is wrong with
  * 'row'. */
 bool

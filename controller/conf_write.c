@@ -99,6 +99,10 @@ conf_write_edges(struct conf *conf)
 
         struct smap smap = SMAP_INITIALIZER(&smap);
         smap_add(&smap, "state", status.state);
+        if (node->led_reason) {
+            smap_add_format(&smap, "leader_since", "%lld", node->led_since);
+            smap_add(&smap, "leader_reason", node->led_reason);
+        }
         if (status.address) {
             smap_add(&smap, "address", status.address);
             smap_add(&smap, "openflow", status.openflow);

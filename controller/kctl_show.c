@@ -213,6 +213,9 @@ put_edge(struct ds *s, const struct kkrec_edge *edge)
         put_line(s, 1, "drained: true");
     }
     put_line(s, 1, "connected: %s", edge->connected ? "true" : "false");
+    if (edge->leader) {
+        put_line(s, 1, "leader: %s", edge->leader);
+    }
     put_smap(s, "status", &edge->status);
     put_error(s, 1, edge->error);
 }

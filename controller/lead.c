@@ -106,6 +106,19 @@ lead_want_other(struct lead *lead, const char *name, bool want)
     free(lock);
 }
 
+/* Returns whether the other controller 'name' has ended, or has lost its name
+ * together with the database. */
+bool
+lead_has_ended(const struct lead *lead, const char *name)
+{
+    char *lock = lead_lock("controller", name);
+    bool ended = (!sset_contains(&lead->others, name)
+                  || locks_has(lead->locks, lock));
+
+    free(lock);
+    return ended;
+}
+
 /* The database has rows of controllers with 'names', this one's among them:
  * waits for the end of the others. */
 void

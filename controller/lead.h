@@ -50,6 +50,7 @@ const char *lead_name(const struct lead *);
 bool lead_is_named(const struct lead *);
 bool lead_is_chief(const struct lead *);
 bool lead_is_connected(const struct lead *);
+bool lead_has_ended(const struct lead *, const char *name);
 size_t lead_count(const struct lead *);
 
 void lead_others(struct lead *, const struct sset *names);

@@ -23,6 +23,8 @@ topo_init(struct topo *topo)
     hmap_init(&topo->nodes_by_dpid);
     hmap_init(&topo->nodes_by_ip);
     hmap_init(&topo->vteps);
+    hmap_init(&topo->ties);
+    ovs_list_init(&topo->mixed_ties);
     ovs_list_init(&topo->waiting);
     ovs_list_init(&topo->withdrawn);
     ovs_list_init(&topo->dirty_nodes);
@@ -56,6 +58,7 @@ topo_destroy(struct topo *topo)
     hmap_destroy(&topo->nodes_by_dpid);
     hmap_destroy(&topo->nodes_by_ip);
     hmap_destroy(&topo->vteps);
+    hmap_destroy(&topo->ties);
 }
 
 struct topo_row *
@@ -513,8 +516,10 @@ topo_settle(struct topo *topo)
             topo_cluster_settle(topo, cluster);
         }
         topo->clusters_changed = false;
+        topo->ties_changed = topo->shards_changed = true;
+    }
+    if (topo->ties_changed) {
         topo_shards_settle(topo);
-        topo->shards_changed = true;
     }
     topo_places_settle(topo);
     if (topo->statics_changed) {

@@ -116,6 +116,7 @@ struct topo_attach {
     struct ovs_list trunk_node;     /* In 'attaches' of the trunk. */
     struct ovs_list overlap_node;   /* In 'overlaps' of the cluster, or
                                      * empty. */
+    struct ovs_list tie_node;       /* In 'attaches' of the tie. */
     struct uuid segment_uuid;
     struct uuid owner_uuid;         /* Cluster of a binding, or node. */
     struct topo_cluster *cluster;   /* While in force; NULL for a host port. */
@@ -277,8 +278,12 @@ struct topo_node {
     void *aux;
 
     struct uuid shard;              /* flows/topo_shard.c. */
-    struct topo_node *shard_parent; /* While looking for it. */
-    bool led;                       /* By this controller. */
+    struct topo_node *shard_parent; /* While looking for it... */
+    struct uuid shard_name;         /* ...likewise... */
+    bool shard_by_cluster;          /* ...whether that is a cluster's. */
+    bool led;                       /* By this controller... */
+    char *led_reason;               /* ...and why: NULL if it never was... */
+    long long led_since;            /* ...since then, in wall clock time. */
 };
 
 /* Flows of a node that are to be derived anew.  For a cookie of kind
@@ -316,7 +321,9 @@ struct topo {
     struct ovs_list errors;     /* Rows whose 'error' has changed. */
     struct ovs_list dead;       /* Rows to be freed by topo_reap(). */
     struct ovs_list dirty_nodes;    /* Nodes marked since somebody looked. */
-    bool nodes_changed, clusters_changed, statics_changed;
+    struct hmap ties;           /* Of struct topo_tie, by segment. */
+    struct ovs_list mixed_ties; /* The same, between several owners. */
+    bool nodes_changed, clusters_changed, statics_changed, ties_changed;
     bool shards_changed;        /* Since the controller looked. */
 };
 

@@ -259,6 +259,7 @@ topo_node_free(struct topo_node *node)
     free(node->name);
     free(node->dpid_string);
     free(node->ip_string);
+    free(node->led_reason);
     free(node->tunnel_port);
     free(node->peer_port);
     free(node);

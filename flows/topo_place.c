@@ -225,14 +225,17 @@ topo_vtep_withdraw(struct topo *topo, struct topo_vtep *vtep)
 void
 topo_place_del(struct topo *topo, struct topo_place *place)
 {
-    if (place->segment) {
-        if (place->type == TOPO_PLACE_ATTACH) {
-            topo_attach_withdraw(topo, CONTAINER_OF(place, struct topo_attach,
-                                                    place));
-        } else {
-            topo_vtep_withdraw(topo, CONTAINER_OF(place, struct topo_vtep,
-                                                  place));
+    struct topo_attach *attach;
+
+    if (place->type == TOPO_PLACE_ATTACH) {
+        attach = CONTAINER_OF(place, struct topo_attach, place);
+        if (place->segment) {
+            topo_attach_withdraw(topo, attach);
         }
+        topo_tie_del(topo, attach);
+    } else if (place->segment) {
+        topo_vtep_withdraw(topo, CONTAINER_OF(place, struct topo_vtep,
+                                              place));
     }
     ovs_list_remove(&place->waiting_node);
     ovs_list_init(&place->waiting_node);
@@ -274,6 +277,7 @@ topo_attach_set(struct topo *topo, const struct topo_attach_row *row)
     attach->owner_uuid = row->owner;
     attach->port = strcpy((char *) (attach + 1), row->port);
     attach->vlan = row->vlan;
+    topo_tie_add(topo, attach);
 }
 
 void

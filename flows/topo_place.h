@@ -14,11 +14,21 @@
  *   topo_node.c   nodes, and the dirt on them
  *   topo_port.c   the ports of nodes
  *   topo_shard.c  what is led as a whole
+ *   topo_tie.c    what segments are common to
  *
  * To change something that a place depends on is to withdraw the place, make
  * the change, and let topo_places_settle() bring back what it can. */
 
 #include "flows/topo.h"
+
+/* What a segment is common to: all bindings and host ports in the segment of
+ * this UUID, whatever else these rows say. */
+struct topo_tie {
+    struct hmap_node node;      /* In 'ties' of struct topo. */
+    struct ovs_list mixed_node; /* In 'mixed_ties', or empty: they belong to
+                                 * more than one owner. */
+    struct ovs_list attaches;   /* Of struct topo_attach. */
+};
 
 void topo_attach_withdraw(struct topo *, struct topo_attach *);
 void topo_vtep_withdraw(struct topo *, struct topo_vtep *);
@@ -26,6 +36,10 @@ void topo_place_del(struct topo *, struct topo_place *);
 void topo_place_free(struct topo_place *);
 void topo_places_settle(struct topo *);
 void topo_shards_settle(struct topo *);
+struct topo_node *topo_attach_owner_node(const struct topo *,
+                                         const struct topo_attach *);
+void topo_tie_add(struct topo *, struct topo_attach *);
+void topo_tie_del(struct topo *, struct topo_attach *);
 void topo_row_add(struct topo *, enum topo_table, const struct uuid *,
                    struct topo_row *);
 void topo_static_settle(struct topo *);

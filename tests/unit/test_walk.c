@@ -24,6 +24,7 @@
 #include "flows/layout.h"
 #include "flows/pipeline.h"
 #include "flows/sighting.h"
+#include "flows/topo_place.h"
 #include "openvswitch/dynamic-string.h"
 #include "tests/unit/walk.h"
 #include "util.h"
@@ -121,6 +122,19 @@ check_users(struct walk *walk, uint32_t seed, int step)
     }
 }
 
+/* Shards are those that would be found anew. */
+static void
+check_shards(struct walk *walk, uint32_t seed, int step)
+{
+    struct topo *topo = &walk->net.topo;
+
+    topo->shards_changed = false;
+    topo_shards_settle(topo);
+    if (topo->shards_changed) {
+        fail_msg("seed %"PRIu32", step %d: shards should change", seed, step);
+    }
+}
+
 static void
 check_rebuild(struct walk *walk, uint32_t seed, int step)
 {
@@ -128,6 +142,7 @@ check_rebuild(struct walk *walk, uint32_t seed, int step)
 
     check_sites(walk, seed, step);
     check_users(walk, seed, step);
+    check_shards(walk, seed, step);
     HMAP_FOR_EACH (node, row.node, &walk->net.topo.rows[TOPO_EDGE]) {
         struct flowset want;
 
