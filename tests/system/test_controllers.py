@@ -354,7 +354,7 @@ def test_schema_with_another_column(blue, tmp_path):
     schema["version"] = "1000.0.0"
     schema["tables"]["Edge"]["columns"]["of_the_next"] = {"type": "string"}
     read = ["ovsdb-client", "dump", "-f", "csv", blue.kakehashi_db,
-            "Kakehashi", "Edge", "of_the_next"]
+            "Kakehashi", "Edge", "name", "of_the_next"]
     write = json.dumps(["Kakehashi", {
         "op": "update", "table": "Edge", "where": [],
         "row": {"of_the_next": "unknown here"}}])
