@@ -34,14 +34,14 @@ VERSION := 0.1.0
 # The functional core: no I/O, no clock, no log.
 FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/bundlemsg.c flows/delta.c flows/failover.c \
-                  flows/fdb.c flows/fdb_age.c flows/fdb_node.c \
+                  flows/fdb.c flows/fdb_age.c flows/fdb_flap.c flows/fdb_node.c \
                   flows/fdb_table.c flows/flowset.c flows/inquiry.c \
                   flows/macdump.c flows/macmsg.c \
                   flows/packetin.c flows/packetout.c flows/pipeline.c \
                   flows/pipeline_alone.c flows/pipeline_cluster.c \
                   flows/pipeline_mac.c flows/pipeline_segment.c \
                   flows/sighting.c flows/topo.c flows/topo_claim.c \
-                  flows/topo_cluster.c flows/topo_node.c \
+                  flows/topo_close.c flows/topo_cluster.c flows/topo_node.c \
                   flows/topo_place.c flows/topo_port.c flows/topo_shard.c \
                   flows/topo_static.c flows/topo_tie.c
 
@@ -62,7 +62,7 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/admin_diff.c controller/admin_mac.c \
                   controller/admin_show.c \
                   controller/agent.c controller/agent_age.c \
-                  controller/agent_announce.c controller/agent_conf.c \
+                  controller/agent_announce.c controller/agent_close.c controller/agent_conf.c \
                   controller/agent_failover.c controller/agent_learn.c \
                   controller/agent_lease.c controller/agent_probe.c \
                   controller/agent_shard.c controller/agent_sync.c \

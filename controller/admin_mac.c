@@ -97,6 +97,8 @@ admin_read_add_entry(struct admin_read *read, const struct fdb_mac *e)
     }
     if (e->is_static) {
         json_object_put_string(json, "type", "static");
+    } else if (fdb_is_frozen(&read->agent->fdb, e)) {
+        json_object_put_string(json, "type", "frozen");
     }
     json_object_put(json, "moves", json_integer_create(e->n_moves));
     json_object_put(json, "age", json_integer_create(

@@ -449,6 +449,7 @@ agent_run(struct agent *agent)
         agent->trim_at = LLONG_MAX;
     }
     agent_age_run(agent);
+    agent_closures_run(agent, now);
     agent_run_edges(agent, now);
     agent_rounds_run(agent);
     agent_depose_run(agent);
@@ -476,6 +477,7 @@ agent_wait(struct agent *agent)
     agent_rounds_wait(agent);
     agent_leases_wait(agent);
     agent_age_wait(agent);
+    agent_closures_wait(agent);
     if (agent->elect_at != LLONG_MAX) {
         poll_timer_wait_until(agent->elect_at);
     }
@@ -485,7 +487,8 @@ agent_wait(struct agent *agent)
     if (!ovs_list_is_empty(&agent->topo.dirty_nodes)) {
         poll_immediate_wake();
     }
-    if (!ovs_list_is_empty(&agent->fdb.probation)) {
+    if (!ovs_list_is_empty(&agent->fdb.probation)
+        || !ovs_list_is_empty(&agent->fdb.frozen)) {
         poll_timer_wait_until(agent->probation_at);
     }
     LIST_FOR_EACH (edge, busy_node, &agent->busy) {

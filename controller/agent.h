@@ -13,7 +13,8 @@
  * Beside them agent_failover.c asks which edge is to be active, agent_probe.c
  * finds out for it who is there, agent_lease.c tells the switches that we are,
  * and agent_announce.c tells the neighbours.  agent_age.c asks them which MACs
- * nobody uses any more.  agent_shard.c sees to it that each edge is led by one
+ * nobody uses any more, and agent_close.c closes bindings that are part of a
+ * loop.  agent_shard.c sees to it that each edge is led by one
  * controller, and that we do what we do to those that we lead.
  *
  * agent.c takes what comes from the connections and starts the walk that it
@@ -105,6 +106,13 @@ void agent_flow_removed(struct agent *, struct edge *,
                         const struct ofputil_flow_removed *);
 size_t agent_flush_macs(struct agent *, struct topo_segment *,
                         const struct eth_addr *);
+
+/* agent_close.c */
+void agent_close_binding(struct agent *, struct topo_attach *,
+                         const char *reason);
+void agent_froze(struct agent *, const struct topo_segment *);
+void agent_closures_run(struct agent *, long long now);
+void agent_closures_wait(const struct agent *);
 
 /* agent_conf.c */
 void agent_identify(struct agent *, struct edge *);

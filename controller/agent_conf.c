@@ -137,6 +137,7 @@ agent_conf_changed(struct agent *agent)
     struct edge *edge;
 
     agent_rows_changed(agent);
+    conf_get_flap(agent->conf, &agent->fdb);
     LIST_FOR_EACH (edge, node, &agent->edges) {
         if (edge->state > EDGE_METER) {
             edge_set_rate(edge, LAYOUT_METER_LEARN,

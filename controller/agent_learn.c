@@ -7,12 +7,30 @@
 #include "controller/edge.h"
 #include "flows/layout.h"
 #include "flows/sighting.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
 
 VLOG_DEFINE_THIS_MODULE(agent_learn);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+/* Says that the MAC of 's' stays where it is. */
+static void
+agent_tell_frozen(const struct fdb *fdb, const struct sighting *s)
+{
+    const struct topo_segment *segment = s->place->segment;
+    const struct fdb_mac *e = fdb_find(fdb, segment, s->mac);
+    struct ds where = DS_EMPTY_INITIALIZER;
+
+    topo_place_format(e->place, &where);
+    ds_put_cstr(&where, ", although it was seen at ");
+    topo_place_format(s->place, &where);
+    VLOG_WARN_RL(&rl, "segment %s: "ETH_ADDR_FMT" has moved too often and "
+                 "stays at %s", segment->name, ETH_ADDR_ARGS(s->mac),
+                 ds_cstr(&where));
+    ds_destroy(&where);
+}
 
 /* The first walk: a packet-in of LEARN. */
 void
@@ -34,11 +52,24 @@ agent_packet_in(struct agent *agent, struct edge *edge,
                     why);
         return;
     }
-    if (fdb_sight(&agent->fdb, edge->tnode, s.place, s.mac, time_msec(),
-                  &agent->ops) == FDB_REFUSED) {
+    switch (fdb_sight(&agent->fdb, edge->tnode, s.place, s.mac, time_msec(),
+                      &agent->ops)) {
+    case FDB_REFUSED:
         VLOG_WARN_RL(&rl, "%s: static MAC "ETH_ADDR_FMT" of segment %s seen "
                      "at another place", edge->tnode->name,
                      ETH_ADDR_ARGS(s.mac), s.place->segment->name);
+        break;
+    case FDB_FROZE:
+        agent_tell_frozen(&agent->fdb, &s);
+        agent_froze(agent, s.place->segment);
+        break;
+    case FDB_LEARNED:
+    case FDB_CONFIRMED:
+    case FDB_MOVED:
+    case FDB_FROZEN:
+        break;
+    default:
+        OVS_NOT_REACHED();
     }
     agent_send_ops(agent);
 }

@@ -6,6 +6,7 @@
 
 #include "conf-idl.h"
 #include <errno.h>
+#include "flows/fdb.h"
 #include "flows/topo.h"
 #include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
@@ -37,6 +38,8 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 /* Announcements a second, of one cluster, after a take-over. */
 #define CONF_ANNOUNCE_RATE 2000
+#define CONF_CLOSE_MACS 3
+#define CONF_CLOSE_TIME 60          /* Seconds. */
 
 /* The columns that we write.  All others are the user's, to be read. */
 static const struct ovsdb_idl_column *const conf_own_columns[] = {
@@ -183,6 +186,8 @@ conf_read_binding(struct conf *conf, const struct ovsdb_idl_row *row_)
         .owner = r->cluster,
         .port = r->port,
         .vlan = r->vlan,
+        .closed_until = r->n_closed_until ? *r->closed_until : 0,
+        .closed_reason = r->closed_reason ? r->closed_reason : "",
     });
 }
 
@@ -281,22 +286,38 @@ conf_read_table(struct conf *conf, const struct conf_table *t, bool in_error)
     }
 }
 
+/* Returns options:'key', a number of 'least' or more, or 'def'. */
 static unsigned int
-conf_read_rate(const struct confrec_kakehashi_global *g, const char *key,
-               unsigned int def)
+conf_read_number(const struct confrec_kakehashi_global *g, const char *key,
+                 unsigned int least, unsigned int def)
 {
     const char *value = g ? smap_get(&g->options, key) : NULL;
-    unsigned int rate;
+    unsigned int number;
 
     if (!value) {
         return def;
     }
-    if (!str_to_uint(value, 10, &rate) || !rate) {
-        VLOG_WARN_RL(&rl, "options:%s \"%s\" is no positive number; it is %u",
-                     key, value, def);
+    if (!str_to_uint(value, 10, &number) || number < least) {
+        VLOG_WARN_RL(&rl, "options:%s \"%s\" is no %snumber; it is %u",
+                     key, value, least ? "positive " : "", def);
         return def;
     }
-    return rate;
+    return number;
+}
+
+static unsigned int
+conf_read_rate(const struct confrec_kakehashi_global *g, const char *key,
+               unsigned int def)
+{
+    return conf_read_number(g, key, 1, def);
+}
+
+/* The same where 0 means that there is no limit. */
+static unsigned int
+conf_read_limit(const struct confrec_kakehashi_global *g, const char *key,
+                unsigned int def)
+{
+    return conf_read_number(g, key, 0, def);
 }
 
 static void
@@ -309,6 +330,12 @@ conf_read_global(struct conf *conf)
     conf->learn_rate = conf_read_rate(g, "learn_rate", CONF_LEARN_RATE);
     conf->announce_rate = conf_read_rate(g, "announce_rate",
                                          CONF_ANNOUNCE_RATE);
+    conf->flap_moves = conf_read_limit(g, "flap_moves", FDB_FLAP_MOVES);
+    conf->flap_window = conf_read_rate(g, "flap_window",
+                                       FDB_FLAP_WINDOW / 1000);
+    conf->flap_hold = conf_read_rate(g, "flap_hold", FDB_FLAP_WINDOW / 1000);
+    conf->close_macs = conf_read_limit(g, "close_macs", CONF_CLOSE_MACS);
+    conf->close_time = conf_read_rate(g, "close_time", CONF_CLOSE_TIME);
 }
 
 /* Finishes or fails the transaction in progress, if its time has come. */
@@ -331,6 +358,7 @@ conf_run_txn(struct conf *conf)
         }
         conf->write_at = time_msec() + CONF_RETRY;
         conf->status_pending = conf->errors_pending = true;
+        conf->closures_pending = true;
     }
     ovsdb_idl_txn_destroy(conf->txn);
     conf->txn = NULL;
@@ -457,6 +485,30 @@ conf_announce_rate(const struct conf *conf)
     return conf->announce_rate;
 }
 
+/* Sets after how many moves 'fdb' freezes a MAC, and for how long. */
+void
+conf_get_flap(const struct conf *conf, struct fdb *fdb)
+{
+    fdb->flap_moves = conf->flap_moves;
+    fdb->flap_window = conf->flap_window * 1000LL;
+    fdb->flap_hold = conf->flap_hold * 1000LL;
+}
+
+/* Returns how many frozen MACs it takes to close their rival, 0 if any number
+ * does not. */
+unsigned int
+conf_close_macs(const struct conf *conf)
+{
+    return conf->close_macs;
+}
+
+/* Returns for how long a binding is closed, in milliseconds. */
+long long
+conf_close_time(const struct conf *conf)
+{
+    return conf->close_time * 1000LL;
+}
+
 /* Upward. */
 
 int64_t
@@ -486,6 +538,13 @@ void
 conf_errors_changed(struct conf *conf)
 {
     conf->errors_pending = true;
+}
+
+/* A binding has been closed or opened. */
+void
+conf_closures_changed(struct conf *conf)
+{
+    conf->closures_pending = true;
 }
 
 /* The status of an edge or a cluster is not what it was. */

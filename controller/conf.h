@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 struct conf;
+struct fdb;
 struct sset;
 struct topo;
 struct topo_cluster;
@@ -59,12 +60,16 @@ bool conf_is_connected(const struct conf *);
 const char *conf_remote(const struct conf *);
 unsigned int conf_learn_rate(const struct conf *);
 unsigned int conf_announce_rate(const struct conf *);
+void conf_get_flap(const struct conf *, struct fdb *);
+unsigned int conf_close_macs(const struct conf *);
+long long conf_close_time(const struct conf *);
 
 int64_t conf_cfg_seq(const struct conf *);
 void conf_set_ctl_seq(struct conf *, int64_t);
 void conf_set_edges_seq(struct conf *, int64_t);
 void conf_status_changed(struct conf *);
 void conf_errors_changed(struct conf *);
+void conf_closures_changed(struct conf *);
 
 /* What controllers know of one another. */
 struct conf_self {

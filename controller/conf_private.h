@@ -32,9 +32,11 @@ struct conf {
 
     int64_t cfg_seq, ctl_seq, edges_seq;
     unsigned int learn_rate, announce_rate;
+    unsigned int flap_moves, flap_window, flap_hold;    /* Seconds. */
+    unsigned int close_macs, close_time;                /* Likewise. */
 
     struct ovsdb_idl_txn *txn;  /* In progress, or NULL. */
-    bool status_pending, errors_pending;
+    bool status_pending, errors_pending, closures_pending;
     long long write_at;         /* After an error, when to try again. */
 };
 

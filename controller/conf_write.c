@@ -185,6 +185,31 @@ conf_write_clusters(struct conf *conf)
     }
 }
 
+/* Writes which bindings are closed, of those that this controller leads. */
+static void
+conf_write_closures(struct conf *conf)
+{
+    const struct confrec_binding *r;
+
+    CONFREC_BINDING_FOR_EACH (r, conf->idl) {
+        struct topo_row *row = topo_row(conf->topo, TOPO_BINDING,
+                                        &r->header_.uuid);
+        const struct topo_attach *attach;
+
+        if (!row || !conf_owns(conf, row)) {
+            continue;
+        }
+        attach = CONTAINER_OF(row, struct topo_attach, place.row);
+        int64_t until = topo_attach_closed_until(attach);
+        if (until != (r->n_closed_until ? *r->closed_until : 0)) {
+            confrec_binding_set_closed_until(r, &until, until != 0);
+            confrec_binding_set_closed_reason(r, (until
+                                                  ? attach->closure->reason
+                                                  : NULL));
+        }
+    }
+}
+
 /* Writes to the database what is not there as it should be. */
 void
 conf_write(struct conf *conf)
@@ -199,7 +224,8 @@ conf_write(struct conf *conf)
         conf->write_at = 0;
     }
     if (conf->txn || !conf->was_connected || conf->write_at
-        || !(conf->status_pending || conf->errors_pending)) {
+        || !(conf->status_pending || conf->errors_pending
+             || conf->closures_pending)) {
         return;
     }
 
@@ -215,6 +241,10 @@ conf_write(struct conf *conf)
     if (conf->errors_pending) {
         conf_write_errors(conf);
     }
+    if (conf->closures_pending) {
+        conf_write_closures(conf);
+    }
     conf->status_pending = conf->errors_pending = false;
+    conf->closures_pending = false;
     conf_run_txn(conf);
 }

@@ -79,6 +79,11 @@ fdb_init(struct fdb *fdb)
 {
     memset(fdb, 0, sizeof *fdb);
     ovs_list_init(&fdb->probation);
+    hmap_init(&fdb->flaps);
+    ovs_list_init(&fdb->moving);
+    ovs_list_init(&fdb->frozen);
+    fdb->flap_moves = FDB_FLAP_MOVES;
+    fdb->flap_window = fdb->flap_hold = FDB_FLAP_WINDOW;
     heap_init(&fdb->ageing);
 }
 
@@ -149,6 +154,7 @@ fdb_create(struct fdb *fdb, struct topo_place *place, struct eth_addr mac,
 static void
 fdb_drop(struct fdb *fdb, struct fdb_mac *e)
 {
+    fdb_flap_forget(fdb, e);
     fdb_place_out(e);
     ovs_list_remove(&e->segment_node);
     ovs_list_remove(&e->probation_node);
@@ -184,6 +190,7 @@ fdb_destroy(struct fdb *fdb)
         fdb_drop(fdb, e);
     }
     fdb_table_destroy(&fdb->macs);
+    hmap_destroy(&fdb->flaps);
     heap_destroy(&fdb->ageing);
 }
 
@@ -305,6 +312,10 @@ fdb_sight(struct fdb *fdb, struct topo_node *node, struct topo_place *place,
     } else if (e && e->is_static) {
         return FDB_REFUSED;
     } else if (e) {
+        verdict = fdb_flap_judge(fdb, e, place, now);
+        if (verdict != FDB_MOVED) {
+            return verdict;
+        }
         for (size_t i = 0; i < e->n_seen; i++) {
             fdb_push_source(ops, e, &e->seen[i], false);
         }
@@ -314,7 +325,6 @@ fdb_sight(struct fdb *fdb, struct topo_node *node, struct topo_place *place,
         e->n_moves++;
         fdb->n_moved++;
         fdb_push_dest(ops, e, true, NULL);
-        verdict = FDB_MOVED;
     } else {
         fdb_make_room(fdb, place, ops);
         e = fdb_create(fdb, place, mac, false, now);
@@ -405,9 +415,24 @@ fdb_run(struct fdb *fdb, long long now, struct fdb_ops *ops)
             fdb->n_aged++;
         }
     }
+    fdb_flap_run(fdb, now);
 }
 
 /* Forgetting. */
+
+/* Forgets the learned MACs at 'place'. */
+void
+fdb_flush_place(struct fdb *fdb, struct topo_place *place,
+                struct fdb_ops *ops)
+{
+    struct fdb_mac *e;
+
+    LIST_FOR_EACH_SAFE (e, place_node, &place->macs) {
+        if (!e->is_static) {
+            fdb_remove(fdb, e, ops);
+        }
+    }
+}
 
 /* Forgets the learned MACs of 'segment', or of all segments if it is NULL,
  * and only 'mac' unless it is NULL.  Returns how many. */
@@ -471,6 +496,7 @@ fdb_flush_withdrawn(struct fdb *fdb, struct topo *topo, struct fdb_ops *ops)
         struct fdb_mac *e;
 
         ovs_list_init(&place->withdrawn_node);
+        fdb_flap_clear(place);
         LIST_FOR_EACH_SAFE (e, place_node, &place->macs) {
             if (place->segment != e->segment) {
                 fdb_remove(fdb, e, ops);

@@ -28,6 +28,9 @@
  * pushes out its own and not its neighbours' (the same defence as in OVS's
  * lib/mac-learning.h).
  *
+ * A MAC that moves to and fro is frozen for a while where it is, because what
+ * says that it is elsewhere is a loop, or a second station (fdb_flap.c).
+ *
  * Invariants:
  *
  *   - At most one entry for a (segment, MAC).
@@ -50,7 +53,31 @@ struct fdb {
     struct ovs_list probation;  /* Of struct fdb_mac, oldest first. */
     struct heap ageing;         /* Of struct topo_segment, those that have
                                  * learned MACs, by when to ask. */
-    unsigned long long n_learned, n_moved, n_aged, n_evicted;
+    unsigned long long n_learned, n_moved, n_aged, n_evicted, n_frozen;
+
+    /* For fdb_flap.c.  A MAC whose 'flap_moves'th move (0: any) would be
+     * within 'flap_window' of its first is frozen for 'flap_hold', both in
+     * milliseconds. */
+    struct hmap flaps;          /* Of struct fdb_flap, by 'mac'. */
+    struct ovs_list moving;     /* Those not frozen, oldest first... */
+    struct ovs_list frozen;     /* ...and the others. */
+    unsigned int flap_moves;
+    long long flap_window, flap_hold;
+};
+
+#define FDB_FLAP_MOVES 5        /* RFC 7432, section 15.1. */
+#define FDB_FLAP_WINDOW 180000
+
+/* A MAC that has moved. */
+struct fdb_flap {
+    struct hmap_node node;
+    struct ovs_list age_node;
+    struct ovs_list rival_node; /* In 'rivals' of 'rival', or empty. */
+    struct fdb_mac *mac;
+    struct topo_place *rival;   /* Where a frozen one was seen, or NULL. */
+    unsigned int n;             /* Moves. */
+    bool frozen;
+    long long since;            /* Of the first move, or of being frozen. */
 };
 
 /* A node that has the MAC's SOURCE flow, and the slot in its match. */
@@ -70,6 +97,7 @@ struct fdb_mac {
     struct eth_addr mac;
     bool is_static;
     bool synced;                /* For fdb_sync_statics(). */
+    bool moving;                /* There is a struct fdb_flap. */
     uint32_t n_moves;
     long long learned_at;       /* Monotonic, milliseconds. */
     struct fdb_seen *seen;      /* All nodes, for a static MAC. */
@@ -108,6 +136,8 @@ enum fdb_verdict {
     FDB_CONFIRMED,              /* Known at this place, not by this node. */
     FDB_MOVED,
     FDB_REFUSED,                /* Static elsewhere. */
+    FDB_FROZE,                  /* Has moved too often: from now on... */
+    FDB_FROZEN,                 /* ...it stays where it is for a while. */
 };
 enum fdb_verdict fdb_sight(struct fdb *, struct topo_node *,
                            struct topo_place *, struct eth_addr,
@@ -116,6 +146,8 @@ bool fdb_idle(struct fdb *, const struct topo_node *, struct topo_place *,
               uint32_t slot, struct eth_addr, struct fdb_ops *);
 void fdb_lose_node(struct fdb *, const struct topo_node *, long long now);
 void fdb_run(struct fdb *, long long now, struct fdb_ops *);
+bool fdb_is_frozen(const struct fdb *, const struct fdb_mac *);
+void fdb_thaw(struct fdb *, const struct topo_segment *, struct fdb_ops *);
 
 /* A MAC whose flow a node has not used for long: that of 'slot', or if it is 0
  * of the VTEP of which 'tag' is the pipeline_place_tag(). */
@@ -135,6 +167,7 @@ bool fdb_age_out(struct fdb *, const struct topo_node *,
 
 size_t fdb_flush(struct fdb *, struct topo_segment *, const struct eth_addr *,
                  struct fdb_ops *);
+void fdb_flush_place(struct fdb *, struct topo_place *, struct fdb_ops *);
 void fdb_flush_withdrawn(struct fdb *, struct topo *, struct fdb_ops *);
 void fdb_sync_statics(struct fdb *, const struct topo *, long long now,
                       struct fdb_ops *);

@@ -8,6 +8,7 @@
  *
  *   fdb.c       operations, entries, learning, forgetting
  *   fdb_age.c   when to ask for how long MACs have been idle, and for what
+ *   fdb_flap.c  MACs that move to and fro
  *   fdb_node.c  one node's view: the flows that it should have, and taking
  *               MACs back from those that it has
  *
@@ -28,6 +29,11 @@ struct fdb_seen *fdb_seen_add(struct fdb_mac *, struct topo_node *,
                               uint32_t slot);
 void fdb_end_probation(struct fdb_mac *);
 void fdb_seen_del(struct fdb_mac *, struct fdb_seen *);
+void fdb_flap_forget(struct fdb *, const struct fdb_mac *);
+void fdb_flap_clear(struct topo_place *);
+void fdb_flap_run(struct fdb *, long long now);
+enum fdb_verdict fdb_flap_judge(struct fdb *, struct fdb_mac *,
+                                struct topo_place *, long long now);
 void fdb_age_begin(struct fdb *, struct topo_segment *, long long now);
 void fdb_put_on_probation(struct fdb *, struct fdb_mac *, long long now);
 

@@ -67,7 +67,8 @@ pipeline_only_cluster(const struct topo_segment *segment,
     return only;
 }
 
-/* CLASSIFY, local side: what enters by 'claim'. */
+/* CLASSIFY, local side: what enters by 'claim', or is counted there and ends
+ * if that is closed. */
 static void
 pipeline_classify_slot(struct pipeline_ctx *ctx,
                        const struct topo_claim *claim, bool tagged)
@@ -80,6 +81,10 @@ pipeline_classify_slot(struct pipeline_ctx *ctx,
     match_set_default_packet_type(&ctx->match);
     match_set_dl_tci_masked(&ctx->match, htons(tagged ? VLAN_CFI | vlan : 0),
                             htons(VLAN_CFI | VLAN_VID_MASK));
+    if (attach->closure) {
+        pipeline_end(ctx);
+        return;
+    }
     if (tagged) {
         acts_pop_vlan(&ctx->acts);
     }
@@ -105,7 +110,9 @@ pipeline_output(struct pipeline_ctx *ctx, const struct topo_claim *claim)
 
     pipeline_begin(ctx, LAYOUT_OUTPUT, LAYOUT_PRIO_MAIN);
     match_set_reg(&ctx->match, 1, claim->slot);
-    if (attach->cluster) {
+    if (attach->closure) {
+        /* Nothing leaves. */
+    } else if (attach->cluster) {
         acts_set_reg(&ctx->acts, 2, attach->cluster->id);
         acts_resubmit(&ctx->acts, LAYOUT_GATE);
     } else {

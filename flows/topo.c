@@ -29,6 +29,7 @@ topo_init(struct topo *topo)
     ovs_list_init(&topo->withdrawn);
     ovs_list_init(&topo->dirty_nodes);
     ovs_list_init(&topo->thinned);
+    ovs_list_init(&topo->closures);
     ovs_list_init(&topo->errors);
     ovs_list_init(&topo->dead);
 }

@@ -103,6 +103,8 @@ struct topo_place {
     /* For flows/fdb.c. */
     uint32_t n_macs, n_learned;     /* All, and without the static ones. */
     struct ovs_list macs;           /* Of struct fdb_mac, oldest first. */
+    struct ovs_list rivals;         /* Of struct fdb_flap. */
+    uint32_t n_rivals, n_frozen;    /* The latter of those in 'macs'. */
 
     struct topo_segment *segment;   /* Nonnull while in force. */
     struct ovs_list waiting_node;   /* In 'waiting', while not. */
@@ -125,6 +127,18 @@ struct topo_attach {
     uint16_t vlan;
     uint16_t n_claims;
     struct topo_claim *claims;      /* While in force, one for each node. */
+    struct topo_closure *closure;   /* Or NULL. */
+    long long closed_row;           /* Until when, says the row. */
+};
+
+/* An attachment lets nothing in or out. */
+struct topo_closure {
+    struct ovs_list node;           /* In 'closures' of struct topo. */
+    struct topo_attach *attach;
+    long long until;                /* Wall clock, in milliseconds. */
+    long long reopen_at;            /* For the controller: the same by a clock
+                                     * that does not jump, 0: to be found. */
+    char *reason;
 };
 
 /* An attachment on one of its nodes. */
@@ -318,6 +332,7 @@ struct topo {
     struct ovs_list withdrawn;  /* Places whose MACs may have to go, or are
                                  * reached by other ways now. */
     struct ovs_list thinned;    /* Segments that may have left a node. */
+    struct ovs_list closures;   /* Of struct topo_closure. */
     struct ovs_list errors;     /* Rows whose 'error' has changed. */
     struct ovs_list dead;       /* Rows to be freed by topo_reap(). */
     struct ovs_list dirty_nodes;    /* Nodes marked since somebody looked. */
@@ -382,8 +397,13 @@ struct topo_attach_row {
     struct uuid owner;          /* Cluster, or edge. */
     const char *port;
     uint16_t vlan;              /* 0 for a host port. */
+    long long closed_until;     /* Wall clock, or 0, and why. */
+    const char *closed_reason;
 };
 void topo_attach_set(struct topo *, const struct topo_attach_row *);
+void topo_attach_close(struct topo *, struct topo_attach *, long long until,
+                       const char *reason);
+long long topo_attach_closed_until(const struct topo_attach *);
 
 struct topo_vtep_row {
     struct uuid uuid;

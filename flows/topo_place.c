@@ -169,6 +169,7 @@ topo_place_init(struct topo *topo, struct topo_place *place,
     topo_row_add(topo, table, uuid, &place->row);
     ovs_list_init(&place->withdrawn_node);
     ovs_list_init(&place->macs);
+    ovs_list_init(&place->rivals);
     ovs_list_push_back(&topo->waiting, &place->waiting_node);
 }
 
@@ -233,6 +234,7 @@ topo_place_del(struct topo *topo, struct topo_place *place)
             topo_attach_withdraw(topo, attach);
         }
         topo_tie_del(topo, attach);
+        topo_attach_forget_closure(attach);
     } else if (place->segment) {
         topo_vtep_withdraw(topo, CONTAINER_OF(place, struct topo_vtep,
                                               place));
@@ -265,6 +267,8 @@ topo_attach_set(struct topo *topo, const struct topo_attach_row *row)
             && uuid_equals(&attach->owner_uuid, &row->owner)
             && !strcmp(attach->port, row->port)
             && attach->vlan == row->vlan) {
+            topo_attach_close_row(topo, attach, row->closed_until,
+                                  row->closed_reason);
             return;
         }
         topo_del(topo, row->table, &row->uuid);
@@ -278,6 +282,8 @@ topo_attach_set(struct topo *topo, const struct topo_attach_row *row)
     attach->port = strcpy((char *) (attach + 1), row->port);
     attach->vlan = row->vlan;
     topo_tie_add(topo, attach);
+    topo_attach_close_row(topo, attach, row->closed_until,
+                          row->closed_reason);
 }
 
 void
@@ -445,12 +451,12 @@ topo_vtep_instate(struct topo *topo, struct topo_vtep *vtep)
     return NULL;
 }
 
-/* Puts into the row of 'attach', which is in force, which of its nodes lack
- * its port. */
+/* Puts into the row of 'attach', which is in force, until when it is closed,
+ * or which of its nodes lack its port. */
 void
 topo_attach_check_ports(struct topo *topo, struct topo_attach *attach)
 {
-    char *error = NULL;
+    char *error = topo_attach_closed_error(attach);
 
     for (size_t i = 0; i < attach->n_claims && !error; i++) {
         const struct topo_claim *claim = &attach->claims[i];

@@ -10,6 +10,7 @@
  *   topo_cluster.c  what a cluster is to its edges: fit, active, seen
  *   topo_place.c  attachments and VTEPs: in force and out of it
  *   topo_claim.c  an attachment's claims on the ports of its nodes
+ *   topo_close.c  attachments that let nothing in or out
  *   topo_static.c static MACs
  *   topo_node.c   nodes, and the dirt on them
  *   topo_port.c   the ports of nodes
@@ -44,6 +45,11 @@ void topo_row_add(struct topo *, enum topo_table, const struct uuid *,
                    struct topo_row *);
 void topo_static_settle(struct topo *);
 void topo_attach_check_ports(struct topo *, struct topo_attach *);
+
+void topo_attach_close_row(struct topo *, struct topo_attach *,
+                           long long until, const char *reason);
+void topo_attach_forget_closure(struct topo_attach *);
+char *topo_attach_closed_error(const struct topo_attach *);
 
 void topo_segment_mark(struct topo_segment *);
 void topo_segment_mark_macs(struct topo_segment *);

@@ -63,6 +63,7 @@ def move(blue, wires, sender, location):
 
 def test_station_moves_back_and_forth(blue, wires):
     """Each move is seen, the way back included, and once."""
+    configure(blue, ("set", "kakehashi_global", ".", "options:flap_moves=0"))
     places = [("ph1", TRUNK), ("vm2", "host1/vm2")]
     for n in range(6):
         move(blue, wires, *places[n % 2])

@@ -154,16 +154,26 @@ net_fence(struct net *net, unsigned int n, const char *members)
     net_set_cluster(net, n, members, true);
 }
 
+/* A binding that is closed until 'until', or is not if that is 0. */
 void
-net_binding(struct net *net, unsigned int n, unsigned int segment,
-            unsigned int cluster, const char *port, uint16_t vlan)
+net_closed(struct net *net, unsigned int n, unsigned int segment,
+           unsigned int cluster, const char *port, uint16_t vlan,
+           long long until)
 {
     topo_attach_set(&net->topo, &(struct topo_attach_row) {
         .table = TOPO_BINDING, .uuid = net_uuid(TOPO_BINDING, n),
         .segment = net_uuid(TOPO_SEGMENT, segment),
         .owner = net_uuid(TOPO_CLUSTER, cluster),
         .port = port, .vlan = vlan,
+        .closed_until = until, .closed_reason = "so it is",
     });
+}
+
+void
+net_binding(struct net *net, unsigned int n, unsigned int segment,
+            unsigned int cluster, const char *port, uint16_t vlan)
+{
+    net_closed(net, n, segment, cluster, port, vlan, 0);
 }
 
 void

@@ -48,6 +48,9 @@ void net_cluster(struct net *, unsigned int n, const char *members);
 void net_fence(struct net *, unsigned int n, const char *members);
 void net_binding(struct net *, unsigned int n, unsigned int segment,
                  unsigned int cluster, const char *port, uint16_t vlan);
+void net_closed(struct net *, unsigned int n, unsigned int segment,
+                unsigned int cluster, const char *port, uint16_t vlan,
+                long long until);
 void net_host_port(struct net *, unsigned int n, unsigned int segment,
                    unsigned int node, const char *port);
 void net_vtep(struct net *, unsigned int n, unsigned int segment,

@@ -217,7 +217,7 @@ walk_write(struct walk *walk, struct net *net, enum topo_table table,
         (row->vlan ? net_fence : net_cluster)(net, n, row->s);
         break;
     case TOPO_BINDING:
-        net_binding(net, n, row->a, row->b, row->s, row->vlan);
+        net_closed(net, n, row->a, row->b, row->s, row->vlan, row->closed);
         break;
     case TOPO_HOST_PORT:
         net_host_port(net, n, row->a, row->b, row->s);
@@ -281,6 +281,7 @@ walk_make_row(struct walk *walk, enum topo_table table, unsigned int n)
         row.b = 1 + walk_random(walk, WALK_CLUSTERS);
         row.s = WALK_PICK(walk, ports);
         row.vlan = walk_random(walk, 4);
+        row.closed = !walk_random(walk, 4);
         break;
     case TOPO_HOST_PORT:
         row.b = 1 + walk_random(walk, WALK_NODES);

@@ -30,6 +30,7 @@ struct walk_row {
     const char *s, *s2;         /* Port, MAC or address; datapath ID. */
     const char *s3;             /* Edges that an edge sees. */
     uint16_t vlan;              /* Or, of a cluster, whether it is fenced. */
+    long long closed;           /* Until when, or 0. */
     enum topo_table table;      /* Place of a static MAC. */
 };
 
