@@ -152,6 +152,15 @@ class Database:
              "--unixctl=" + os.path.join(self.dir, "ctl"), "-vconsole:off",
              self.db], env=env)
         wait_for(lambda: os.path.exists(self.socket))
+        wait_for(self.is_served)
+
+    def is_served(self):
+        """The server listens before it says what it serves."""
+        names = subprocess.run(
+            ["ovsdb-client", "dump", "-f", "csv", "--no-headings",
+             self.remote, "_Server", "Database", "name"],
+            text=True, capture_output=True, check=False, timeout=20).stdout
+        return len(set(names.split()) - {"Database", "table"}) > 1
 
     def stop(self):
         self.server.terminate()
