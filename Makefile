@@ -57,7 +57,8 @@ CTL_SRC        := controller/kctl_args.c controller/kctl_client.c \
                   controller/kctl_rows.c controller/kctl_rpc.c \
                   controller/kctl_segment.c controller/kctl_server.c \
                   controller/kctl_show.c controller/kctl_station.c \
-                  controller/kctl_txn.c controller/kctl_usage.c
+                  controller/kctl_txn.c controller/kctl_usage.c \
+                  controller/tls.c
 CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/admin_diff.c controller/admin_mac.c \
                   controller/admin_show.c \
@@ -76,8 +77,10 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/lead_txn.c controller/locks.c \
                   controller/locks_server.c controller/locks_session.c \
                   controller/loop.c \
-                  controller/ofconn.c controller/ofconn_listen.c \
-                  controller/ofconn_spare.c
+                  controller/ofconn.c controller/ofconn_facts.c \
+                  controller/ofconn_listen.c \
+                  controller/ofconn_spare.c controller/ofconn_tls.c \
+                  controller/tls.c
 
 # C bindings of the database: all of it, for the tool, and what the daemon
 # uses (controller/*.ann).

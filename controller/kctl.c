@@ -18,13 +18,13 @@
 #include "controller/kctl_index.h"
 #include "controller/kctl_options.h"
 #include "controller/kctl_request.h"
+#include "controller/tls.h"
 #include "daemon.h"
 #include "fatal-signal.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "process.h"
-#include "stream-ssl.h"
 #include "stream.h"
 #include "svec.h"
 #include "timeval.h"
@@ -99,11 +99,9 @@ enum {
     OPT_NO_LEADER_ONLY,
     OPT_SHUFFLE_REMOTES,
     OPT_NO_SHUFFLE_REMOTES,
-    OPT_PEER_CA_CERT,
-    OPT_BOOTSTRAP_CA_CERT,
     DAEMON_OPTION_ENUMS,
     VLOG_OPTION_ENUMS,
-    SSL_OPTION_ENUMS,
+    TLS_OPTION_ENUMS,
 };
 
 static const struct option long_options[] = {
@@ -120,9 +118,7 @@ static const struct option long_options[] = {
     {"version", no_argument, NULL, 'V'},
     DAEMON_LONG_OPTIONS,
     VLOG_LONG_OPTIONS,
-    STREAM_SSL_LONG_OPTIONS,
-    {"bootstrap-ca-cert", required_argument, NULL, OPT_BOOTSTRAP_CA_CERT},
-    {"peer-ca-cert", required_argument, NULL, OPT_PEER_CA_CERT},
+    TLS_LONG_OPTIONS,
     {NULL, 0, NULL, 0},
 };
 
@@ -164,15 +160,7 @@ handle_connection_option(int c, struct kctl_config *config)
         config->shuffle = c == OPT_SHUFFLE_REMOTES;
         break;
 
-    STREAM_SSL_OPTION_HANDLERS
-
-    case OPT_PEER_CA_CERT:
-        stream_ssl_set_peer_ca_cert_file(optarg);
-        break;
-
-    case OPT_BOOTSTRAP_CA_CERT:
-        stream_ssl_set_ca_cert_file(optarg, true);
-        break;
+    TLS_OPTION_HANDLERS
 
     default:
         return false;
@@ -347,6 +335,7 @@ run_alone(const struct kctl_config *config, struct kctl_request *r)
 
     char *error = kctl_request_prepare(r, db.idl);
     while (!error && r->state != KCTL_DONE) {
+        tls_refresh(time_msec());
         ovsdb_idl_run(db.idl);
         check_connection(config, r, &db, clustered, &since);
         kctl_request_run(r, &db, true);
@@ -510,6 +499,10 @@ main(int argc, char *argv[])
 
     int n = parse_options(argc, argv, &cl);
     check_mode(&cl, argv[n]);
+    char *error = tls_start();
+    if (error) {
+        ctl_fatal("%s", error);
+    }
     if (get_detach()) {
         kctl_server(&cl.config, cl.unixctl);
     } else {
@@ -517,5 +510,6 @@ main(int argc, char *argv[])
     }
     shash_destroy_free_data(&cl.local_options);
     svec_destroy(&cl.request);
+    tls_stop();
     return EXIT_SUCCESS;
 }

@@ -15,6 +15,7 @@
 #include "controller/kctl_index.h"
 #include "controller/kctl_request.h"
 #include "controller/kctl_rpc.h"
+#include "controller/tls.h"
 #include "daemon.h"
 #include "memory.h"
 #include "openvswitch/json.h"
@@ -417,6 +418,7 @@ kctl_server(const struct kctl_config *config, const char *path)
 
     start(&server, config, path);
     while (!server.exiting) {
+        tls_refresh(time_msec());
         ovsdb_idl_run(server.db.idl);
         unixctl_server_run(server.unixctl);
         run_jobs(&server);

@@ -12,6 +12,7 @@
 #include "controller/admin.h"
 #include "controller/agent.h"
 #include "controller/loop.h"
+#include "controller/tls.h"
 #include "daemon.h"
 #include "dirs.h"
 #include "fatal-signal.h"
@@ -20,7 +21,6 @@
 #include "openvswitch/vlog.h"
 #include "ovs-thread.h"
 #include "simap.h"
-#include "stream-ssl.h"
 #include "stream.h"
 #include "svec.h"
 #include "timeval.h"
@@ -45,6 +45,17 @@ main_exit(struct unixctl_conn *conn, int argc OVS_UNUSED,
 {
     *(bool *) exiting = true;
     unixctl_command_reply(conn, NULL);
+}
+
+/* Reads keys and certificates, or says in one line what is wrong and exits. */
+static void
+main_start_tls(void)
+{
+    char *error = tls_start();
+
+    if (error) {
+        ovs_fatal(0, "%s", error);
+    }
 }
 
 /* Fills in what was not said, and refuses what makes no sense. */
@@ -98,6 +109,7 @@ main_loop(struct agent *agent, struct unixctl_server *unixctl,
     while (!*exiting) {
         loop_run();
         unixctl_server_run(unixctl);
+        tls_refresh(time_msec());
         agent_run(agent);
         memory_run();
         if (memory_should_report()) {
@@ -135,6 +147,7 @@ main(int argc, char *argv[])
     service_start(&argc, &argv);
     parse_options(argc, argv, &options);
     main_complete_options(&options);
+    main_start_tls();
     fatal_ignore_sigpipe();
 
     daemonize_start(false);
@@ -155,6 +168,7 @@ main(int argc, char *argv[])
     agent_destroy(agent);
     loop_run();
     unixctl_server_destroy(unixctl);
+    tls_stop();
     svec_destroy(&options.listen);
     free(options.db);
     free(options.name);
@@ -178,11 +192,9 @@ parse_options(int argc, char *argv[], struct main_options *options)
         OPT_LISTEN,
         OPT_NAME,
         OPT_UNIXCTL,
-        OPT_PEER_CA_CERT,
-        OPT_BOOTSTRAP_CA_CERT,
         DAEMON_OPTION_ENUMS,
         VLOG_OPTION_ENUMS,
-        SSL_OPTION_ENUMS,
+        TLS_OPTION_ENUMS,
     };
     static const struct option long_options[] = {
         {"db", required_argument, NULL, OPT_DB},
@@ -193,9 +205,7 @@ parse_options(int argc, char *argv[], struct main_options *options)
         {"version", no_argument, NULL, 'V'},
         DAEMON_LONG_OPTIONS,
         VLOG_LONG_OPTIONS,
-        STREAM_SSL_LONG_OPTIONS,
-        {"bootstrap-ca-cert", required_argument, NULL,
-         OPT_BOOTSTRAP_CA_CERT},
+        TLS_LONG_OPTIONS,
         {NULL, 0, NULL, 0},
     };
     char *short_options = ovs_cmdl_long_options_to_short_options(long_options);
@@ -229,11 +239,7 @@ parse_options(int argc, char *argv[], struct main_options *options)
 
         DAEMON_OPTION_HANDLERS
         VLOG_OPTION_HANDLERS
-        STREAM_SSL_OPTION_HANDLERS
-
-        case OPT_BOOTSTRAP_CA_CERT:
-            stream_ssl_set_ca_cert_file(optarg, true);
-            break;
+        TLS_OPTION_HANDLERS
 
         case '?':
             exit(EXIT_FAILURE);
@@ -260,8 +266,9 @@ usage(void)
            "                          (default: $KAKEHASHI_DB or\n"
            "                          unix:%s/db.sock)\n"
            "  --listen=METHOD         where switches connect:\n"
-           "                          ptcp:[PORT][:IP] or punix:FILE;\n"
-           "                          repeat for more (default: ptcp:6653)\n"
+           "                          ptcp:[PORT][:IP], pssl:[PORT][:IP] or\n"
+           "                          punix:FILE; repeat for more\n"
+           "                          (default: ptcp:6653)\n"
            "  --name=NAME             of this controller among others over\n"
            "                          one database (default: host name)\n",
            program_name, program_name, ovs_rundir());
@@ -272,5 +279,7 @@ usage(void)
            "  -h, --help              display this help message\n"
            "  -V, --version           display version information\n");
     stream_usage("database", true, false, true);
+    printf("  --peer-ca-cert=FILE     file with CA certificate to send to "
+           "switches\n");
     exit(EXIT_SUCCESS);
 }

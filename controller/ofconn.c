@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include "controller/loop.h"
+#include "controller/ofconn_tls.h"
 #include "coverage.h"
 #include "openvswitch/list.h"
 #include "openvswitch/ofp-errors.h"
@@ -40,33 +41,6 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
  * take a large bundle than we to make it. */
 #define OFCONN_EAGER_SIZE (64 * 1024)
 
-struct ofconn {
-    union ofconn_handle h;
-    struct ovs_list node;       /* In 'conns'. */
-    struct ovs_list tx_node;    /* In 'dirty', or empty. */
-    const struct ofconn_user *user;
-    void *aux;
-    char *name;
-    bool is_pipe;
-    bool closing;
-    bool opened;                /* The user knows of it. */
-    bool closed_by_peer;
-    int version;                /* 0 until it is negotiated. */
-
-    struct ofpbuf rx;           /* The beginning of a message. */
-    struct ofpbuf tx;           /* Queued. */
-    size_t tx_eager;            /* Size of 'tx' at which not to wait for
-                                 * ofconn_flush(). */
-    struct ofpbuf in_flight;    /* Being written by libuv. */
-    uv_write_t write;
-
-    long long created;
-    long long last_rx;
-    bool probed;                /* An echo request is out since last_rx. */
-    ovs_be32 ask_xid;           /* Of the last ofconn_ask(). */
-    long long answered;
-};
-
 static struct ovs_list conns = OVS_LIST_INITIALIZER(&conns);
 static struct ovs_list dirty = OVS_LIST_INITIALIZER(&dirty);
 static uv_timer_t probe_timer;
@@ -89,31 +63,6 @@ ofconn_frame(const void *data, size_t size)
     return length >= sizeof(struct ofp_header) ? length : -1;
 }
 
-void
-ofconn_set_aux(struct ofconn *conn, void *aux)
-{
-    conn->aux = aux;
-}
-
-void *
-ofconn_aux(const struct ofconn *conn)
-{
-    return conn->aux;
-}
-
-const char *
-ofconn_name(const struct ofconn *conn)
-{
-    return conn->name;
-}
-
-/* Returns when 'conn' last received anything (time_msec()). */
-long long
-ofconn_last_rx(const struct ofconn *conn)
-{
-    return conn->last_rx;
-}
-
 /* Asks the peer whether it is there.  Unlike anything else that comes, an
  * answer to that cannot have been on its way for long. */
 void
@@ -128,32 +77,40 @@ ofconn_ask(struct ofconn *conn)
     ofconn_send(conn, msg);
 }
 
-/* Returns when the peer last answered the latest ofconn_ask() at the time, or
- * 0. */
-long long
-ofconn_answered(const struct ofconn *conn)
+/* The socket. */
+
+/* Returns what is to be put onto the wire before anything else. */
+static struct ofpbuf *
+ofconn_wire(struct ofconn *conn)
 {
-    return conn->answered;
+    if (conn->tls) {
+        return ofconn_tls_wire(conn->tls, &conn->tx);
+    }
+    if (!conn->tx.size) {
+        ofconn_spare_give(&conn->tx);
+    }
+    return &conn->tx;
 }
 
-/* Returns whether it was the peer who ended 'conn', in so many words: its
- * process has died, or restarts, or has been told to connect elsewhere. */
-bool
-ofconn_closed_by_peer(const struct ofconn *conn)
+/* Writes what can be written at once, when nothing is in flight.  Returns 0 or
+ * a negative error of libuv. */
+static int
+ofconn_try_write(struct ofconn *conn)
 {
-    return conn->closed_by_peer;
-}
+    struct ofpbuf *wire;
+    int n = 0;
 
-enum ofp_version
-ofconn_version(const struct ofconn *conn)
-{
-    return conn->version;
-}
+    while (n >= 0 && (wire = ofconn_wire(conn))->size) {
+        uv_buf_t buf = uv_buf_init(wire->data, wire->size);
 
-enum ofputil_protocol
-ofconn_protocol(const struct ofconn *conn)
-{
-    return ofputil_protocol_from_ofp_version(conn->version);
+        n = uv_try_write(&conn->h.stream, &buf, 1);
+        COVERAGE_INC(ofconn_write);
+        ofpbuf_pull(wire, MAX(n, 0));
+        if (wire->size) {
+            break;
+        }
+    }
+    return n < 0 && n != UV_EAGAIN ? n : 0;
 }
 
 /* Closing. */
@@ -166,6 +123,7 @@ ofconn_closed_cb(uv_handle_t *handle)
     ofpbuf_uninit(&conn->rx);
     ofpbuf_uninit(&conn->tx);
     ofpbuf_uninit(&conn->in_flight);
+    ofconn_tls_destroy(conn->tls);
     free(conn->name);
     free(conn);
 }
@@ -187,6 +145,10 @@ ofconn_close(struct ofconn *conn, const char *reason)
     ovs_list_remove(&conn->node);
     ovs_list_remove(&conn->tx_node);
     ovs_list_init(&conn->tx_node);
+    if (conn->tls && !conn->in_flight.size) {
+        ofconn_tls_end(conn->tls);
+        ofconn_try_write(conn);
+    }
     uv_close(&conn->h.handle, ofconn_closed_cb);
 }
 
@@ -205,22 +167,6 @@ ofconn_fail(struct ofconn *conn, const char *reason)
 }
 
 /* Writing. */
-
-/* Writes what can be written at once, if nothing is in flight.  Returns 0 or a
- * negative error of libuv. */
-static int
-ofconn_try_write(struct ofconn *conn)
-{
-    uv_buf_t buf = uv_buf_init(conn->tx.data, conn->tx.size);
-    int n = uv_try_write(&conn->h.stream, &buf, 1);
-
-    COVERAGE_INC(ofconn_write);
-    ofpbuf_pull(&conn->tx, MAX(n, 0));
-    if (!conn->tx.size) {
-        ofconn_spare_give(&conn->tx);
-    }
-    return n < 0 && n != UV_EAGAIN ? n : 0;
-}
 
 /* Does not wait for ofconn_flush().  An error is left for that, since who
  * queues a message does not expect its connection to end by it. */
@@ -275,7 +221,7 @@ ofconn_written_cb(uv_write_t *req, int status)
         if (status != UV_ECANCELED) {
             ofconn_fail(conn, uv_strerror(status));
         }
-    } else if (conn->tx.size && ovs_list_is_empty(&conn->tx_node)) {
+    } else if (ovs_list_is_empty(&conn->tx_node)) {
         ovs_list_push_back(&dirty, &conn->tx_node);
     }
 }
@@ -290,19 +236,21 @@ ofconn_write(struct ofconn *conn)
         return;
     }
 
-    int error = conn->tx.size ? ofconn_try_write(conn) : 0;
+    int error = ofconn_try_write(conn);
     if (error) {
         ofconn_fail(conn, uv_strerror(error));
         return;
     }
     conn->tx_eager = OFCONN_EAGER_SIZE;
-    if (!conn->tx.size) {
+
+    struct ofpbuf *wire = ofconn_wire(conn);
+    if (!wire->size) {
         return;
     }
 
     /* The rest goes when the peer has read. */
-    struct ofpbuf rest = conn->tx;
-    conn->tx = conn->in_flight;
+    struct ofpbuf rest = *wire;
+    *wire = conn->in_flight;
     conn->in_flight = rest;
     uv_buf_t buf = uv_buf_init(conn->in_flight.data, conn->in_flight.size);
     conn->write.data = conn;
@@ -450,6 +398,38 @@ ofconn_complete(struct ofconn *conn, const uint8_t *data, size_t size)
     return used;
 }
 
+/* Takes the 'size' bytes at 'data' that the peer has sent. */
+static void
+ofconn_take(struct ofconn *conn, const uint8_t *data, size_t size)
+{
+    size_t used = ofconn_complete(conn, data, size);
+
+    if (!conn->rx.size) {
+        used += ofconn_handle_bytes(conn, data + used, size - used);
+        ofpbuf_put(&conn->rx, data + used, size - used);
+    }
+}
+
+/* The same for what only TLS understands. */
+static void
+ofconn_decrypt(struct ofconn *conn, const void *data, size_t size)
+{
+    static uint64_t plain[OFCONN_READ_SIZE / 8];
+    size_t n;
+
+    ofconn_tls_feed(conn->tls, data, size);
+    while (!conn->closing
+           && (n = ofconn_tls_read(conn->tls, plain, sizeof plain))) {
+        ofconn_take(conn, (const uint8_t *) plain, n);
+    }
+
+    const char *failure = ofconn_tls_failure(conn->tls,
+                                             &conn->closed_by_peer);
+    if (failure) {
+        ofconn_fail(conn, failure);
+    }
+}
+
 static void
 ofconn_alloc_cb(uv_handle_t *handle OVS_UNUSED, size_t suggested OVS_UNUSED,
                 uv_buf_t *buf)
@@ -476,13 +456,12 @@ ofconn_read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     conn->last_rx = time_msec();
     conn->probed = false;
 
-    const uint8_t *data = (const uint8_t *) buf->base;
-    size_t used = ofconn_complete(conn, data, n);
-    if (!conn->rx.size) {
-        used += ofconn_handle_bytes(conn, data + used, n - used);
-        ofpbuf_put(&conn->rx, data + used, n - used);
+    if (conn->tls) {
+        ofconn_decrypt(conn, buf->base, n);
+    } else {
+        ofconn_take(conn, (const uint8_t *) buf->base, n);
     }
-    if (conn->tx.size && !conn->closing) {
+    if (!conn->closing) {
         ofconn_write(conn);     /* The next one needs the memory. */
     }
 }
@@ -576,7 +555,8 @@ ofconn_accept_cb(uv_stream_t *stream, int status)
     int error = ofconn_init_handle(&conn->h, conn->is_pipe, conn);
     ovs_assert(!error);
     error = uv_accept(stream, &conn->h.stream);
-    conn->name = ofconn_peer_name(&conn->h, conn->is_pipe);
+    conn->tls = listener->is_tls ? ofconn_tls_create() : NULL;
+    conn->name = ofconn_peer_name(conn);
     if (!error) {
         error = uv_read_start(&conn->h.stream, ofconn_alloc_cb,
                               ofconn_read_cb);

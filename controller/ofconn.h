@@ -22,6 +22,9 @@
  * was opened, unless the user closed it, and frees it.  All are called from
  * loop_run(); none may close a connection other than by ofconn_close().
  *
+ * A peer that speaks TLS has shown a certificate that our CA has signed, or is
+ * disconnected (controller/tls.h).
+ *
  * A message that a user gets is well framed: its 'length' is true, its version
  * the negotiated one, and it is aligned as malloc() would.  Its content is
  * anybody's. */
@@ -57,6 +60,7 @@ void ofconn_close(struct ofconn *, const char *reason);
 void ofconn_set_aux(struct ofconn *, void *);
 void *ofconn_aux(const struct ofconn *);
 const char *ofconn_name(const struct ofconn *);
+const char *ofconn_cn(const struct ofconn *);
 long long ofconn_last_rx(const struct ofconn *);
 void ofconn_ask(struct ofconn *);
 long long ofconn_answered(const struct ofconn *);
