@@ -153,6 +153,8 @@ admin_session_to_json(const struct edge *edge, struct json *json)
     json_object_put_string(json, "address", ofconn_name(edge->conn));
     json_object_put_format(json, "version", "1.%d",
                            ofconn_version(edge->conn) - 1);
+    json_object_put(json, "certificate",
+                    admin_json_string(ofconn_cn(edge->conn)));
     json_object_put_string(json, "state", edge_state_to_string(edge->state));
     json_object_put(json, "connected", json_boolean_create(true));
     json_object_put(json, "connected_for", json_integer_create(
@@ -189,7 +191,10 @@ admin_node_to_json(const struct agent *agent, const struct topo_node *node)
     json_object_put(json, "led", json_boolean_create(node->led));
     json_object_put(json, "leader_reason",
                     admin_json_string(conf_leader_reason(agent->conf, node)));
-    json_object_put(json, "error", admin_json_string(node->row.error));
+    json_object_put(json, "error",
+                    admin_json_string(node->row.error || edge
+                                      ? node->row.error : node->refused));
+    json_object_put(json, "refused", admin_json_string(node->refused));
     json_object_put(json, "ports", admin_ports_to_json(node));
     json_object_put(json, "macs",
                     json_integer_create(admin_count_macs(node)));
@@ -265,10 +270,10 @@ static void
 admin_edge_to_text(const struct json *json, struct ds *s)
 {
     static const char *const keys[] = {
-        "datapath_id", "address", "version", "connected_for", "leader",
-        "leader_reason", "tunnel_ip", "tunnel_port", "flows", "macs",
-        "packet_ins", "flow_mods", "reconciles", "added", "changed",
-        "deleted", "adopted", "last_error", "error",
+        "datapath_id", "address", "certificate", "version", "connected_for",
+        "leader", "leader_reason", "tunnel_ip", "tunnel_port", "flows",
+        "macs", "packet_ins", "flow_mods", "reconciles", "added", "changed",
+        "deleted", "adopted", "last_error", "refused", "error",
     };
     const struct shash *object = json_object(json);
     const struct json *name = shash_find_data(object, "name");

@@ -59,7 +59,10 @@ agent_edge_status(const struct topo_node *node,
         status->address = ofconn_name(edge->conn);
         status->openflow = (version == OFP13_VERSION ? "1.3"
                             : version == OFP14_VERSION ? "1.4" : "1.5");
+        status->certificate = ofconn_cn(edge->conn);
         status->error = edge->state == EDGE_BACKOFF ? edge->last_error : NULL;
+    } else {
+        status->error = node->refused;
     }
 }
 
@@ -134,6 +137,7 @@ agent_drop(struct agent *agent, struct edge *edge)
     admin_read_done(edge, false);
     ovs_list_remove(&edge->node);
     ovs_list_remove(&edge->busy_node);
+    ovs_list_remove(&edge->claim_node);
     ofconn_set_aux(edge->conn, NULL);
     edge_destroy(edge);
 }
@@ -282,6 +286,7 @@ agent_create(const char *db, const char *name)
     fdb_init(&agent->fdb);
     ovs_list_init(&agent->edges);
     ovs_list_init(&agent->busy);
+    ovs_list_init(&agent->claims);
     ovs_list_init(&agent->history);
     ovs_list_init(&agent->announcements);
     for (int i = 0; i < AGENT_N_VERSIONS; i++) {
@@ -450,6 +455,7 @@ agent_run(struct agent *agent)
     }
     agent_age_run(agent);
     agent_closures_run(agent, now);
+    agent_claims_run(agent);
     agent_run_edges(agent, now);
     agent_rounds_run(agent);
     agent_depose_run(agent);
@@ -478,6 +484,7 @@ agent_wait(struct agent *agent)
     agent_leases_wait(agent);
     agent_age_wait(agent);
     agent_closures_wait(agent);
+    agent_claims_wait(agent);
     if (agent->elect_at != LLONG_MAX) {
         poll_timer_wait_until(agent->elect_at);
     }

@@ -13,8 +13,9 @@
  * Beside them agent_failover.c asks which edge is to be active, agent_probe.c
  * finds out for it who is there, agent_lease.c tells the switches that we are,
  * and agent_announce.c tells the neighbours.  agent_age.c asks them which MACs
- * nobody uses any more, and agent_close.c closes bindings that are part of a
- * loop.  agent_shard.c sees to it that each edge is led by one
+ * nobody uses any more, agent_close.c closes bindings that are part of a loop,
+ * agent_admit.c decides which connection is which edge's, and
+ * agent_shard.c sees to it that each edge is led by one
  * controller, and that we do what we do to those that we lead.
  *
  * agent.c takes what comes from the connections and starts the walk that it
@@ -51,6 +52,7 @@ struct agent {
     size_t n_controllers;
     long long shards_at;        /* When the others are looked at again. */
     struct ovs_list edges;      /* Of struct edge. */
+    struct ovs_list claims;     /* Those that are to be identified. */
     struct ovs_list busy;       /* Those for which agent_run() may have
                                  * something to do. */
     struct macmsg *macmsgs[AGENT_N_VERSIONS];   /* From OpenFlow 1.3 on. */
@@ -114,8 +116,26 @@ void agent_froze(struct agent *, const struct topo_segment *);
 void agent_closures_run(struct agent *, long long now);
 void agent_closures_wait(const struct agent *);
 
-/* agent_conf.c */
+/* agent_admit.c */
+#define AGENT_CLAIM_WAIT 3000   /* Milliseconds for an answer. */
+
+enum agent_verdict {
+    AGENT_ASK,                  /* Who is there is to be asked. */
+    AGENT_WAIT,                 /* It has been, and may yet answer. */
+    AGENT_REFUSE,               /* It has answered: it stays. */
+    AGENT_REPLACE,              /* It has not. */
+};
+enum agent_verdict agent_judge(long long claimed, long long asked,
+                               long long answered, long long now);
+char *agent_pin_error(const struct topo_node *, const char *cn);
+void agent_refuse(struct agent *, struct topo_node *, struct edge *,
+                  char *why);
 void agent_identify(struct agent *, struct edge *);
+void agent_claim(struct agent *, struct edge *);
+void agent_claims_run(struct agent *);
+void agent_claims_wait(const struct agent *);
+
+/* agent_conf.c */
 void agent_conf_changed(struct agent *);
 void agent_ports_changed(struct agent *, const struct topo_node *);
 

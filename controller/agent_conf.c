@@ -7,63 +7,32 @@
 #include "controller/admin.h"
 #include "controller/conf.h"
 #include "controller/edge.h"
-#include "controller/lead.h"
 #include "controller/ofconn.h"
 #include "flows/layout.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
-#include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(agent_conf);
 
-/* Finds out whose switch this is, by its datapath ID. */
-void
-agent_identify(struct agent *agent, struct edge *edge)
-{
-    struct topo_node *node = topo_node_by_dpid(&agent->topo, edge->dpid);
-
-    if (!node) {
-        if (edge->state != EDGE_UNKNOWN && conf_is_ready(agent->conf)) {
-            VLOG_INFO("%s: connected, but no edge has its datapath ID "
-                      "%016"PRIx64, ofconn_name(edge->conn), edge->dpid);
-        }
-        edge_set_unknown(edge);
-        return;
-    }
-
-    struct edge *old = agent_session(node);
-    if (old) {
-        VLOG_WARN("%s: second connection, from %s; the one from %s ends",
-                  node->name, ofconn_name(edge->conn),
-                  ofconn_name(old->conn));
-        struct ofconn *conn = old->conn;
-
-        agent_drop(agent, old);
-        ofconn_close(conn, "replaced by a newer one");
-    }
-    VLOG_INFO("%s: connected (%s, OpenFlow 1.%d)", node->name,
-              ofconn_name(edge->conn), ofconn_version(edge->conn) - 1);
-    node->aux = edge;
-    node->closed = false;
-    agent->n_met++;
-    lead_meet(agent->lead, &node->shard);
-    topo_node_new_session(node);
-    edge_ask_ports(edge, node);
-    agent_busy(agent, edge);
-    conf_status_changed(agent->conf);
-}
-
-/* Lets go the sessions whose rows have gone or have another datapath ID, and
- * takes up those that have a row now. */
+/* Lets go the sessions whose rows have gone, or have another datapath ID or
+ * another certificate, and takes up those that have a row now. */
 static void
 agent_match_sessions(struct agent *agent)
 {
     struct edge *edge;
 
-    LIST_FOR_EACH (edge, node, &agent->edges) {
+    LIST_FOR_EACH_SAFE (edge, node, &agent->edges) {
         struct topo_node *node = edge->tnode;
 
-        if (!node || (node->valid && node->dpid == edge->dpid)) {
+        if (!node) {
+            continue;
+        }
+        if (node->valid && node->dpid == edge->dpid) {
+            char *why = agent_pin_error(node, ofconn_cn(edge->conn));
+
+            if (why) {
+                agent_refuse(agent, node, edge, why);
+            }
             continue;
         }
         if (!topo_row(&agent->topo, TOPO_EDGE, &node->row.uuid)) {
@@ -81,9 +50,10 @@ agent_match_sessions(struct agent *agent)
     }
     LIST_FOR_EACH (edge, node, &agent->edges) {
         if (edge->state == EDGE_UNKNOWN) {
-            agent_identify(agent, edge);
+            agent_claim(agent, edge);
         }
     }
+    agent_claims_run(agent);
 }
 
 /* Changes. */

@@ -134,6 +134,7 @@ conf_read_edge(struct conf *conf, const struct ovsdb_idl_row *row_)
         .peer_port = r->peer_port,
         .bfd_ports = &r->bfd_ports,
         .drained = r->n_drained && r->drained[0],
+        .certificate_cn = smap_get(&r->other_config, "certificate-cn"),
     });
 }
 

@@ -37,6 +37,7 @@ struct conf_edge_status {
     const char *state;
     const char *address;        /* These two are NULL if not connected. */
     const char *openflow;
+    const char *certificate;    /* Whose it is, or NULL. */
     const char *error;          /* NULL if there is none. */
 };
 

@@ -107,6 +107,9 @@ conf_write_edges(struct conf *conf)
             smap_add(&smap, "address", status.address);
             smap_add(&smap, "openflow", status.openflow);
         }
+        if (status.certificate) {
+            smap_add(&smap, "certificate", status.certificate);
+        }
         if (r->connected != status.connected) {
             confrec_edge_set_connected(r, status.connected);
         }

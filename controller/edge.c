@@ -86,6 +86,7 @@ edge_create(struct ofconn *conn, struct topo *topo,
     edge->created = time_msec();
     edge->state = EDGE_FEATURES;
     ovs_list_init(&edge->busy_node);
+    ovs_list_init(&edge->claim_node);
     edge->next_xid = 1;
     edge->next_bundle = 1;
     edge->backoff = EDGE_BACKOFF_MIN;
@@ -127,6 +128,15 @@ edge_set_unknown(struct edge *edge)
     edge_age_clear(edge);
     flowset_clear(&edge->installed);
     edge_set_state(edge, EDGE_UNKNOWN);
+}
+
+/* Another session has the switch's datapath ID. */
+void
+edge_set_rival(struct edge *edge)
+{
+    if (edge->state != EDGE_RIVAL) {
+        edge_set_state(edge, EDGE_RIVAL);
+    }
 }
 
 /* Tells the switch how we like its messages. */

@@ -10,6 +10,7 @@
  * A session goes through these states:
  *
  *     FEATURES   asked for the datapath ID
+ *     RIVAL      another session has that datapath ID, and is being asked
  *     UNKNOWN    no row has that datapath ID; nothing is done to the switch
  *     PORTS      asked for the ports
  *     FOLLOW     another controller leads
@@ -59,6 +60,7 @@ struct unixctl_conn;
 
 #define EDGE_STATES                             \
     EDGE_STATE(FEATURES, "features")            \
+    EDGE_STATE(RIVAL, "rival")                  \
     EDGE_STATE(UNKNOWN, "unknown")              \
     EDGE_STATE(PORTS, "ports")                  \
     EDGE_STATE(FOLLOW, "following")             \
@@ -143,9 +145,15 @@ struct edge {
     const struct macmsg *macmsg;    /* For the version of 'conn'. */
     struct topo_node *tnode;    /* NULL until known. */
     enum edge_state state;
-    uint64_t dpid;              /* From PORTS or UNKNOWN on. */
+    uint64_t dpid;              /* From what follows FEATURES on. */
     uint32_t epoch;             /* Unique to the session. */
     long long created;
+
+    /* For the owner, who has to decide between two that claim to be the same
+     * switch: when this one did, and when it was last asked because another
+     * one did, or 0. */
+    struct ovs_list claim_node; /* In a list or empty. */
+    long long claimed, contested;
 
     struct flowset installed;
     struct edge_dump dump;
@@ -162,7 +170,7 @@ struct edge {
     ovs_be32 role_xid;          /* Of the latest request. */
     enum ofp12_controller_role role;    /* That is asked for in it. */
     unsigned long *ports_bitmap;    /* Ports reported so far, in PORTS. */
-    long long retry_at;         /* In BACKOFF. */
+    long long retry_at;         /* In BACKOFF, FOLLOW and RIVAL. */
     int backoff;                /* Milliseconds. */
 
     unsigned long long n_packet_ins, n_flow_mods, n_reconciles;
@@ -229,6 +237,7 @@ enum edge_event edge_receive(struct edge *, const struct ofp_header *,
                              struct edge_input *);
 
 void edge_set_unknown(struct edge *);
+void edge_set_rival(struct edge *);
 void edge_ask_ports(struct edge *, struct topo_node *);
 void edge_claim(struct edge *, uint64_t generation);
 void edge_follow(struct edge *, uint64_t generation);

@@ -317,6 +317,7 @@ ofconn_handle_echo(struct ofconn *conn, const struct ofp_header *oh,
         ofconn_send(conn, ofputil_encode_echo_reply(oh));
     } else if (oh->xid == conn->ask_xid) {
         conn->answered = time_msec();
+        loop_wake();
     }
 }
 

@@ -265,6 +265,7 @@ struct topo_node {
     struct in6_addr ip;             /* IPv4 as IPv4-mapped. */
     char *tunnel_port, *peer_port;  /* Names; peer_port may be NULL. */
     struct smap bfd_ports;          /* Names of ports, by names of nodes. */
+    char *certificate_cn;           /* Which its switch must show, or NULL. */
 
     /* Learned from the switch. */
     struct hmap ports_by_name;      /* Of struct topo_port. */
@@ -288,6 +289,9 @@ struct topo_node {
     bool tells_idle;                /* It tells how long flows have been idle,
                                      * so those of MACs have no timeout. */
     bool closed;                    /* The switch ended the last session. */
+    char *refused;                  /* Who was not let in last, and why, or
+                                     * NULL. */
+    long long refused_at;
     long long met;                  /* When it last answered a probe. */
     void *aux;
 
@@ -370,6 +374,7 @@ struct topo_node_row {
     const char *peer_port;      /* Or NULL. */
     const struct smap *bfd_ports;   /* Port by name of node, or NULL. */
     bool drained;
+    const char *certificate_cn; /* Or NULL. */
 };
 void topo_node_set(struct topo *, const struct topo_node_row *);
 

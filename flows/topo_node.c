@@ -143,6 +143,17 @@ topo_node_set_sight(struct topo_node *node, const struct topo_node_row *row,
     *changed = true;
 }
 
+/* Which certificate the switch of 'node' must show is no matter of flows, as
+ * long as there can be such a one. */
+static void
+topo_node_set_pin(struct topo_node *node, const char *cn, bool *changed)
+{
+    bool repinned = false;
+
+    topo_node_replace(&node->certificate_cn, cn, &repinned);
+    *changed |= repinned && (!node->valid || (cn && !*cn));
+}
+
 /* 'name' has come to mean another node, or no longer means one. */
 static void
 topo_node_renamed(struct topo *topo, const char *name)
@@ -178,6 +189,7 @@ topo_node_set(struct topo *topo, const struct topo_node_row *row)
     topo_node_replace(&node->ip_string, row->ip, &changed);
     topo_node_replace(&node->tunnel_port, row->tunnel_port, &changed);
     topo_node_set_sight(node, row, &changed);
+    topo_node_set_pin(node, row->certificate_cn, &changed);
     /* What the controller was told itself, and has yet to write, stays. */
     if (node->drained_row != row->drained) {
         node->drained = node->drained_row = row->drained;
@@ -262,6 +274,8 @@ topo_node_free(struct topo_node *node)
     free(node->led_reason);
     free(node->tunnel_port);
     free(node->peer_port);
+    free(node->certificate_cn);
+    free(node->refused);
     free(node);
 }
 
@@ -279,6 +293,10 @@ topo_node_validate(struct topo *topo, struct topo_node *node)
     if (topo_node_sees_by(node, node->tunnel_port)) {
         return xasprintf("port \"%s\" cannot be both the tunnel port and one "
                          "that sees another edge", node->tunnel_port);
+    }
+    if (node->certificate_cn && !*node->certificate_cn) {
+        return xstrdup("other_config:certificate-cn is empty: no switch has "
+                       "a certificate of that name");
     }
     if (smap_get(&node->bfd_ports, node->name)) {
         return xasprintf("bfd_ports names edge %s itself", node->name);

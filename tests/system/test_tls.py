@@ -4,14 +4,19 @@
 
 import os
 import re
+import signal
+import subprocess
+import time
 
 import pytest
 
 import plan
 from netns import wait_until
+from node import parse_ping
 from pki import (TLS_PORT, Pki, copy, move, port_of, start_controller,
                  use_tls)
-from world import both_ways, controller_log, controller_socket, wait_synced
+from world import (both_ways, controller_log, controller_socket, error_of,
+                   wait_error, wait_synced)
 
 SMALL = pytest.mark.parametrize("lab", [{"extras": False}], indirect=True,
                                 ids=["small"])
@@ -145,3 +150,142 @@ def shown_by_controller(lab):
         f"{plan.CONTROLLER_IP}:{TLS_PORT}", stdin="Q\n", check=False)
     found = re.search(r"^subject=.*CN = (\S+)$", text, re.M)
     return found and found[1]
+
+
+# ---- Who is which edge ----------------------------------------------------
+
+def pin(lab, name, cn):
+    """Which certificate an edge must show, or (None) none in particular."""
+    lab.control.ctl(*(["set", "edge", name,
+                       f'other_config:certificate-cn="{cn}"'] if cn is not None
+                      else ["remove", "edge", name, "other_config",
+                            "certificate-cn"]))
+
+
+def plain(text):
+    """An error as it is, not as the tool quotes it."""
+    return text.replace('\\"', '"')
+
+
+def connected(lab, name):
+    return lab.control.edge(name)["connected"]
+
+
+@SMALL
+def test_pin(secure, pki):
+    """An edge is who shows its certificate, and nobody else."""
+    move(secure, pki)
+    for switch in secure.controlled:
+        pin(secure, switch.name, switch.name)
+    ports = {s.name: port_of(secure, s.name) for s in secure.controlled}
+    assert secure.control.edge("edge1")["certificate"] == "edge1"
+    wait_until(lambda: secure.control.ctl(
+        "get", "edge", "edge1", "status:certificate").strip() == "edge1",
+        what="the certificate in the row")
+
+    # The pin of a session that there is: it ends.
+    pin(secure, "edge1", "somebody")
+    why = 'its certificate is of "edge1", not of "somebody"'
+    assert why in plain(wait_error(secure, "edge", "edge1"))
+    shown = secure.control.edge("edge1")
+    assert not shown["connected"] and why in shown["error"]
+    assert f"ssl:10.0.0.11 was refused: {why}" in shown["refused"]
+    assert why in secure.control.appctl("edge/show", "edge1")
+    pin(secure, "edge1", "edge1")
+    wait_error(secure, "edge", "edge1", wanted=False)
+    wait_synced(secure)
+    assert secure.control.edge("edge1")["refused"] is None
+
+    # One that has another edge's datapath ID, but its own certificate; and
+    # one that comes without TLS.
+    edge = secure.switch("edge1")
+    edge.vsctl("set-controller", "br0", "tcp:10.0.0.1:9")
+    wait_until(lambda: not connected(secure, "edge1"), what="the end")
+    use_tls(edge, pki, "edge2")
+    assert 'is of "edge2", not of "edge1"' in plain(
+        wait_error(secure, "edge", "edge1"))
+    edge.vsctl("set-controller", "br0", f"tcp:{plan.CONTROLLER_IP}:6653")
+    wait_until(lambda: "has not shown a certificate"
+               in error_of(secure, "edge", "edge1"), what="the other refusal")
+    assert not connected(secure, "edge1")
+    use_tls(edge, pki)
+    wait_synced(secure)
+    both_ways(secure.station("ph1"), secure.station("vm1"))
+    assert all(port_of(secure, name) == ports[name]
+               for name in ("edge2", "host1"))
+
+
+@SMALL
+def test_pin_that_makes_no_sense(secure):
+    pin(secure, "edge1", "")
+    assert "certificate-cn is empty" in wait_error(secure, "edge", "edge1")
+    assert not connected(secure, "edge1")
+    pin(secure, "edge1", None)
+    wait_error(secure, "edge", "edge1", wanted=False)
+    wait_synced(secure)
+
+
+class Impostor:
+    """Says hello, and that it is somebody else."""
+
+    def __init__(self, lab, dpid):
+        self.sock = controller_socket(lab)
+        self.sock.sendall(bytes.fromhex("0600000800000001"))
+        while self.read()[1] != 5:              # Features request.
+            pass
+        self.sock.sendall(bytes.fromhex("0606002000000001" + dpid
+                                        + "000000000000000000000000"
+                                        "00000000"))
+
+    def read(self):
+        """The next message, empty once the controller has closed."""
+        message = b""
+        while len(message) < 8 or len(message) < int.from_bytes(
+                message[2:4], "big"):
+            piece = self.sock.recv(1)
+            if not piece:
+                return b""
+            message += piece
+        return message
+
+    def is_refused(self):
+        """Until the controller closes, or asks for what it asks edges."""
+        while message := self.read():
+            if message[1] == 18:                # Multipart request.
+                return False
+        return True
+
+
+def test_second_connection_is_refused(blue):
+    """As long as the first answers, however many come."""
+    port = port_of(blue, "edge1")
+    ph1, vm1 = blue.station("ph1"), blue.station("vm1")
+    both_ways(ph1, vm1)
+    dpid = blue.switch("edge1").dpid
+    ping = ph1.spawn("ping", "-n", "-q", "-c", "100", "-i", "0.01",
+                     vm1.ip_address, stdout=subprocess.PIPE, text=True)
+    for _ in range(5):
+        impostors = [Impostor(blue, dpid) for _ in range(10)]
+        assert all(i.is_refused() for i in impostors)
+    assert parse_ping(ping.communicate(timeout=30)[0]) == (100, 100)
+    edge = blue.control.edge("edge1")
+    assert port_of(blue, "edge1") == port and edge["error"] is None
+    assert "and answers" in edge["refused"]
+
+
+def test_second_connection_replaces_a_silent_one(blue):
+    """But not before it has had time to answer."""
+    edge = blue.switch("edge1")
+    os.kill(edge.vswitchd_pid, signal.SIGSTOP)
+    start = time.monotonic()
+    try:
+        impostor = Impostor(blue, edge.dpid)
+        assert not impostor.is_refused()
+        assert time.monotonic() - start > 2.5
+        assert "does not answer, and is replaced" in controller_log(
+            blue, "is replaced by")[-1]
+    finally:
+        os.kill(edge.vswitchd_pid, signal.SIGCONT)
+    impostor.sock.close()
+    wait_synced(blue)
+    both_ways(blue.station("ph1"), blue.station("vm1"))
