@@ -55,6 +55,7 @@ CTL_SRC        := controller/kctl_args.c controller/kctl_client.c \
                   controller/kctl_options.c controller/kctl_output.c \
                   controller/kctl_probe.c controller/kctl_request.c \
                   controller/kctl_rows.c controller/kctl_rpc.c \
+                  controller/kctl_role.c \
                   controller/kctl_segment.c controller/kctl_server.c \
                   controller/kctl_show.c controller/kctl_station.c \
                   controller/kctl_txn.c controller/kctl_usage.c \

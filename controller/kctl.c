@@ -55,18 +55,21 @@ static const struct ctl_table_class tables[KKREC_N_TABLES] = {
         = { &kkrec_static_mac_col_mac, NULL, NULL },
     [KKREC_TABLE_CONNECTION].row_ids[0]
         = { &kkrec_connection_col_target, NULL, NULL },
+    [KKREC_TABLE_RBAC_ROLE].row_ids[0]
+        = { &kkrec_rbac_role_col_name, NULL, NULL },
+    [KKREC_TABLE_RBAC_PERMISSION].row_ids[0]
+        = { &kkrec_rbac_permission_col_table, NULL, NULL },
 };
 
-/* "init" needs to do nothing, since every transaction makes the row that
- * holds the options and counters if it is missing; nor does "sync", whose
- * name makes the transaction count as a change. */
+/* "sync" needs to do nothing: its name makes the transaction count as a
+ * change. */
 static void
 nothing(struct ctl_context *ctx)
 {
 }
 
 static const struct ctl_command_syntax general_commands[] = {
-    {"init", 0, 0, "", NULL, nothing, NULL, "", RW},
+    {"init", 0, 0, "", NULL, kctl_init, NULL, "", RW},
     {"sync", 0, 0, "", NULL, nothing, NULL, "", RW},
     {"show", 0, 0, "", NULL, kctl_show, NULL, "", RO},
     {NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, RO},

@@ -80,6 +80,7 @@ extern const struct ctl_command_syntax kctl_node_commands[];
 extern const struct ctl_command_syntax kctl_segment_commands[];
 extern const struct ctl_command_syntax kctl_station_commands[];
 
+void kctl_init(struct ctl_context *);
 void kctl_show(struct ctl_context *);
 
 /* Prints the help text, and exits. */

@@ -43,7 +43,7 @@ class DatabaseServer:
 
     # ---- Process ----------------------------------------------------------
 
-    def start(self):
+    def start(self, *options):
         """Start it; the first time, create the database too."""
         database = self.node.path("kakehashi.db")
         if not os.path.exists(database):
@@ -51,7 +51,7 @@ class DatabaseServer:
         listen = ([f"--remote=ptcp:{plan.DATABASE_PORT}:{self.node.address}"]
                   if self.is_clustered else [])
         self.node.run("ovsdb-server", "--detach", "--no-chdir", "--pidfile",
-                      "--log-file", "-vconsole:off", *listen,
+                      "--log-file", "-vconsole:off", *listen, *options,
                       f"--remote=punix:{self.node.path('db.sock')}", database)
 
     def _creation(self, database):

@@ -5,6 +5,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 import plan
@@ -12,6 +13,7 @@ from netns import wait_until
 from world import wait_synced
 
 TLS_PORT = 6654
+DB_PORTS = {"controller": 6641, "admin": 6642}
 TARGET = f"ssl:{plan.CONTROLLER_IP}:{TLS_PORT}"
 
 
@@ -72,6 +74,26 @@ def start_controller(lab, pki, *options):
         *(options or pki.options("ctl", "switch")))
 
 
+def start_database(lab, pki):
+    """Let the database be reached by TLS: as the role of controllers at one
+    port, without restrictions at the other."""
+    lab.control.ctl(
+        "--id=@c", "create", "Connection", "role=kakehashi-controller",
+        f'target="pssl:{DB_PORTS["controller"]}:{plan.CONTROLLER_IP}"',
+        "--", "--id=@a", "create", "Connection",
+        f'target="pssl:{DB_PORTS["admin"]}:{plan.CONTROLLER_IP}"',
+        "--", "add", "Kakehashi_Global", ".", "connections", "@c", "@a")
+    lab.databases[0].kill(signal.SIGTERM)
+    lab.databases[0].start(
+        "--remote=db:Kakehashi,Kakehashi_Global,connections",
+        f"--peer-ca-cert={pki.ca('switch')}",
+        *pki.options("db", "controller"))
+
+
+def database(who):
+    return f"--db=ssl:{plan.CONTROLLER_IP}:{DB_PORTS[who]}"
+
+
 def use_tls(switch, pki, name=None, target=TARGET):
     """Let a switch connect by TLS as 'name', or as itself."""
     name = name or switch.name
@@ -92,7 +114,7 @@ def move(lab, pki, *names):
 
 
 def address(lab, name):
-    return lab.control.edge(name).get("address", "")
+    return (lab.control.edge(name) or {}).get("address", "")
 
 
 def port_of(lab, name):

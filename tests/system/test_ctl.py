@@ -8,6 +8,7 @@ controller, the test plays the controller with ovsdb-client.
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -55,6 +56,48 @@ def test_init_is_idempotent(db):
     first = db.ok("--bare --columns=_uuid list Kakehashi_Global")
     db.ok("init")
     assert db.ok("--bare --columns=_uuid list Kakehashi_Global") == first
+
+
+def test_init_makes_the_role_of_controllers(db):
+    """And makes it anew if it is not what it should be, but not otherwise."""
+    db.ok("init")
+    before = db.dump()
+
+    def may_update(table):
+        return set(re.findall(r"\w+", db.ok(
+            f"get RBAC_Permission {table} update")))
+    assert may_update("Binding") == {"error"}
+    assert may_update("Edge") == {"connected", "controllers", "drained",
+                                  "error", "leader", "status"}
+    n = len(db.ok("--bare --columns=table list RBAC_Permission").split())
+    db.ok("init")
+    assert db.dump() == before
+    db.ok("add RBAC_Permission Binding update port")
+    db.ok("init")
+    assert may_update("Binding") == {"error"}
+    assert db.ok("--bare --columns=name list RBAC_Role").split() == [
+        "kakehashi-controller"]
+    assert len(db.ok("--bare --columns=table list RBAC_Permission").split()) \
+        == n
+
+
+def test_init_without_roles(tmp_path):
+    """With the schema of the first version."""
+    with open(SCHEMA, encoding="utf-8") as f:
+        schema = json.load(f)
+    schema["version"] = "1.1.0"
+    for table in "RBAC_Role", "RBAC_Permission":
+        del schema["tables"][table]
+    del schema["tables"]["Connection"]["columns"]["role"]
+    path = tmp_path / "old.ovsschema"
+    path.write_text(json.dumps(schema))
+    old = Database(schema=str(path))
+    try:
+        result = old.run("init")
+        assert result.returncode == 0, result.stderr
+        assert old.run("segment-add", "blue", "1").returncode == 0
+    finally:
+        old.close()
 
 
 def test_other_commands_need_no_init(db):

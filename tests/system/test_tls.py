@@ -13,10 +13,10 @@ import pytest
 import plan
 from netns import wait_until
 from node import parse_ping
-from pki import (TLS_PORT, Pki, copy, move, port_of, start_controller,
-                 use_tls)
-from world import (both_ways, controller_log, controller_socket, error_of,
-                   wait_error, wait_synced)
+from pki import (TLS_PORT, Pki, copy, database, move, port_of,
+                 start_controller, start_database, use_tls)
+from world import (active_edge, both_ways, controller_log, controller_socket,
+                   error_of, row_id, wait_error, wait_synced)
 
 SMALL = pytest.mark.parametrize("lab", [{"extras": False}], indirect=True,
                                 ids=["small"])
@@ -28,7 +28,8 @@ def fixture_pki(tmp_path_factory):
     """Certificates of the controller, of all switches, and of a stranger."""
     pki = Pki(tmp_path_factory.mktemp("pki"))
     pki.make("ctl", "controller")
-    for name in "edge1", "edge2", "host1":
+    pki.make("admin", "controller")
+    for name in "edge1", "edge2", "host1", "db":
         pki.make(name)
     return pki
 
@@ -150,6 +151,101 @@ def shown_by_controller(lab):
         f"{plan.CONTROLLER_IP}:{TLS_PORT}", stdin="Q\n", check=False)
     found = re.search(r"^subject=.*CN = (\S+)$", text, re.M)
     return found and found[1]
+
+
+# ---- The database ---------------------------------------------------------
+
+def ctl(lab, pki, who, *args, name="admin"):
+    """kakehashi-ctl over TLS, as 'name': (status, output)."""
+    return lab.control.run("kakehashi-ctl", "--timeout=10",
+                           *pki.options(name, "switch"), database(who), *args,
+                           check=False)
+
+
+@SMALL
+def test_database(blue, pki, tmp_path):
+    """The controller and the tool reach it by TLS, and nobody else does."""
+    start_database(blue, pki)
+    start_controller(blue, pki, *pki.options("ctl", "switch"),
+                     database("controller"))
+    move(blue, pki)
+    assert blue.control.json("show")["database"]["connected"]
+    status, text = ctl(blue, pki, "admin", "--wait=edges", "bind", "blue",
+                       "edges", "trunk0", "200")
+    assert not status, text
+    both_ways(blue.station("ph1"), blue.station("vm1"))
+
+    other = Pki(tmp_path)
+    other.make("admin", "controller")
+    for name, options in (
+            ("another authority", (*other.options("admin", "switch")[:2],
+                                   f"--ca-cert={pki.ca('switch')}")),
+            ("a server that is not trusted", (
+                *pki.options("admin", "switch")[:2],
+                f"--ca-cert={other.ca('switch')}"))):
+        status, text = blue.control.run(
+            "kakehashi-ctl", "--timeout=5", *options, database("admin"),
+            "show", check=False)
+        assert status and "ssl:" in text, f"{name}: {text}"
+
+
+@SMALL
+def test_role(blue, pki):
+    """Who has a controller's key can write what controllers write, and no
+    more; and that is all that controllers need."""
+    blue.control.ctl("init")
+    start_database(blue, pki)
+    start_controller(blue, pki, *pki.options("ctl", "switch"),
+                     database("controller"))
+    move(blue, pki)
+    for command in (("segment-add", "red", 5002),
+                    ("--cascade", "edge-del", "host1"),
+                    ("set", "edge", "edge1", "tunnel_ip=10.9.9.9"),
+                    ("set", "cluster", "edges", "failover=preemptive"),
+                    ("--all", "destroy", "RBAC_Role"),
+                    ("set", "edge", "edge1",
+                     "other_config:certificate-cn=edge2")):
+        status, text = ctl(blue, pki, "controller", *command, name="ctl")
+        assert status and "RBAC" in text, f"{command}: {text}"
+
+    # What it does need: errors, failovers, orders, and the rows of others.
+    status, text = ctl(blue, pki, "admin", "bind", "blue", "edge1", "none0",
+                       "5")
+    assert not status, text
+    wait_error(blue, "binding", row_id(blue, "binding", "port=none0"))
+    active, standby = active_edge(blue)
+    blue.control.appctl("cluster/failover", "edges", standby.name)
+    blue.control.appctl("edge/drain", active.name)
+    wait_until(lambda: active_edge(blue)[0] is standby, what="a failover")
+    wait_until(lambda: blue.control.ctl(
+        "get", "edge", active.name, "drained").strip() == "true",
+        what="the order in the row")
+    blue.control.kill()
+    start = ("--name=other", f"--listen=pssl:{TLS_PORT}:{plan.CONTROLLER_IP}",
+             *pki.options("ctl", "switch"), database("controller"))
+    blue.control.start_daemon(*start)
+    wait_synced(blue)
+    wait_until(lambda: blue.control.ctl(
+        "--bare", "--columns=name", "list", "controller").split()
+        == ["other"], 20, "the row of who is gone to go")
+    assert not controller_log(blue, "not written")
+
+
+@SMALL
+def test_bootstrap(blue, pki, tmp_path):
+    """The CA's certificate is taken from the database; switches wait for
+    it."""
+    start_database(blue, pki)
+    ca = str(tmp_path / "ca.pem")
+    blue.control.exit_daemon()
+    blue.control.start_daemon(
+        f"--listen=pssl:{TLS_PORT}:{plan.CONTROLLER_IP}",
+        *pki.options("ctl", "switch")[:2], f"--bootstrap-ca-cert={ca}",
+        database("admin"))
+    move(blue, pki)
+    with open(ca, encoding="ascii") as got, \
+         open(pki.ca("switch"), encoding="ascii") as wanted:
+        assert got.read() in wanted.read()
 
 
 # ---- Who is which edge ----------------------------------------------------
