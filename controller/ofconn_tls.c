@@ -96,12 +96,13 @@ ofconn_tls_destroy(struct ofconn_tls *tls)
     }
 }
 
-/* Returns the common name in 'cert', which the caller frees, or NULL. */
+/* Returns the common name in 'cert', which the caller frees, or NULL if that
+ * has none or is NULL. */
 static char *
 ofconn_tls_read_cn(const X509 *cert)
 {
-    const X509_NAME *name = X509_get_subject_name(cert);
-    int i = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+    const X509_NAME *name = cert ? X509_get_subject_name(cert) : NULL;
+    int i = name ? X509_NAME_get_index_by_NID(name, NID_commonName, -1) : -1;
     unsigned char *text;
 
     if (i < 0) {
