@@ -137,6 +137,7 @@ agent_contest(struct agent *agent, struct topo_node *node, struct edge *old,
         agent_drop(agent, old);
         ofconn_close(conn, "replaced by a newer one");
         agent_admit(agent, node, edge);
+        agent_elect_node(agent, node);
         break;
     default:
         OVS_NOT_REACHED();
