@@ -35,7 +35,7 @@ static const struct permission permissions[] = {
                        "leader", "status" } },
     { "Cluster", false, { "active_edge", "active_since", "edge_status",
                           "error", "leader", "reason", "wanted_edge" } },
-    { "Binding", false, { "error" } },
+    { "Binding", false, { "closed_reason", "closed_until", "error" } },
     { "Host_Port", false, { "error" } },
     { "Vtep", false, { "error" } },
     { "Static_Mac", false, { "error" } },
