@@ -252,7 +252,11 @@ struct topo_port {
     bool live;                  /* OFPPS_LIVE: by BFD, where that is on. */
     bool was_live;              /* Since the switch connected. */
     bool looped;                /* What goes out comes back in. */
+    bool stale;                 /* Not reported since then. */
 };
+
+/* Ports of one node that are known; that many take some megabytes. */
+#define TOPO_MAX_PORTS 16384
 
 struct topo_node {
     struct topo_row row;
@@ -272,6 +276,7 @@ struct topo_node {
     struct hmap ports_by_ofport;
     struct hmap ports_by_mac;
     bool ports_known;
+    bool ports_fresh;               /* None is stale. */
 
     struct hmap claims;             /* Of struct topo_claim, by port name and
                                      * VLAN. */
@@ -293,6 +298,8 @@ struct topo_node {
                                      * NULL. */
     long long refused_at;
     long long met;                  /* When it last answered a probe. */
+    long long sessions_at;          /* When it would have begun its last one,
+                                     * had it not been in a hurry. */
     void *aux;
 
     struct uuid shard;              /* flows/topo_shard.c. */
@@ -451,6 +458,7 @@ void topo_place_format(const struct topo_place *, struct ds *);
 void topo_node_set_port(struct topo *, struct topo_node *, const char *name,
                         ofp_port_t, struct eth_addr, bool link_up, bool live);
 void topo_node_del_port(struct topo *, struct topo_node *, ofp_port_t);
+void topo_node_del_stale_ports(struct topo *, struct topo_node *);
 void topo_node_new_session(struct topo_node *);
 void topo_node_set_looped(struct topo *, struct topo_node *, ofp_port_t,
                           bool looped);

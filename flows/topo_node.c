@@ -320,6 +320,11 @@ topo_node_ports_error(const struct topo_node *node)
 {
     const struct topo_port *port;
 
+    if (hmap_count(&node->ports_by_ofport) >= TOPO_MAX_PORTS) {
+        return xasprintf("it has %d ports or more; of those that come later "
+                         "none can be used",
+                         TOPO_MAX_PORTS);
+    }
     if (node->ports_known && topo_node_tunnel(node) == OFPP_NONE) {
         return xasprintf("no tunnel port \"%s\" (yet)", node->tunnel_port);
     }

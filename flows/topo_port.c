@@ -131,6 +131,21 @@ topo_node_port_changed(struct topo *topo, struct topo_node *node,
     }
 }
 
+/* Returns whether one more port of 'node' can be known. */
+static bool
+topo_node_has_room(struct topo *topo, struct topo_node *node)
+{
+    if (hmap_count(&node->ports_by_ofport) < TOPO_MAX_PORTS) {
+        return true;
+    }
+    topo_node_del_stale_ports(topo, node);
+    if (hmap_count(&node->ports_by_ofport) < TOPO_MAX_PORTS) {
+        return true;
+    }
+    topo_node_check_ports(topo, node);
+    return false;
+}
+
 /* The switch says that 'node' has, or has changed, this port. */
 void
 topo_node_set_port(struct topo *topo, struct topo_node *node,
@@ -150,6 +165,9 @@ topo_node_set_port(struct topo *topo, struct topo_node *node,
         if (old) {
             topo_node_del_port(topo, node, old->ofport);
         }
+        if (!topo_node_has_room(topo, node)) {
+            return;
+        }
         port = xzalloc(sizeof *port);
         port->name = xstrdup(name);
         port->ofport = ofport;
@@ -168,6 +186,7 @@ topo_node_set_port(struct topo *topo, struct topo_node *node,
         hmap_insert(&node->ports_by_mac, &port->mac_node,
                     hash_mac(mac, 0, 0));
     }
+    port->stale = false;
     port->link_up = link_up;
     port->live = live;
     port->was_live |= live;
@@ -180,8 +199,28 @@ topo_node_new_session(struct topo_node *node)
 {
     struct topo_port *port;
 
+    node->ports_fresh = false;
     HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
         port->live = port->was_live = false;
+        port->stale = true;
+    }
+}
+
+/* Forgets the ports that were not reported since the switch of 'node' has
+ * connected. */
+void
+topo_node_del_stale_ports(struct topo *topo, struct topo_node *node)
+{
+    struct topo_port *port;
+
+    if (node->ports_fresh) {
+        return;
+    }
+    node->ports_fresh = true;
+    HMAP_FOR_EACH_SAFE (port, ofport_node, &node->ports_by_ofport) {
+        if (port->stale) {
+            topo_node_del_port(topo, node, port->ofport);
+        }
     }
 }
 
@@ -216,6 +255,9 @@ topo_node_del_port(struct topo *topo, struct topo_node *node,
         topo_node_port_changed(topo, node, port->name, ofport);
         free(port->name);
         free(port);
+        if (hmap_count(&node->ports_by_ofport) == TOPO_MAX_PORTS - 1) {
+            topo_node_check_ports(topo, node);
+        }
     }
 }
 

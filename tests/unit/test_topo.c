@@ -261,6 +261,62 @@ test_port_appears(void **state)
 }
 
 static void
+report_port(struct net *net, const char *name, uint16_t ofport)
+{
+    topo_node_set_port(&net->topo, net_get_node(net, 1), name,
+                       u16_to_ofp(ofport), eth_addr_zero, true, true);
+}
+
+/* The number of ports that are known is bounded, and what a session has told
+ * does not take the place of what the next one tells. */
+static void
+test_ports_are_bounded(void **state)
+{
+    static const struct {
+        const char *what;
+        unsigned int n;         /* Ports but for "genev0", which is last. */
+        bool all_known;
+    } rows[] = {
+        { "few", 3, true },
+        { "as many as may be", TOPO_MAX_PORTS - 1, true },
+        { "too many", TOPO_MAX_PORTS, false },
+        { "far too many", TOPO_MAX_PORTS + 5000, false },
+        { "few again", 2, true },
+    };
+    struct net *net = *state;
+    struct topo_node *node = net_get_node(net, 1);
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        topo_node_new_session(node);
+        for (unsigned int n = 0; n < rows[i].n; n++) {
+            char *name = xasprintf("r%"PRIuSIZE".%u", i, n);
+
+            report_port(net, name, 100 + n);
+            free(name);
+        }
+        report_port(net, "genev0", 1);
+        topo_node_del_stale_ports(&net->topo, node);
+        topo_node_set_ports_known(&net->topo, node, true);
+
+        size_t n = hmap_count(&node->ports_by_ofport);
+        if (n != MIN(rows[i].n + 1, TOPO_MAX_PORTS)
+            || (topo_node_tunnel(node) != OFPP_NONE) != rows[i].all_known) {
+            fail_msg("%s: %"PRIuSIZE" are known", rows[i].what, n);
+        }
+        if (n == TOPO_MAX_PORTS) {
+            check_error(net, rows[i].what, TOPO_EDGE, 1, "ports or more");
+        } else {
+            check_error(net, rows[i].what, TOPO_EDGE, 1, "");
+        }
+        topo_node_del_port(&net->topo, node, u16_to_ofp(100));
+        if (rows[i].all_known) {
+            check_error(net, "one less", TOPO_EDGE, 1, "");
+        }
+        net_clean(net);
+    }
+}
+
+static void
 test_unknown_ports_are_no_error(void **state)
 {
     struct net *net = *state;
@@ -482,6 +538,7 @@ main(void)
         TEST(test_incumbent_stays),
         TEST(test_vtep_becomes_edge),
         TEST(test_port_appears),
+        TEST(test_ports_are_bounded),
         TEST(test_unknown_ports_are_no_error),
         TEST(test_statics),
         TEST(test_reinstated_place_keeps_macs),
