@@ -79,9 +79,10 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/lead_txn.c controller/locks.c \
                   controller/locks_server.c controller/locks_session.c \
                   controller/loop.c \
-                  controller/ofconn.c controller/ofconn_facts.c \
-                  controller/ofconn_listen.c \
-                  controller/ofconn_spare.c controller/ofconn_tls.c \
+                  controller/ofconn.c controller/ofconn_accept.c \
+                  controller/ofconn_facts.c controller/ofconn_guest.c \
+                  controller/ofconn_listen.c controller/ofconn_spare.c \
+                  controller/ofconn_tls.c controller/ofconn_watch.c \
                   controller/tls.c
 
 # C bindings of the database: all of it, for the tool, and what the daemon

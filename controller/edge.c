@@ -124,6 +124,7 @@ edge_set_unknown(struct edge *edge)
     edge_txn_destroy(edge->txn);
     edge->txn = NULL;
     edge->tnode = NULL;
+    ofconn_set_known(edge->conn, false);
     edge_dump_stop(edge);
     edge_age_clear(edge);
     flowset_clear(&edge->installed);
@@ -170,6 +171,7 @@ void
 edge_ask_ports(struct edge *edge, struct topo_node *tnode)
 {
     edge->tnode = tnode;
+    ofconn_set_known(edge->conn, true);
     tnode->tells_idle = ofconn_version(edge->conn) >= OFP15_VERSION;
     edge_set_state(edge, EDGE_PORTS);
     edge_send_config(edge);

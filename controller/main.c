@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "command-line.h"
 #include "controller/admin.h"
@@ -86,6 +87,19 @@ main_complete_options(struct main_options *options)
     }
 }
 
+/* Each switch takes a descriptor, and the usual limit is for programs that use
+ * select(2). */
+static void
+main_raise_fd_limit(void)
+{
+    struct rlimit r;
+
+    if (!getrlimit(RLIMIT_NOFILE, &r)) {
+        r.rlim_cur = r.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &r);
+    }
+}
+
 /* Listens on all targets, or says in one line what is wrong and exits. */
 static void
 main_listen(struct agent *agent, const struct svec *targets)
@@ -149,6 +163,7 @@ main(int argc, char *argv[])
     main_complete_options(&options);
     main_start_tls();
     fatal_ignore_sigpipe();
+    main_raise_fd_limit();
 
     daemonize_start(false);
     error = unixctl_server_create(options.unixctl_path, &unixctl);

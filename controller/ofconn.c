@@ -4,17 +4,14 @@
 #include <config.h>
 #include "controller/ofconn_private.h"
 
-#include <errno.h>
 #include "controller/loop.h"
 #include "controller/ofconn_tls.h"
 #include "coverage.h"
-#include "openvswitch/list.h"
 #include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofp-util.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
-#include "socket-util.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -27,13 +24,6 @@ COVERAGE_DEFINE(ofconn_sent);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-#define OFCONN_VERSIONS ((1u << OFP13_VERSION) | (1u << OFP14_VERSION) \
-                         | (1u << OFP15_VERSION))
-
-/* Bytes that may wait to be written.  The flows of 10,000 segments with
- * 100,000 MACs are a third of this; a peer that does not read ends here. */
-#define OFCONN_MAX_QUEUE (256 * 1024 * 1024)
-
 /* All connections share one read buffer, since one is read at a time. */
 #define OFCONN_READ_SIZE (256 * 1024)
 
@@ -41,9 +31,14 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
  * take a large bundle than we to make it. */
 #define OFCONN_EAGER_SIZE (64 * 1024)
 
-static struct ovs_list conns = OVS_LIST_INITIALIZER(&conns);
+/* With so many bytes waiting, no echo request is answered: who has that much
+ * to read knows that we are there, and who does not read it may go on asking
+ * for more. */
+#define OFCONN_ECHO_QUEUE (1024 * 1024)
+
+struct ovs_list ofconn_all = OVS_LIST_INITIALIZER(&ofconn_all);
 static struct ovs_list dirty = OVS_LIST_INITIALIZER(&dirty);
-static uv_timer_t probe_timer;
+static struct ovs_list unread = OVS_LIST_INITIALIZER(&unread);
 static uv_check_t flush_check;
 static bool started;
 
@@ -136,15 +131,19 @@ ofconn_close(struct ofconn *conn, const char *reason)
         return;
     }
     conn->closing = true;
-    if (conn->opened) {
+    if (!conn->guest.origin) {
         VLOG_INFO("%s: disconnected (%s)", conn->name, reason);
     } else {
-        VLOG_INFO_RL(&rl, "%s: disconnected before a version was agreed on "
-                     "(%s)", conn->name, reason);
+        VLOG_INFO_RL(&rl, "%s: disconnected%s (%s)", conn->name,
+                     conn->opened ? "" : " before a version was agreed on",
+                     reason);
     }
+    ofconn_guest_remove(&conn->guest);
     ovs_list_remove(&conn->node);
     ovs_list_remove(&conn->tx_node);
     ovs_list_init(&conn->tx_node);
+    ovs_list_remove(&conn->rx_node);
+    ovs_list_init(&conn->rx_node);
     if (conn->tls && !conn->in_flight.size) {
         ofconn_tls_end(conn->tls);
         ofconn_try_write(conn);
@@ -153,7 +152,7 @@ ofconn_close(struct ofconn *conn, const char *reason)
 }
 
 /* Ends 'conn' and tells the user. */
-static void
+void
 ofconn_fail(struct ofconn *conn, const char *reason)
 {
     if (!conn->closing) {
@@ -179,26 +178,34 @@ ofconn_write_eagerly(struct ofconn *conn)
     conn->tx_eager = conn->tx.size + OFCONN_EAGER_SIZE;
 }
 
-/* Queues a copy of the 'size' bytes at 'msg', a message that is complete. */
+/* Queues a copy of the 'size' bytes at 'msg', a message that is complete.  If
+ * that is more than may be queued, the connection ends: not here, since the
+ * caller does not expect that, but by ofconn_flush(). */
 void
 ofconn_put(struct ofconn *conn, const void *msg, size_t size)
 {
-    if (!conn->closing) {
-        if (!conn->tx.size) {
-            ofconn_spare_take(&conn->tx);
-        }
-        if (size > ofpbuf_tailroom(&conn->tx)) {
-            /* ofpbuf_put() would make room for this message alone. */
-            ofpbuf_prealloc_tailroom(&conn->tx, MAX(size, conn->tx.size));
-        }
-        ofpbuf_put(&conn->tx, msg, size);
-        if (ovs_list_is_empty(&conn->tx_node)) {
-            ovs_list_push_back(&dirty, &conn->tx_node);
-        }
-        COVERAGE_INC(ofconn_sent);
-        if (conn->tx.size >= conn->tx_eager) {
-            ofconn_write_eagerly(conn);
-        }
+    if (conn->closing) {
+        return;
+    }
+    if (ovs_list_is_empty(&conn->tx_node)) {
+        ovs_list_push_back(&dirty, &conn->tx_node);
+    }
+    if (conn->tx.size + conn->in_flight.size + size
+        > ofconn_max_queue(conn)) {
+        conn->overflowed = true;
+        return;
+    }
+    if (!conn->tx.size) {
+        ofconn_spare_take(&conn->tx);
+    }
+    if (size > ofpbuf_tailroom(&conn->tx)) {
+        /* ofpbuf_put() would make room for this message alone. */
+        ofpbuf_prealloc_tailroom(&conn->tx, MAX(size, conn->tx.size));
+    }
+    ofpbuf_put(&conn->tx, msg, size);
+    COVERAGE_INC(ofconn_sent);
+    if (conn->tx.size >= conn->tx_eager) {
+        ofconn_write_eagerly(conn);
     }
 }
 
@@ -217,6 +224,7 @@ ofconn_written_cb(uv_write_t *req, int status)
     struct ofconn *conn = req->data;
 
     ofconn_spare_give(&conn->in_flight);
+    conn->n_stalls = 0;
     if (status < 0) {
         if (status != UV_ECANCELED) {
             ofconn_fail(conn, uv_strerror(status));
@@ -229,10 +237,10 @@ ofconn_written_cb(uv_write_t *req, int status)
 static void
 ofconn_write(struct ofconn *conn)
 {
-    if (conn->in_flight.size) {
-        if (conn->tx.size > OFCONN_MAX_QUEUE) {
-            ofconn_fail(conn, "does not read what it is sent");
-        }
+    if (conn->overflowed) {
+        ofconn_fail(conn, "reads too slowly what it is sent");
+        return;
+    } else if (conn->in_flight.size) {
         return;
     }
 
@@ -253,6 +261,7 @@ ofconn_write(struct ofconn *conn)
     *wire = conn->in_flight;
     conn->in_flight = rest;
     uv_buf_t buf = uv_buf_init(conn->in_flight.data, conn->in_flight.size);
+    conn->in_flight_left = conn->in_flight.size;
     conn->write.data = conn;
     error = uv_write(&conn->write, &conn->h.stream, &buf, 1,
                      ofconn_written_cb);
@@ -314,7 +323,10 @@ ofconn_handle_echo(struct ofconn *conn, const struct ofp_header *oh,
                    bool is_request)
 {
     if (is_request) {
-        ofconn_send(conn, ofputil_encode_echo_reply(oh));
+        if (ofconn_backlog(conn) < MIN(OFCONN_ECHO_QUEUE,
+                                       ofconn_max_queue(conn) / 2)) {
+            ofconn_send(conn, ofputil_encode_echo_reply(oh));
+        }
     } else if (oh->xid == conn->ask_xid) {
         conn->answered = time_msec();
         loop_wake();
@@ -465,35 +477,29 @@ ofconn_read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (!conn->closing) {
         ofconn_write(conn);     /* The next one needs the memory. */
     }
-}
-
-/* Probing. */
-
-static void
-ofconn_probe(struct ofconn *conn, long long now)
-{
-    long long idle = now - conn->last_rx;
-
-    if (!conn->version) {
-        if (now - conn->created >= 2 * OFCONN_PROBE) {
-            ofconn_fail(conn, "no OFPT_HELLO in time");
-        }
-    } else if (idle >= 2 * OFCONN_PROBE) {
-        ofconn_fail(conn, "no response to inactivity probe");
-    } else if (idle >= OFCONN_PROBE && !conn->probed) {
-        conn->probed = true;
-        ofconn_send(conn, ofputil_encode_echo_request(conn->version));
+    if (n == OFCONN_READ_SIZE && !conn->closing) {
+        /* There is more: when the others have had their turn. */
+        uv_read_stop(stream);
+        ovs_list_push_back(&unread, &conn->rx_node);
     }
 }
 
-static void
-ofconn_probe_cb(uv_timer_t *timer OVS_UNUSED)
+/* Starts to read what comes by 'conn'.  Returns 0 or a negative error of
+ * libuv. */
+int
+ofconn_read_start(struct ofconn *conn)
 {
-    long long now = time_msec();
+    return uv_read_start(&conn->h.stream, ofconn_alloc_cb, ofconn_read_cb);
+}
+
+static void
+ofconn_read_on(void)
+{
     struct ofconn *conn;
 
-    LIST_FOR_EACH_SAFE (conn, node, &conns) {
-        ofconn_probe(conn, now);
+    LIST_FOR_EACH_POP (conn, rx_node, &unread) {
+        ovs_list_init(&conn->rx_node);
+        ofconn_read_start(conn);
     }
 }
 
@@ -501,6 +507,7 @@ ofconn_probe_cb(uv_timer_t *timer OVS_UNUSED)
 static void
 ofconn_check_cb(uv_check_t *check OVS_UNUSED)
 {
+    ofconn_read_on();
     ofconn_flush();
 }
 
@@ -509,65 +516,10 @@ void
 ofconn_start(void)
 {
     if (!started) {
-        uv_timer_init(loop_uv(), &probe_timer);
-        uv_timer_start(&probe_timer, ofconn_probe_cb, 1000, 1000);
+        ofconn_watch_start();
         uv_check_init(loop_uv(), &flush_check);
         uv_check_start(&flush_check, ofconn_check_cb);
         uv_unref((uv_handle_t *) &flush_check);
         started = true;
     }
-}
-
-/* Accepting. */
-
-/* Makes 'h' a handle with the user data 'data'.  Returns 0 or a negative error
- * of libuv. */
-int
-ofconn_init_handle(union ofconn_handle *h, bool is_pipe, void *data)
-{
-    int error = (is_pipe ? uv_pipe_init(loop_uv(), &h->pipe, 0)
-                 : uv_tcp_init(loop_uv(), &h->tcp));
-    h->handle.data = data;
-    return error;
-}
-
-void
-ofconn_accept_cb(uv_stream_t *stream, int status)
-{
-    struct ofconn_listener *listener = stream->data;
-
-    if (status < 0) {
-        VLOG_WARN_RL(&rl, "%s: accept failed (%s)", listener->target,
-                     uv_strerror(status));
-        return;
-    }
-
-    struct ofconn *conn = xzalloc(sizeof *conn);
-    conn->user = listener->user;
-    conn->is_pipe = listener->is_pipe;
-    ofpbuf_init(&conn->rx, 0);
-    ofpbuf_init(&conn->tx, 0);
-    ofpbuf_init(&conn->in_flight, 0);
-    ovs_list_push_back(&conns, &conn->node);
-    ovs_list_init(&conn->tx_node);
-    conn->tx_eager = OFCONN_EAGER_SIZE;
-    conn->created = conn->last_rx = time_msec();
-
-    int error = ofconn_init_handle(&conn->h, conn->is_pipe, conn);
-    ovs_assert(!error);
-    error = uv_accept(stream, &conn->h.stream);
-    conn->tls = listener->is_tls ? ofconn_tls_create() : NULL;
-    conn->name = ofconn_peer_name(conn);
-    if (!error) {
-        error = uv_read_start(&conn->h.stream, ofconn_alloc_cb,
-                              ofconn_read_cb);
-    }
-    if (error) {
-        ofconn_fail(conn, uv_strerror(error));
-        return;
-    }
-    if (!conn->is_pipe) {
-        uv_tcp_nodelay(&conn->h.tcp, 1);
-    }
-    ofconn_send(conn, ofputil_encode_hello(OFCONN_VERSIONS));
 }

@@ -16,6 +16,13 @@
  * and the inactivity probe.  A peer that talks nonsense, or not at all, is
  * disconnected; why is logged, at a bounded rate, because anybody can connect.
  *
+ * There are limits to what one peer can take from the others: bytes that wait
+ * to be written, bytes that are read before the others' turn, and, for as long
+ * as the user has not said that it knows the peer (ofconn_set_known()), the
+ * number of connections and the time to say who it is.  A peer that takes
+ * nothing of what it is sent for five seconds is disconnected.
+ * docs/limits.md has all of them.
+ *
  * The user is told three things, by the functions of struct ofconn_user:
  * that a connection has agreed on a version, that a message came, that a
  * connection has ended.  The last comes just once for each connection that
@@ -38,6 +45,7 @@ struct ofconn;
 struct ofconn_listener;
 struct ofp_header;
 struct ofpbuf;
+struct simap;
 
 struct ofconn_user {
     void (*opened)(struct ofconn *, void *aux);
@@ -64,9 +72,13 @@ const char *ofconn_cn(const struct ofconn *);
 long long ofconn_last_rx(const struct ofconn *);
 void ofconn_ask(struct ofconn *);
 long long ofconn_answered(const struct ofconn *);
+void ofconn_set_known(struct ofconn *, bool known);
+size_t ofconn_backlog(const struct ofconn *);
 bool ofconn_closed_by_peer(const struct ofconn *);
 enum ofp_version ofconn_version(const struct ofconn *);
 enum ofputil_protocol ofconn_protocol(const struct ofconn *);
+
+void ofconn_memory_usage(struct simap *);
 
 int ofconn_frame(const void *data, size_t size);
 

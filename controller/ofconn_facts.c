@@ -5,6 +5,7 @@
 #include "controller/ofconn_private.h"
 
 #include "controller/ofconn_tls.h"
+#include "timeval.h"
 
 void
 ofconn_set_aux(struct ofconn *conn, void *aux)
@@ -65,4 +66,32 @@ enum ofputil_protocol
 ofconn_protocol(const struct ofconn *conn)
 {
     return ofputil_protocol_from_ofp_version(conn->version);
+}
+
+/* Says whether 'conn' is that of a switch of the user's.  One that is not, or
+ * not any more, may have to make room for others; it is told only who it is
+ * not, and not asked again. */
+void
+ofconn_set_known(struct ofconn *conn, bool known)
+{
+    ofconn_guest_remove(&conn->guest);
+    if (!known && !conn->closing) {
+        ofconn_guest_add(&conn->guest, &conn->address, true, time_msec());
+    }
+}
+
+/* Returns how many bytes wait to be taken by the peer. */
+size_t
+ofconn_backlog(const struct ofconn *conn)
+{
+    return conn->tx.size + (conn->in_flight.size
+                            ? uv_stream_get_write_queue_size(&conn->h.stream)
+                            : 0);
+}
+
+/* Returns how many may. */
+size_t
+ofconn_max_queue(const struct ofconn *conn)
+{
+    return (conn->guest.origin ? OFCONN_MAX_GUEST_QUEUE : OFCONN_MAX_QUEUE);
 }

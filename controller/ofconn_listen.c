@@ -4,21 +4,24 @@
 #include <config.h>
 #include "controller/ofconn_private.h"
 
+#include <errno.h>
 #include <unistd.h>
 #include "controller/tls.h"
-#include "fatal-signal.h"
-#include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "socket-util.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(ofconn_listen);
 
+/* Connections that wait in the kernel to be accepted. */
+#define OFCONN_BACKLOG 1024
+
 static void
 ofconn_listener_closed_cb(uv_handle_t *handle)
 {
     struct ofconn_listener *listener = handle->data;
 
+    close(listener->fd);
     free(listener->target);
     free(listener);
 }
@@ -26,50 +29,25 @@ ofconn_listener_closed_cb(uv_handle_t *handle)
 void
 ofconn_listener_close(struct ofconn_listener *listener)
 {
-    uv_close(&listener->h.handle, ofconn_listener_closed_cb);
+    ofconn_accept_stop(listener);
+    uv_close((uv_handle_t *) &listener->poll, ofconn_listener_closed_cb);
 }
 
-/* Returns a name for the peer of 'conn', which the caller frees. */
-char *
-ofconn_peer_name(const struct ofconn *conn)
-{
-    static unsigned int counter;
-
-    if (conn->is_pipe) {
-        return xasprintf("unix#%u", ++counter);
-    }
-
-    const char *type = conn->tls ? "ssl" : "tcp";
-    struct sockaddr_storage ss;
-    int len = sizeof ss;
-    if (uv_tcp_getpeername(&conn->h.tcp, (struct sockaddr *) &ss, &len)) {
-        return xasprintf("%s#%u", type, ++counter);
-    }
-    struct ds s = DS_EMPTY_INITIALIZER;
-    ds_put_format(&s, "%s:", type);
-    ss_format_address(&ss, &s);
-    ds_put_format(&s, ":%"PRIu16, ss_get_port(&ss));
-    return ds_steal_cstr(&s);
-}
-
+/* Returns a socket that listens on 'address', or a negative errno. */
 static int
-ofconn_bind(struct ofconn_listener *listener, const char *address)
+ofconn_bind(const char *address, bool is_pipe)
 {
-    if (listener->is_pipe) {
-        /* What a predecessor that was killed left behind. */
-        unlink(address);
-        int error = uv_pipe_bind(&listener->h.pipe, address);
-        if (!error) {
-            fatal_signal_add_file_to_unlink(address);
-        }
-        return error;
-    }
+    int fd = (is_pipe ? make_unix_socket(SOCK_STREAM, true, address, NULL)
+              : inet_open_passive(SOCK_STREAM, address, OFP_PORT, NULL, 0,
+                                  true));
 
-    struct sockaddr_storage ss;
-    if (!inet_parse_passive(address, OFP_PORT, &ss, true, NULL)) {
-        return UV_EINVAL;
+    if (fd >= 0 && listen(fd, OFCONN_BACKLOG)) {
+        int error = errno;
+
+        close(fd);
+        return -error;
     }
-    return uv_tcp_bind(&listener->h.tcp, (struct sockaddr *) &ss, 0);
+    return fd;
 }
 
 /* Whether only this machine can connect to 'listener'. */
@@ -78,12 +56,12 @@ ofconn_is_local(const struct ofconn_listener *listener)
 {
     struct sockaddr_storage ss;
     struct in6_addr ip;
-    int len = sizeof ss;
+    socklen_t len = sizeof ss;
 
     if (listener->is_pipe) {
         return true;
     }
-    if (uv_tcp_getsockname(&listener->h.tcp, (struct sockaddr *) &ss, &len)) {
+    if (getsockname(listener->fd, (struct sockaddr *) &ss, &len)) {
         return false;
     }
     ip = ss_get_address(&ss);
@@ -120,18 +98,18 @@ ofconn_listen(const char *target, const struct ofconn_user *user,
         return xasprintf("%s: needs %s", target, tls_server_lacks());
     }
 
+    int fd = ofconn_bind(strchr(target, ':') + 1, is_pipe);
+    if (fd < 0) {
+        return xasprintf("%s: cannot listen (%s)", target, ovs_strerror(-fd));
+    }
+
     struct ofconn_listener *listener = xzalloc(sizeof *listener);
+    listener->fd = fd;
     listener->target = xstrdup(target);
     listener->is_pipe = is_pipe;
     listener->is_tls = is_tls;
     listener->user = user;
-    int error = ofconn_init_handle(&listener->h, is_pipe, listener);
-    if (!error) {
-        error = ofconn_bind(listener, strchr(target, ':') + 1);
-    }
-    if (!error) {
-        error = uv_listen(&listener->h.stream, 1024, ofconn_accept_cb);
-    }
+    int error = ofconn_accept_start(listener);
     if (error) {
         ofconn_listener_close(listener);
         return xasprintf("%s: cannot listen (%s)", target,

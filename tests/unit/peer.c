@@ -25,6 +25,7 @@ peer_opened(struct ofconn *conn, void *peer_)
     struct peer *peer = peer_;
 
     peer->conn = conn;
+    ofconn_set_known(conn, !peer->guest);
 }
 
 static void

@@ -19,6 +19,7 @@ struct peer {
     struct ofconn *conn;        /* NULL once it has ended. */
     void (*message)(struct peer *, const struct ofp_header *);  /* Or NULL. */
     void *aux;
+    bool guest;                 /* The switch is not one of ours. */
 
     struct ofconn_user user;
     struct ofconn_listener *listener;

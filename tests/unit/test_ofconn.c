@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "controller/loop.h"
+#include "controller/ofconn_private.h"
 #include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofpbuf.h"
 #include "peer.h"
@@ -252,6 +252,152 @@ test_memory_after_backlog(void **state OVS_UNUSED)
     free(msg);
 }
 
+/* Queues messages of 'size' bytes until 'total' bytes wait. */
+static void
+put_bytes(struct peer *peer, size_t size, size_t total)
+{
+    struct ofp_header *msg = xzalloc(size);
+
+    *msg = (struct ofp_header) {
+        .version = OFP15_VERSION, .type = 4, .length = htons(size),
+    };
+    for (size_t n = 0; n < total; n += size) {
+        ofconn_put(peer->conn, msg, size);
+    }
+    ofconn_flush();
+    free(msg);
+}
+
+/* A peer that reads nothing of what it is sent is disconnected, one that reads
+ * a little of it every second is not. */
+static void
+test_stall(void **state OVS_UNUSED)
+{
+    static const struct {
+        const char *what;
+        bool reads;
+        bool has_much;          /* More is sent than the kernel takes. */
+        int looks;              /* After which it has gone, or none. */
+    } rows[] = {
+        { "does not read", false, true, 6 },
+        { "reads slowly", true, true, 0 },
+        { "has nothing to read", false, false, 0 },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct peer peer = { .message = NULL };
+        static uint8_t buffer[64 * 1024];
+        int looks = 0;
+
+        peer_start(&peer);
+        long long now = peer.conn->last_rx;
+        put_bytes(&peer, 16 * 1024,
+                  rows[i].has_much ? 64 * 1024 * 1024 : 1024);
+        while (peer.conn && looks < 20) {
+            for (int n = 0; rows[i].reads && n < 16; n++) {
+                assert_true(recv(peer.fd, buffer, sizeof buffer, 0) > 0);
+                loop_run();
+            }
+            ofconn_watch_run(now);
+            looks++;
+        }
+        if ((peer.conn ? 0 : looks) != rows[i].looks) {
+            fail_msg("%s: %s after %d looks", rows[i].what,
+                     peer.conn ? "there" : "gone", looks);
+        }
+        peer_stop(&peer);
+    }
+}
+
+/* Nor may more wait than a bound says, and a lower one if it is not known who
+ * that is. */
+static void
+test_overflow(void **state OVS_UNUSED)
+{
+    static const struct {
+        const char *what;
+        bool guest;
+        size_t total;
+        bool gone;
+    } rows[] = {
+        { "guest, little", true, OFCONN_MAX_GUEST_QUEUE / 2, false },
+        { "guest, much", true, 2 * OFCONN_MAX_GUEST_QUEUE, true },
+        { "known, as much", false, 2 * OFCONN_MAX_GUEST_QUEUE, false },
+        { "known, too much", false, OFCONN_MAX_QUEUE + 4 * 1024 * 1024,
+          true },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct peer peer = { .guest = rows[i].guest };
+        int size = 4096;
+
+        peer_start(&peer);
+        setsockopt(peer.fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+        put_bytes(&peer, 32 * 1024, rows[i].total);
+        if (!peer.conn != rows[i].gone) {
+            fail_msg("%s: %s", rows[i].what, peer.conn ? "there" : "gone");
+        }
+        peer_stop(&peer);
+    }
+}
+
+/* Who asks for echoes and does not read them gets no more of them. */
+static void
+test_echo_storm(void **state OVS_UNUSED)
+{
+    struct ofp_header *msg = xzalloc(UINT16_MAX);
+    struct peer peer = { .message = NULL };
+
+    *msg = (struct ofp_header) {
+        .version = OFP15_VERSION, .type = 2, .length = htons(UINT16_MAX),
+    };
+    peer_start(&peer);
+    for (int i = 0; i < 200; i++) {
+        assert_int_equal(write(peer.fd, msg, UINT16_MAX), UINT16_MAX);
+        loop_run();
+    }
+    assert_non_null(peer.conn);
+    assert_true(ofconn_backlog(peer.conn) < 2 * 1024 * 1024);
+    peer_stop(&peer);
+    free(msg);
+}
+
+/* Who has much to say lets others have their say. */
+static void
+count_message(struct peer *peer, const struct ofp_header *oh)
+{
+    *(size_t *) peer->aux += ntohs(oh->length);
+}
+
+static void
+test_turns(void **state OVS_UNUSED)
+{
+    size_t received = 0, most = 0, sent = 0;
+    struct peer peer = { .message = count_message, .aux = &received };
+    struct ofp_header msg = {
+        .version = OFP15_VERSION, .type = 4, .length = htons(sizeof msg),
+    };
+    static struct ofp_header messages[128 * 1024];
+    int size = 4 * 1024 * 1024;
+
+    for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
+        messages[i] = msg;
+    }
+    peer_start(&peer);
+    setsockopt(peer.fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
+    while (received < sizeof messages) {
+        size_t before = received;
+        ssize_t n = send(peer.fd, (uint8_t *) messages + sent,
+                         sizeof messages - sent, MSG_DONTWAIT);
+
+        sent += MAX(n, 0);
+        loop_run();
+        most = MAX(most, received - before);
+    }
+    assert_true(most <= 256 * 1024 + UINT16_MAX);
+    peer_stop(&peer);
+}
+
 int
 main(void)
 {
@@ -261,6 +407,10 @@ main(void)
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_memory_of_sender),
         cmocka_unit_test(test_memory_after_backlog),
+        cmocka_unit_test(test_stall),
+        cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_echo_storm),
+        cmocka_unit_test(test_turns),
     };
 
     return cmocka_run_group_tests_name("ofconn", tests, NULL, NULL);

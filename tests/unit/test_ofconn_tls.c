@@ -111,6 +111,7 @@ opened(struct ofconn *conn, void *world_)
     struct world *world = world_;
 
     world->conn = conn;
+    ofconn_set_known(conn, true);
 }
 
 /* Byte 'i' of the body of message 'number'. */
@@ -215,10 +216,10 @@ client_connect(struct client *client, const struct world *world,
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     struct sockaddr_in sin;
-    int len = sizeof sin;
+    socklen_t len = sizeof sin;
 
-    assert_int_equal(uv_tcp_getsockname(&world->listener->h.tcp,
-                                        (struct sockaddr *) &sin, &len), 0);
+    assert_int_equal(getsockname(world->listener->fd,
+                                 (struct sockaddr *) &sin, &len), 0);
     client->fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(client->fd, (struct sockaddr *) &sin,
                              sizeof sin), 0);
