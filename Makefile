@@ -73,6 +73,7 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/conf_peers.c controller/conf_write.c \
                   controller/edge.c \
                   controller/edge_age.c controller/edge_dump.c \
+                  controller/edge_limit.c \
                   controller/edge_meter.c controller/edge_role.c \
                   controller/edge_txn.c \
                   controller/lead.c controller/lead_shard.c \

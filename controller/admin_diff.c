@@ -48,6 +48,7 @@ admin_diff(struct unixctl_conn *conn, int argc, const char *argv[],
         edge->diff = conn;
         edge->diff_json = json;
         edge_ask_flows(edge);
+        agent_busy(agent, edge);
     }
 }
 

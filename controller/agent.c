@@ -12,11 +12,11 @@
 #include "controller/lead.h"
 #include "controller/loop.h"
 #include "controller/ofconn.h"
+#include "controller/usage.h"
 #include "flows/layout.h"
 #include "flows/macmsg.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
-#include "simap.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -116,7 +116,6 @@ agent_opened(struct ofconn *conn, void *agent_)
 
     ofconn_set_aux(conn, edge);
     ovs_list_push_back(&agent->edges, &edge->node);
-    agent_busy(agent, edge);
 }
 
 /* Ends the session.  Its connection is closed already, or the caller does
@@ -140,6 +139,20 @@ agent_drop(struct agent *agent, struct edge *edge)
     ovs_list_remove(&edge->claim_node);
     ofconn_set_aux(edge->conn, NULL);
     edge_destroy(edge);
+}
+
+/* Ends the session and its connection, for 'reason'. */
+void
+agent_expel(struct agent *agent, struct edge *edge, const char *reason)
+{
+    const struct topo_node *node = edge->tnode;
+    struct ofconn *conn = edge->conn;
+
+    agent_drop(agent, edge);
+    ofconn_close(conn, reason);
+    if (node) {
+        agent_elect_node(agent, node);
+    }
 }
 
 static void
@@ -263,10 +276,10 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         agent_elect_node(agent, edge->tnode);
         break;
     case EDGE_EV_NONSENSE:
-        VLOG_WARN_RL(&rl, "%s: malformed or unexpected message of type "
-                     "%"PRIu8, ofconn_name(conn), oh->type);
-        agent_drop(agent, edge);
-        ofconn_close(conn, "malformed message");
+        VLOG_WARN_RL(&rl, "%s: a message of type %"PRIu8" ends the session",
+                     ofconn_name(conn), oh->type);
+        agent_expel(agent, edge, edge->offence ? edge->offence
+                    : "malformed message");
         break;
     default:
         OVS_NOT_REACHED();
@@ -413,6 +426,10 @@ agent_run_edges(struct agent *agent, long long now)
         }
     }
     LIST_FOR_EACH_SAFE (edge, busy_node, &agent->busy) {
+        if (edge_is_overdue(edge, now)) {
+            agent_expel(agent, edge, "does not answer what it was asked");
+            continue;
+        }
         if (edge->state == EDGE_BACKOFF && now >= edge->retry_at) {
             edge_ask_meter(edge);
         }
@@ -424,7 +441,7 @@ agent_run_edges(struct agent *agent, long long now)
             agent_sync(agent, edge);
         }
         agent_age_step(agent, edge, now);
-        if (edge->state != EDGE_FEATURES && agent_edge_in_sync(agent, edge)
+        if (agent_edge_in_sync(agent, edge)
             && !edge_is_ageing(edge) && !edge_is_asked(edge)) {
             ovs_list_remove(&edge->busy_node);
             ovs_list_init(&edge->busy_node);
@@ -514,16 +531,20 @@ void
 agent_memory_usage(const struct agent *agent, struct simap *usage)
 {
     const struct edge *edge;
-    size_t flows = 0;
 
     LIST_FOR_EACH (edge, node, &agent->edges) {
-        flows += flowset_count(&edge->installed);
+        edge_memory_usage(edge, usage);
     }
-    simap_increase(usage, "macs", agent->fdb.macs.n);
-    simap_increase(usage, "sessions", ovs_list_size(&agent->edges));
-    simap_increase(usage, "flows", flows);
-    simap_increase(usage, "segments",
+    edge_memory_bounds(&agent->topo, usage);
+    agent_announcements_usage(agent, usage);
+    usage_add(usage, "probe-rounds", ovs_list_size(&agent->rounds));
+    usage_add(usage, "history", ovs_list_size(&agent->history));
+    usage_add(usage, "history-max", AGENT_MAX_HISTORY);
+    ofconn_memory_usage(usage);
+    usage_add(usage, "macs", agent->fdb.macs.n);
+    usage_add(usage, "sessions", ovs_list_size(&agent->edges));
+    usage_add(usage, "segments",
                    hmap_count(&agent->topo.rows[TOPO_SEGMENT]));
-    simap_increase(usage, "bindings",
+    usage_add(usage, "bindings",
                    hmap_count(&agent->topo.rows[TOPO_BINDING]));
 }

@@ -40,6 +40,8 @@ struct ofputil_flow_removed;
 struct packetin;
 struct simap;
 
+#define AGENT_MAX_HISTORY 256   /* Take-overs that are remembered. */
+
 #define AGENT_N_VERSIONS (OFP15_VERSION - OFP13_VERSION + 1)
 
 struct agent {
@@ -99,6 +101,7 @@ struct edge *agent_session(const struct topo_node *);
 void agent_send_ops(struct agent *);
 void agent_busy(struct agent *, struct edge *);
 void agent_drop(struct agent *, struct edge *);
+void agent_expel(struct agent *, struct edge *, const char *reason);
 void agent_confirmed(struct agent *, struct edge *);
 
 /* agent_learn.c */
@@ -193,6 +196,7 @@ void agent_announce(struct agent *, const struct topo_cluster *);
 void agent_announcements_run(struct agent *);
 void agent_announcements_wait(struct agent *);
 void agent_announcements_clear(struct agent *);
+void agent_announcements_usage(const struct agent *, struct simap *);
 
 /* agent_sync.c */
 void agent_reconcile(struct agent *, struct edge *);

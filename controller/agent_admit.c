@@ -29,6 +29,12 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
  * its place, in milliseconds: each may be written to the database. */
 #define AGENT_REFUSAL_HOLD 5000
 
+/* Each session of an edge costs the others some time, and the database some
+ * bytes.  A switch may begin so many at once, and one each so many
+ * milliseconds from then on.  Open vSwitch waits for a second. */
+#define AGENT_SESSIONS 30
+#define AGENT_SESSION_INTERVAL 1000
+
 /* Says what becomes of a claim that came at 'claimed', when who is there was
  * last asked at 'asked' and last answered at 'answered'; 0 is never. */
 enum agent_verdict
@@ -144,6 +150,20 @@ agent_contest(struct agent *agent, struct topo_node *node, struct edge *old,
     }
 }
 
+/* Returns whether the switch of 'node' begins sessions too often.  If not, it
+ * begins one. */
+static bool
+agent_is_fickle(struct topo_node *node, long long now)
+{
+    long long at = MAX(node->sessions_at, now) + AGENT_SESSION_INTERVAL;
+
+    if (at - now > AGENT_SESSIONS * AGENT_SESSION_INTERVAL) {
+        return true;
+    }
+    node->sessions_at = at;
+    return false;
+}
+
 /* Finds out whose switch this is, by its datapath ID.  It may be none's, or
  * have to wait, or be refused, that is gone. */
 void
@@ -166,6 +186,8 @@ agent_identify(struct agent *agent, struct edge *edge)
         agent_refuse(agent, node, edge, why);
     } else if (old) {
         agent_contest(agent, node, old, edge);
+    } else if (agent_is_fickle(node, time_msec())) {
+        agent_refuse(agent, node, edge, xstrdup("it connects too often"));
     } else {
         agent_admit(agent, node, edge);
     }

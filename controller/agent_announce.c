@@ -7,6 +7,7 @@
 #include <limits.h>
 #include "controller/conf.h"
 #include "controller/edge.h"
+#include "controller/usage.h"
 #include "dp-packet.h"
 #include "flows/announce.h"
 #include "openvswitch/ofpbuf.h"
@@ -152,6 +153,19 @@ agent_announcements_wait(struct agent *agent)
 
     LIST_FOR_EACH (a, node, &agent->announcements) {
         poll_timer_wait_until(MAX(a->at, time_msec() + 1));
+    }
+}
+
+/* Adds to 'usage' how many MACs wait to be told: at most all, for each cluster
+ * that has changed its mind. */
+void
+agent_announcements_usage(const struct agent *agent, struct simap *usage)
+{
+    const struct agent_announcement *a;
+
+    usage_add(usage, "announcing-macs", 0);
+    LIST_FOR_EACH (a, node, &agent->announcements) {
+        usage_add(usage, "announcing-macs", a->n);
     }
 }
 

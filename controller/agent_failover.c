@@ -17,7 +17,6 @@
 VLOG_DEFINE_THIS_MODULE(agent_failover);
 
 /* Take-overs that are remembered, of all clusters. */
-#define AGENT_MAX_HISTORY 256
 
 /* Whether the switch of 'edge' has a flow of 'priority' in GATE for
  * 'cluster': that of an active edge, or that of a standby. */

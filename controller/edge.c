@@ -4,7 +4,6 @@
 #include <config.h>
 #include "controller/edge_private.h"
 
-#include "bitmap.h"
 #include "controller/ofconn.h"
 #include "flows/layout.h"
 #include "flows/topo.h"
@@ -24,8 +23,6 @@
 VLOG_DEFINE_THIS_MODULE(edge);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
-
-#define EDGE_N_PORTS (UINT16_MAX + 1)
 
 const char *
 edge_state_to_string(enum edge_state state)
@@ -52,6 +49,7 @@ edge_set_state(struct edge *edge, enum edge_state state)
     VLOG_DBG("%s: %s -> %s", edge_name(edge),
              edge_state_to_string(edge->state), edge_state_to_string(state));
     edge->state = state;
+    edge->since = time_msec();
 }
 
 ovs_be32
@@ -90,7 +88,6 @@ edge_create(struct ofconn *conn, struct topo *topo,
     edge->next_xid = 1;
     edge->next_bundle = 1;
     edge->backoff = EDGE_BACKOFF_MIN;
-    edge->ports_bitmap = bitmap_allocate(EDGE_N_PORTS);
     hmap_init(&edge->meters);
     flowset_init(&edge->installed);
     edge_dump_init(edge);
@@ -108,7 +105,6 @@ edge_destroy(struct edge *edge)
     hmap_destroy(&edge->ageing.turns_by_vni);
     flowset_destroy(&edge->installed);
     edge_dump_destroy(edge);
-    bitmap_free(edge->ports_bitmap);
     edge_forget_meters(edge);
     hmap_destroy(&edge->meters);
     free(edge->last_error);
@@ -175,9 +171,9 @@ edge_ask_ports(struct edge *edge, struct topo_node *tnode)
     tnode->tells_idle = ofconn_version(edge->conn) >= OFP15_VERSION;
     edge_set_state(edge, EDGE_PORTS);
     edge_send_config(edge);
-    memset(edge->ports_bitmap, 0, bitmap_n_bytes(EDGE_N_PORTS));
-    edge_send(edge, ofputil_encode_port_desc_stats_request(
-                        ofconn_version(edge->conn), OFPP_ANY));
+    edge->ports_xid = edge_send(edge, ofputil_encode_port_desc_stats_request(
+                                          ofconn_version(edge->conn),
+                                          OFPP_ANY));
 }
 
 void
@@ -223,8 +219,9 @@ edge_receive_features(struct edge *edge, const struct ofp_header *oh)
 }
 
 static void
-edge_take_port(struct edge *edge, const struct ofputil_phy_port *pp)
+edge_take_port(struct edge *edge, struct ofputil_phy_port *pp)
 {
+    edge_limit_name(pp->name);
     topo_node_set_port(edge->topo, edge->tnode, pp->name, pp->port_no,
                        pp->hw_addr,
                        !(pp->config & OFPUTIL_PC_PORT_DOWN)
@@ -237,16 +234,14 @@ edge_receive_ports(struct edge *edge, const struct ofp_header *oh)
 {
     struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
     struct ofputil_phy_port pp;
-    struct topo_port *port;
     int retval;
 
-    if (edge->state != EDGE_PORTS) {
+    if (edge->state != EDGE_PORTS || oh->xid != edge->ports_xid) {
         return EDGE_EV_NONE;
     }
     ofpraw_pull_assert(&b);
     while (!(retval = ofputil_pull_phy_port(oh->version, &b, &pp))) {
         edge_take_port(edge, &pp);
-        bitmap_set1(edge->ports_bitmap, ofp_to_u16(pp.port_no));
     }
     if (retval != EOF) {
         return EDGE_EV_NONSENSE;
@@ -254,11 +249,7 @@ edge_receive_ports(struct edge *edge, const struct ofp_header *oh)
     if (ofpmp_more(oh)) {
         return EDGE_EV_NONE;
     }
-    HMAP_FOR_EACH_SAFE (port, ofport_node, &edge->tnode->ports_by_ofport) {
-        if (!bitmap_is_set(edge->ports_bitmap, ofp_to_u16(port->ofport))) {
-            topo_node_del_port(edge->topo, edge->tnode, port->ofport);
-        }
-    }
+    topo_node_del_stale_ports(edge->topo, edge->tnode);
     topo_node_set_ports_known(edge->topo, edge->tnode, true);
     return EDGE_EV_PORTS;
 }
@@ -278,7 +269,6 @@ edge_receive_port_status(struct edge *edge, const struct ofp_header *oh)
         topo_node_del_port(edge->topo, edge->tnode, ps.desc.port_no);
     } else {
         edge_take_port(edge, &ps.desc);
-        bitmap_set1(edge->ports_bitmap, ofp_to_u16(ps.desc.port_no));
     }
     return EDGE_EV_PORT_CHANGED;
 }

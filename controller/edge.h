@@ -55,6 +55,7 @@ struct macmsg;
 struct ofconn;
 struct ofp_header;
 struct topo;
+struct simap;
 struct topo_node;
 struct unixctl_conn;
 
@@ -86,6 +87,7 @@ struct edge_txn {
     struct bundlemsg bundle;
     size_t n_sent;              /* Changes of 'config' that are in it. */
     ovs_be32 barrier_xid;
+    long long since;            /* When it was sent. */
     bool committed;
     enum ofperr error;
 };
@@ -117,6 +119,7 @@ struct edge_dump {
     size_t n_asked;
     long long resume_at;        /* When to go on asking, LLONG_MAX: there is
                                  * no break. */
+    uint64_t size, max_size;    /* Bytes that are kept, and may be. */
 };
 
 /* What the switch is asked for how long MACs have been idle. */
@@ -145,6 +148,7 @@ struct edge {
     const struct macmsg *macmsg;    /* For the version of 'conn'. */
     struct topo_node *tnode;    /* NULL until known. */
     enum edge_state state;
+    long long since;            /* It is in that state. */
     uint64_t dpid;              /* From what follows FEATURES on. */
     uint32_t epoch;             /* Unique to the session. */
     long long created;
@@ -166,16 +170,17 @@ struct edge {
     bool diff_json;
     struct admin_read *read;    /* Who reads its MACs, or NULL. */
     uint32_t next_xid, next_bundle;
-    ovs_be32 meter_xid;
+    ovs_be32 ports_xid, meter_xid;
     ovs_be32 role_xid;          /* Of the latest request. */
     enum ofp12_controller_role role;    /* That is asked for in it. */
-    unsigned long *ports_bitmap;    /* Ports reported so far, in PORTS. */
     long long retry_at;         /* In BACKOFF, FOLLOW and RIVAL. */
     int backoff;                /* Milliseconds. */
 
     unsigned long long n_packet_ins, n_flow_mods, n_reconciles;
     size_t n_added, n_modified, n_deleted, n_adopted;  /* Last reconcile. */
     char *last_error;
+    const char *offence;        /* What makes it NONSENSE, if not the form of
+                                 * a message. */
 };
 
 enum edge_event {
@@ -235,6 +240,10 @@ const char *edge_state_to_string(enum edge_state);
 
 enum edge_event edge_receive(struct edge *, const struct ofp_header *,
                              struct edge_input *);
+
+bool edge_is_overdue(const struct edge *, long long now);
+void edge_memory_usage(const struct edge *, struct simap *);
+void edge_memory_bounds(const struct topo *, struct simap *);
 
 void edge_set_unknown(struct edge *);
 void edge_set_rival(struct edge *);

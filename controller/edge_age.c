@@ -145,8 +145,9 @@ edge_age_take(struct edge *edge, const struct ofputil_flow_stats *fs)
     }
     if (fs->idle_age < ageing->limit) {
         ageing->oldest = MAX(ageing->oldest, fs->idle_age);
-    } else if (!sighting_from_source(edge->topo, edge->tnode, &fs->match,
-                                     &s)) {
+    } else if (ageing->n < EDGE_MAX_IDLE
+               && !sighting_from_source(edge->topo, edge->tnode, &fs->match,
+                                        &s)) {
         if (ageing->n == ageing->allocated) {
             ageing->idle = x2nrealloc(ageing->idle, &ageing->allocated,
                                       sizeof *ageing->idle);

@@ -54,6 +54,7 @@ edge_dump_clear(struct edge *edge)
     flowset_clear(&edge->dump.other_macs);
     flowset_clear(&edge->dump.taken);
     edge->dump.lease = false;
+    edge_limit_dump(edge);
 }
 
 /* What the switch has been asked does not matter any more. */
@@ -286,6 +287,7 @@ edge_dump_flows(struct edge *edge, const struct ofp_header *oh)
     struct ofputil_flow_stats fs;
     uint64_t stub[1024 / 8];
     struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
+    bool fits = true;
     int retval;
 
     if (!asked || asked->ask.stage == INQUIRY_TABLES
@@ -297,15 +299,19 @@ edge_dump_flows(struct edge *edge, const struct ofp_header *oh)
         while (macdump_take(&edge->dump.macs, edge->macmsg, oh->version,
                             &b)) {
             asked->n++;
+            fits = edge_limit_grow(edge, sizeof(struct macdump_flow));
         }
+        size_t before = b.size;
         retval = ofputil_decode_flow_stats_reply(&fs, &b, false, &acts);
         if (!retval) {
             edge_dump_flow(edge, &fs);
             asked->n++;
+            /* Decoded it takes at least that. */
+            fits = edge_limit_grow(edge, 2 * (before - b.size));
         }
-    } while (!retval);
+    } while (!retval && fits);
     ofpbuf_uninit(&acts);
-    if (retval != EOF) {
+    if (!fits || retval != EOF) {
         return EDGE_EV_NONSENSE;
     }
     return ofpmp_more(oh) ? EDGE_EV_NONE : edge_dump_answered(edge, asked);

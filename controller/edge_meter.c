@@ -67,7 +67,7 @@ edge_take_meters(struct edge *edge, const struct ofp_header *oh)
     int retval;
 
     while (!(retval = ofputil_decode_meter_config(&b, &mc, &bands))) {
-        if (mc.n_bands) {
+        if (mc.n_bands && hmap_count(&edge->meters) < EDGE_MAX_METERS) {
             edge_note_meter(edge, mc.meter_id, mc.bands[0].rate);
         }
     }

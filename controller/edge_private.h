@@ -12,6 +12,7 @@
  *   edge_dump.c   which flows it has
  *   edge_role.c   what it may be told by whom
  *   edge_age.c    for how long its flows have been idle
+ *   edge_limit.c  what it may take from us
  *
  * edge_send() gives each message a transaction ID of its own and returns it;
  * the message is the connection's from then on. */
@@ -19,6 +20,12 @@
 #include "controller/edge.h"
 
 #define EDGE_BACKOFF_MIN 1000   /* Milliseconds. */
+
+/* Others' meters are not looked for among more. */
+#define EDGE_MAX_METERS 65536
+
+/* Idle MACs that are told at once; others are told the next time. */
+#define EDGE_MAX_IDLE 65536
 
 const char *edge_name(const struct edge *);
 void edge_set_state(struct edge *, enum edge_state);
@@ -45,5 +52,8 @@ void edge_age_clear(struct edge *);
 bool edge_age_is_answer(const struct edge *, const struct ofp_header *);
 enum edge_event edge_age_receive(struct edge *, const struct ofp_header *);
 enum edge_event edge_age_answered(struct edge *);
+void edge_limit_dump(struct edge *);
+bool edge_limit_grow(struct edge *, size_t);
+void edge_limit_name(char *name);
 
 #endif /* controller/edge_private.h */

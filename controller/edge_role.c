@@ -20,6 +20,8 @@
 
 VLOG_DEFINE_THIS_MODULE(edge_role);
 
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
 static void
 edge_role_ask(struct edge *edge, enum ofp12_controller_role role,
               uint64_t generation)
@@ -69,8 +71,8 @@ edge_role_reply(struct edge *edge, const struct ofp_header *oh,
 {
     struct ofputil_role_request rr;
 
-    if (oh->xid != edge->role_xid) {
-        return EDGE_EV_NONE;
+    if (!edge->role_xid || oh->xid != edge->role_xid) {
+        return EDGE_EV_NONE;    /* Nobody has asked. */
     }
     if (ofputil_decode_role_message(oh, &rr)) {
         return EDGE_EV_NONSENSE;
@@ -110,14 +112,16 @@ enum edge_event
 edge_role_refused(struct edge *edge, const struct ofp_header *oh,
                   enum ofperr error)
 {
-    if (oh->xid != edge->role_xid) {
+    if (!edge->role_xid) {
+        return EDGE_EV_NONE;    /* Nobody has asked. */
+    } else if (oh->xid != edge->role_xid) {
         return edge->state > EDGE_FOLLOW ? EDGE_EV_DEPOSED : EDGE_EV_NONE;
     }
     if (error == OFPERR_OFPRRFC_STALE) {
         edge_role_ask(edge, OFPCR12_ROLE_NOCHANGE, 0);
         return EDGE_EV_NONE;
     }
-    VLOG_WARN("%s: no role for a controller: %s", edge_name(edge),
+    VLOG_WARN_RL(&rl, "%s: no role for a controller: %s", edge_name(edge),
               ofperr_to_string(error));
     return edge->state == EDGE_ROLE ? EDGE_EV_MASTER : EDGE_EV_NONE;
 }

@@ -13,6 +13,7 @@
 #include "openvswitch/ofp-util.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
+#include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(edge_txn);
@@ -116,6 +117,7 @@ edge_commit(struct edge *edge, struct edge_txn *txn)
     bundlemsg_put(&txn->bundle, &txn->macs, 0);
     bundlemsg_commit(&txn->bundle);
     edge->next_xid = txn->bundle.next;
+    txn->since = time_msec();
     txn->barrier_xid = edge_send(edge, ofputil_encode_barrier_request(
                                            ofconn_version(edge->conn)));
     COVERAGE_INC(edge_bundle);
