@@ -40,8 +40,9 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/packetin.c flows/packetout.c flows/pipeline.c \
                   flows/pipeline_alone.c flows/pipeline_cluster.c \
                   flows/pipeline_mac.c flows/pipeline_segment.c \
-                  flows/sighting.c flows/topo.c flows/topo_claim.c \
-                  flows/topo_close.c flows/topo_cluster.c flows/topo_node.c \
+                  flows/refused.c flows/sighting.c flows/topo.c \
+                  flows/topo_claim.c flows/topo_close.c \
+                  flows/topo_cluster.c flows/topo_node.c \
                   flows/topo_place.c flows/topo_port.c flows/topo_shard.c \
                   flows/topo_static.c flows/topo_tie.c
 
@@ -68,13 +69,14 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/agent_close.c controller/agent_conf.c \
                   controller/agent_failover.c controller/agent_learn.c \
                   controller/agent_lease.c controller/agent_probe.c \
-                  controller/agent_shard.c controller/agent_sync.c \
-                  controller/conf.c \
+                  controller/agent_refused.c controller/agent_shard.c \
+                  controller/agent_sync.c controller/conf.c \
                   controller/conf_peers.c controller/conf_write.c \
                   controller/edge.c \
                   controller/edge_age.c controller/edge_dump.c \
-                  controller/edge_limit.c \
-                  controller/edge_meter.c controller/edge_role.c \
+                  controller/edge_full.c controller/edge_limit.c \
+                  controller/edge_meter.c controller/edge_refused.c \
+                  controller/edge_role.c \
                   controller/edge_txn.c \
                   controller/lead.c controller/lead_shard.c \
                   controller/lead_txn.c controller/locks.c \

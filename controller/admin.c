@@ -147,6 +147,43 @@ admin_ports_to_json(const struct topo_node *node)
     return ports;
 }
 
+/* The tables of MACs that are full. */
+static struct json *
+admin_full_to_json(const struct edge *edge)
+{
+    struct json *array = json_array_create_empty();
+
+    if (edge_is_full(edge, true)) {
+        json_array_add(array, json_string_create("SOURCE"));
+    }
+    if (edge_is_full(edge, false)) {
+        json_array_add(array, json_string_create("DEST"));
+    }
+    return array;
+}
+
+/* Whose flows are left out. */
+static struct json *
+admin_refused_to_json(const struct edge *edge)
+{
+    struct json *array = json_array_create_empty();
+    const struct refused_owner *o;
+
+    HMAP_FOR_EACH (o, node, &edge->refused.owners) {
+        struct json *json = json_object_create();
+        char *name = refused_owner_name(o->cookie);
+
+        json_object_put_string(json, "owner", name);
+        json_object_put_string(json, "error", o->error
+                               ? ofperr_to_string(o->error) : "suspected");
+        json_object_put(json, "next_try", json_integer_create(
+                            MAX(0, o->retry_at - time_msec())));
+        json_array_add(array, json);
+        free(name);
+    }
+    return array;
+}
+
 static void
 admin_session_to_json(const struct edge *edge, struct json *json)
 {
@@ -174,6 +211,8 @@ admin_session_to_json(const struct edge *edge, struct json *json)
     json_object_put(json, "last_error",
                     json_string_create(edge->last_error
                                        ? edge->last_error : ""));
+    json_object_put(json, "full", admin_full_to_json(edge));
+    json_object_put(json, "refused", admin_refused_to_json(edge));
 }
 
 static struct json *

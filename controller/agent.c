@@ -49,7 +49,7 @@ static void
 agent_edge_status(const struct topo_node *node,
                   struct conf_edge_status *status)
 {
-    const struct edge *edge = agent_session(node);
+    struct edge *edge = agent_session(node);
 
     status->connected = edge != NULL;
     status->state = edge ? edge_state_to_string(edge->state) : "disconnected";
@@ -60,7 +60,7 @@ agent_edge_status(const struct topo_node *node,
         status->openflow = (version == OFP13_VERSION ? "1.3"
                             : version == OFP14_VERSION ? "1.4" : "1.5");
         status->certificate = ofconn_cn(edge->conn);
-        status->error = edge->state == EDGE_BACKOFF ? edge->last_error : NULL;
+        status->error = agent_complaint(edge);
     } else {
         status->error = node->refused;
     }
@@ -86,7 +86,10 @@ agent_send_ops(struct agent *agent)
         const struct fdb_op *op = &agent->ops.ops[i];
         struct edge *edge = agent_session(op->node);
 
-        if (edge_is_ready(edge)) {
+        if (edge_is_ready(edge)
+            && !(op->add && agent_has_no_room(edge, op->source,
+                                              op->m.is_static,
+                                              op->m.segment->vni))) {
             edge_send_op(edge, op);
         }
     }
@@ -131,6 +134,7 @@ agent_drop(struct agent *agent, struct edge *edge)
         fdb_lose_node(&agent->fdb, edge->tnode, time_msec());
         edge->tnode->closed = ofconn_closed_by_peer(edge->conn);
         conf_status_changed(agent->conf);
+        conf_errors_changed(agent->conf);
     }
     admin_diff_failed(edge);
     admin_read_done(edge, false);
@@ -257,14 +261,7 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         agent_confirmed(agent, edge);
         break;
     case EDGE_EV_REFUSED:
-        admin_diff_failed(edge);
-        admin_read_done(edge, false);
-        if (edge->state == EDGE_FOLLOW) {
-            break;
-        }
-        edge_back_off(edge, time_msec());
-        conf_status_changed(agent->conf);
-        agent_elect_node(agent, edge->tnode);
+        agent_refused(agent, edge);
         break;
     case EDGE_EV_FLOW_REMOVED:
         agent_flow_removed(agent, edge, &in.removed);
@@ -310,7 +307,7 @@ agent_create(const char *db, const char *name)
     agent->elect_at = LLONG_MAX;
     agent->trim_at = LLONG_MAX;
     agent->conf = conf_create(db, &agent->topo, agent_edge_status,
-                              agent_member_status);
+                              agent_member_status, agent_row_error);
     agent->lead = lead_create(db, name);
     return agent;
 }
@@ -440,9 +437,18 @@ agent_run_edges(struct agent *agent, long long now)
         if (edge->state == EDGE_SYNCED && !edge->txn) {
             agent_sync(agent, edge);
         }
+        if (edge->state == EDGE_SYNCED && !edge->txn) {
+            agent_retry(agent, edge, now);
+        }
+        if (edge->refusals_changed) {
+            edge->refusals_changed = false;
+            conf_errors_changed(agent->conf);
+            conf_status_changed(agent->conf);
+        }
         agent_age_step(agent, edge, now);
         if (agent_edge_in_sync(agent, edge)
-            && !edge_is_ageing(edge) && !edge_is_asked(edge)) {
+            && !edge_is_ageing(edge) && !edge_is_asked(edge)
+            && !agent_is_retrying(edge)) {
             ovs_list_remove(&edge->busy_node);
             ovs_list_init(&edge->busy_node);
         }
@@ -523,6 +529,7 @@ agent_wait(struct agent *agent)
         if (edge->dump.resume_at != LLONG_MAX) {
             poll_timer_wait_until(edge->dump.resume_at);
         }
+        agent_retry_wait(edge);
     }
 }
 

@@ -12,9 +12,10 @@
  *
  * Beside them agent_failover.c asks which edge is to be active, agent_probe.c
  * finds out for it who is there, agent_lease.c tells the switches that we are,
- * and agent_announce.c tells the neighbours.  agent_age.c asks them which MACs
- * nobody uses any more, agent_close.c closes bindings that are part of a loop,
- * agent_admit.c decides which connection is which edge's, and
+ * and agent_announce.c tells the neighbours.  agent_refused.c sees to what
+ * switches do not take.  agent_age.c asks them which MACs nobody uses any
+ * more, agent_close.c closes bindings that are part of a loop, agent_admit.c
+ * decides which connection is which edge's, and
  * agent_shard.c sees to it that each edge is led by one
  * controller, and that we do what we do to those that we lead.
  *
@@ -197,6 +198,21 @@ void agent_announcements_run(struct agent *);
 void agent_announcements_wait(struct agent *);
 void agent_announcements_clear(struct agent *);
 void agent_announcements_usage(const struct agent *, struct simap *);
+
+/* agent_refused.c */
+void agent_refused(struct agent *, struct edge *);
+void agent_retry(struct agent *, struct edge *, long long now);
+bool agent_is_retrying(const struct edge *);
+void agent_retry_wait(const struct edge *);
+bool agent_is_left_out(const struct edge *, const struct topo_cluster *);
+bool agent_has_no_room(const struct edge *, bool source, bool is_static,
+                       uint32_t vni);
+void agent_leave_out(struct agent *, struct edge *, struct delta *config,
+                     struct delta *macs);
+void agent_ignore_left_out(struct edge *, struct delta *config,
+                           struct delta *macs);
+char *agent_row_error(const struct topo_row *);
+const char *agent_complaint(struct edge *);
 
 /* agent_sync.c */
 void agent_reconcile(struct agent *, struct edge *);

@@ -194,6 +194,7 @@ agent_role(const struct topo_cluster *cluster, const struct topo_node *node,
             : !cluster->led ? NULL  /* Its leader knows. */
             : edge->state != EDGE_SYNCED ? edge_state_to_string(edge->state)
             : !topo_cluster_is_fit(cluster, node) ? "a port is missing or down"
+            : agent_is_left_out(edge, cluster) ? "refuses flows"
             : node->drained ? "drained"
             : cluster->failover.doubted == node
               && cluster->failover.cut && cluster->active != node
@@ -225,7 +226,8 @@ agent_view(struct agent *agent, struct topo_cluster *cluster,
         struct topo_node *node = cluster->members[i];
         const struct edge *edge = agent_session(node);
         bool ready = edge_is_ready(edge);
-        bool fit = topo_cluster_is_fit(cluster, node);
+        bool fit = topo_cluster_is_fit(cluster, node)
+                   && !agent_is_left_out(edge, cluster);
         bool alone = ready && agent_is_alone_for(edge, cluster);
 
         edges[i] = (struct failover_edge) {

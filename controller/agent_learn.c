@@ -32,6 +32,19 @@ agent_tell_frozen(const struct fdb *fdb, const struct sighting *s)
     ds_destroy(&where);
 }
 
+/* There is no room for the MAC that was seen.  If it is known at another
+ * place, it is not there any more, and what is for it is to be flooded. */
+static void
+agent_sight_in_vain(struct agent *agent, const struct sighting *s)
+{
+    const struct fdb_mac *e = fdb_find(&agent->fdb, s->place->segment, s->mac);
+
+    if (e && !e->is_static && e->place != s->place) {
+        fdb_forget(&agent->fdb, s->place->segment, s->mac, &agent->ops);
+        agent_send_ops(agent);
+    }
+}
+
 /* The first walk: a packet-in of LEARN. */
 void
 agent_packet_in(struct agent *agent, struct edge *edge,
@@ -50,6 +63,10 @@ agent_packet_in(struct agent *agent, struct edge *edge,
     if (why) {
         VLOG_DBG_RL(&rl, "%s: packet-in ignored (%s)", edge->tnode->name,
                     why);
+        return;
+    }
+    if (agent_has_no_room(edge, true, false, s.place->segment->vni)) {
+        agent_sight_in_vain(agent, &s);
         return;
     }
     switch (fdb_sight(&agent->fdb, edge->tnode, s.place, s.mac, time_msec(),

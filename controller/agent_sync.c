@@ -149,6 +149,7 @@ agent_commit(struct agent *agent, struct edge *edge, struct edge_txn *txn)
 {
     bool first = edge->state == EDGE_SYNC;
 
+    agent_leave_out(agent, edge, &txn->config, &txn->macs);
     topo_node_clean(edge->tnode);
     if (first) {
         edge->n_added = txn->config.n_added + txn->macs.n_added;
@@ -156,8 +157,31 @@ agent_commit(struct agent *agent, struct edge *edge, struct edge_txn *txn)
         edge->n_deleted = txn->config.n_deleted + txn->macs.n_deleted;
         edge->n_reconciles++;
     }
-    if (!edge_commit(edge, txn) && first) {
-        agent_confirmed(agent, edge);
+    if (!edge_commit(edge, txn)) {
+        if (first) {
+            agent_confirmed(agent, edge);
+        } else {
+            edge_confirm(edge);
+        }
+    }
+}
+
+/* What has been refused is tried again if it is not what it was. */
+static void
+agent_try_marked(struct edge *edge)
+{
+    const struct topo_dirty *dirty;
+
+    if (refused_is_empty(&edge->refused)) {
+        return;
+    }
+    HMAP_FOR_EACH (dirty, node, &edge->tnode->dirty) {
+        refused_marked(&edge->refused, dirty->cookie);
+        if (layout_cookie_kind(dirty->cookie) == LAYOUT_K_LEARNED) {
+            refused_marked(&edge->refused,
+                           layout_cookie(LAYOUT_K_STATIC,
+                                         layout_cookie_owner(dirty->cookie)));
+        }
     }
 }
 
@@ -175,7 +199,10 @@ agent_reconcile(struct agent *agent, struct edge *edge)
 
     txn = edge_txn_create(edge);
     flowset_swap(&txn->macs_have, &edge->dump.other_macs);
-    if (flowset_count(&edge->installed)) {
+    agent_try_marked(edge);
+    refused_try_due(&edge->refused, time_msec());
+    if (flowset_count(&edge->installed)
+        || !refused_is_empty(&edge->refused)) {
         agent_compare_config(edge, &txn->config);
     } else {
         agent_fill(edge, txn);
@@ -216,6 +243,7 @@ agent_sync(struct agent *agent, struct edge *edge)
         return;
     }
     txn = edge_txn_create(edge);
+    agent_try_marked(edge);
     HMAP_FOR_EACH (dirty, node, &node->dirty) {
         if (layout_cookie_kind(dirty->cookie) == LAYOUT_K_LEARNED) {
             agent_sync_macs(agent, node, layout_cookie_owner(dirty->cookie),
@@ -233,13 +261,14 @@ agent_sync(struct agent *agent, struct edge *edge)
 }
 
 /* Computes what separates the flows in 'edge->dump' from those that the switch
- * should have.  'config' and 'macs' must have been initialized with the two
- * sets of the dump. */
+ * should have and has not refused.  'config' and 'macs' must have been
+ * initialized with the two sets of the dump. */
 void
 agent_diff(struct edge *edge, struct delta *config, struct delta *macs)
 {
     agent_compare_config(edge, config);
     agent_compare_macs(edge, macs);
+    agent_ignore_left_out(edge, config, macs);
     delta_finish(config);
     delta_finish(macs);
 }

@@ -65,11 +65,13 @@ static const struct ovsdb_idl_column *const conf_own_columns[] = {
 
 /* Keeps a copy of the database at 'remote' and brings it into 'topo'.
  * 'edge_status' and 'member_status' tell the status of an edge, by itself and
- * in a cluster, when it is to be written. */
+ * in a cluster, and 'row_error' what switches have against a row, when it is
+ * to be written. */
 struct conf *
 conf_create(const char *remote, struct topo *topo,
             conf_edge_status_func *edge_status,
-            conf_member_status_func *member_status)
+            conf_member_status_func *member_status,
+            conf_row_error_func *row_error)
 {
     struct conf *conf = xzalloc(sizeof *conf);
 
@@ -77,6 +79,7 @@ conf_create(const char *remote, struct topo *topo,
     conf->topo = topo;
     conf->edge_status = edge_status;
     conf->member_status = member_status;
+    conf->row_error = row_error;
     conf->learn_rate = CONF_LEARN_RATE;
     conf->announce_rate = CONF_ANNOUNCE_RATE;
     conf->idl = ovsdb_idl_create(remote, &confrec_idl_class, true, true);

@@ -31,6 +31,7 @@ struct sset;
 struct topo;
 struct topo_cluster;
 struct topo_node;
+struct topo_row;
 
 struct conf_edge_status {
     bool connected;
@@ -48,8 +49,13 @@ typedef void conf_edge_status_func(const struct topo_node *,
 typedef char *conf_member_status_func(const struct topo_cluster *,
                                       const struct topo_node *);
 
+/* Returns what is wrong with a row that the topology has no fault to find
+ * with, to be freed, or NULL. */
+typedef char *conf_row_error_func(const struct topo_row *);
+
 struct conf *conf_create(const char *remote, struct topo *,
-                         conf_edge_status_func *, conf_member_status_func *);
+                         conf_edge_status_func *, conf_member_status_func *,
+                         conf_row_error_func *);
 void conf_destroy(struct conf *);
 
 bool conf_run(struct conf *);

@@ -24,6 +24,7 @@ struct conf {
     struct topo *topo;
     conf_edge_status_func *edge_status;
     conf_member_status_func *member_status;
+    conf_row_error_func *row_error;
     bool was_connected;
 
     char *name;                 /* Ours, or NULL. */

@@ -49,7 +49,11 @@ conf_write_errors(struct conf *conf)
             const struct topo_row *ours = topo_row(conf->topo, t->table,
                                                    &row->uuid);
             if (ours && conf_owns(conf, ours)) {
-                conf_write_error(row, t->error, ours->error);
+                char *refused = ours->error ? NULL : conf->row_error(ours);
+
+                conf_write_error(row, t->error,
+                                 refused ? refused : ours->error);
+                free(refused);
             }
         }
     }

@@ -90,6 +90,7 @@ edge_create(struct ofconn *conn, struct topo *topo,
     edge->backoff = EDGE_BACKOFF_MIN;
     hmap_init(&edge->meters);
     flowset_init(&edge->installed);
+    refused_init(&edge->refused);
     edge_dump_init(edge);
     edge_age_init(edge);
     edge_send(edge, ofpraw_alloc(OFPRAW_OFPT_FEATURES_REQUEST,
@@ -104,6 +105,8 @@ edge_destroy(struct edge *edge)
     edge_age_clear(edge);
     hmap_destroy(&edge->ageing.turns_by_vni);
     flowset_destroy(&edge->installed);
+    refused_destroy(&edge->refused);
+    free(edge->complaint);
     edge_dump_destroy(edge);
     edge_forget_meters(edge);
     hmap_destroy(&edge->meters);
@@ -124,6 +127,7 @@ edge_set_unknown(struct edge *edge)
     edge_dump_stop(edge);
     edge_age_clear(edge);
     flowset_clear(&edge->installed);
+    edge_forget_refused(edge);
     edge_set_state(edge, EDGE_UNKNOWN);
 }
 
@@ -293,9 +297,11 @@ edge_receive_barrier(struct edge *edge, const struct ofp_header *oh)
     if (edge_age_is_answer(edge, oh)) {
         return edge_age_answered(edge);
     }
-    if (!txn || oh->xid != txn->barrier_xid) {
+    if (edge_full_answered(edge, oh)
+        || !txn || oh->xid != txn->barrier_xid) {
         return EDGE_EV_NONE;
     }
+    txn->answered = true;
     return (txn->committed && !txn->error ? EDGE_EV_CONFIRMED
             : EDGE_EV_REFUSED);
 }
@@ -315,13 +321,17 @@ edge_receive_error(struct edge *edge, const struct ofp_header *oh)
     if (error == OFPERR_OFPBRC_IS_SECONDARY || oh->xid == edge->role_xid) {
         return edge_role_refused(edge, oh, error);
     }
+    if (edge_full_refused(edge, oh, error)) {
+        return EDGE_EV_NONE;
+    }
     if (txn && ntohl(oh->xid) - txn->bundle.xid
                < txn->bundle.next - txn->bundle.xid) {
         if (!txn->error) {
             txn->error = error;
             edge_note_error(edge, "switch refused a flow", error);
         }
-    } else {
+        edge_refuse(edge, ntohl(oh->xid), error);
+    } else if (!edge_refuse_op(edge, oh)) {
         edge_note_error(edge, "switch reported an error", error);
     }
     if (edge_age_is_answer(edge, oh)) {

@@ -28,8 +28,14 @@
  * What the switch has ('installed', flows other than those of MACs) is known
  * by its word only: from a dump, and then by each transaction that it has
  * confirmed.  One transaction is out at a time: a bundle with a barrier behind
- * it.  If it fails or the connection breaks, what the switch has is unknown,
- * and is asked for.
+ * it.  If the connection breaks, what the switch has is unknown, and is asked
+ * for.  If the switch refuses the bundle, it says for the sake of which flow;
+ * the owner of that is left out ('refused', flows/refused.h), and the rest is
+ * sent again.  It need not be asked what it has if nothing of the bundle came
+ * in force.
+ *
+ * A table of MACs that is full ('full') refuses no owner: there are just no
+ * more MACs in it, until the switch takes a flow to try.
  *
  * A session owns its connection's 'aux'; the connection goes its own way
  * (controller/ofconn.h). */
@@ -43,6 +49,7 @@
 #include "flows/inquiry.h"
 #include "flows/macdump.h"
 #include "flows/packetin.h"
+#include "flows/refused.h"
 #include "openflow/openflow-1.2.h"
 #include "openvswitch/list.h"
 #include "openvswitch/match.h"
@@ -88,9 +95,26 @@ struct edge_txn {
     size_t n_sent;              /* Changes of 'config' that are in it. */
     ovs_be32 barrier_xid;
     long long since;            /* When it was sent. */
+    bool answered;              /* All of it. */
     bool committed;
-    enum ofperr error;
+    enum ofperr error;          /* The first, or 0. */
+    bool named;                 /* It is known what was refused. */
 };
+
+/* A table of MACs, SOURCE or DEST. */
+struct edge_full {
+    bool full;                  /* The switch has refused a MAC for it. */
+    bool counted;               /* In a transaction, before which there was
+                                 * room for 'room' of those in it. */
+    size_t room;
+    int backoff;                /* Milliseconds. */
+    long long retry_at;         /* Monotonic, as the next. */
+    long long ended_at;         /* When there was room again. */
+    bool probing, refused;      /* A flow is tried; it was refused. */
+    ovs_be32 probe_xid, barrier_xid;
+};
+
+enum edge_mac_table { EDGE_FULL_SOURCE, EDGE_FULL_DEST, EDGE_N_FULL };
 
 /* A meter of the switch, as it says or was told. */
 struct edge_meter {
@@ -175,6 +199,13 @@ struct edge {
     enum ofp12_controller_role role;    /* That is asked for in it. */
     long long retry_at;         /* In BACKOFF, FOLLOW and RIVAL. */
     int backoff;                /* Milliseconds. */
+
+    struct refused refused;
+    struct edge_full full[EDGE_N_FULL];
+    bool refusals_changed;      /* For the owner to look at. */
+    bool resync;                /* It is to be asked what it has. */
+    int n_rounds;               /* Refusals since it confirmed anything. */
+    char *complaint;            /* Of the owner, for its own use. */
 
     unsigned long long n_packet_ins, n_flow_mods, n_reconciles;
     size_t n_added, n_modified, n_deleted, n_adopted;  /* Last reconcile. */
@@ -274,6 +305,13 @@ void edge_send_ahead(struct edge *, struct edge_txn *);
 bool edge_commit(struct edge *, struct edge_txn *);
 void edge_confirm(struct edge *);
 void edge_back_off(struct edge *, long long now);
+
+bool edge_suspect(struct edge *, long long now);
+void edge_undo(struct edge *);
+void edge_ask_anew(struct edge *);
+bool edge_is_full(const struct edge *, bool source);
+void edge_try_full(struct edge *, long long now);
+long long edge_full_wake(const struct edge *);
 void edge_send_op(struct edge *, const struct fdb_op *);
 void edge_send_packet(struct edge *, const void *packet, size_t size,
                       const struct ofpbuf *acts);

@@ -8,6 +8,8 @@
  *
  *   edge.c        the session: what is asked, and what is answered
  *   edge_txn.c    what is sent to change the switch's flows
+ *   edge_refused.c  what of that it did not take
+ *   edge_full.c   its tables of MACs when they are full
  *   edge_meter.c  its meters, and the lease
  *   edge_dump.c   which flows it has
  *   edge_role.c   what it may be told by whom
@@ -47,6 +49,12 @@ enum edge_event edge_role_reply(struct edge *, const struct ofp_header *,
 enum edge_event edge_role_status(struct edge *, const struct ofp_header *);
 enum edge_event edge_role_refused(struct edge *, const struct ofp_header *,
                                   enum ofperr);
+void edge_refuse(struct edge *, uint32_t xid, enum ofperr);
+bool edge_refuse_op(struct edge *, const struct ofp_header *);
+void edge_forget_refused(struct edge *);
+struct edge_full *edge_set_full(struct edge *, uint8_t table);
+bool edge_full_refused(struct edge *, const struct ofp_header *, enum ofperr);
+bool edge_full_answered(struct edge *, const struct ofp_header *);
 void edge_age_init(struct edge *);
 void edge_age_clear(struct edge *);
 bool edge_age_is_answer(const struct edge *, const struct ofp_header *);

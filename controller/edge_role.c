@@ -59,6 +59,7 @@ edge_follow(struct edge *edge, uint64_t generation)
     edge_dump_stop(edge);
     edge_age_clear(edge);
     flowset_clear(&edge->installed);
+    edge_forget_refused(edge);
     topo_node_clean(edge->tnode);
     edge_role_ask(edge, OFPCR12_ROLE_SECONDARY, generation);
     edge_set_state(edge, EDGE_FOLLOW);

@@ -133,6 +133,8 @@ edge_confirm(struct edge *edge)
         edge_txn_destroy(edge->txn);
         edge->txn = NULL;
     }
+    edge->refusals_changed |= refused_confirm(&edge->refused);
+    edge->n_rounds = 0;
     edge->backoff = EDGE_BACKOFF_MIN;
     if (edge->state != EDGE_SYNCED) {
         edge_set_state(edge, EDGE_SYNCED);

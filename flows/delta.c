@@ -124,6 +124,52 @@ delta_wipe(struct delta *delta, uint64_t cookie)
     delta->wipes[delta->n_wipes++] = cookie;
 }
 
+/* Whether 'delta' deletes 'flow', of 'delta->have'. */
+static bool
+delta_deletes(const struct delta *delta, const struct flowset_flow *flow)
+{
+    for (size_t i = 0; i < delta->n; i++) {
+        if (delta->changes[i].flow == flow) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes out of 'delta' the additions and modifications of flows for which
+ * 'func' returns true.  A flow of another owner that one of them would have
+ * replaced goes all the same. */
+void
+delta_leave_out(struct delta *delta, delta_func *func, void *aux)
+{
+    size_t n = delta->n;
+    size_t n_out = 0;
+    struct flowset_flow **out = xmalloc(MAX(1, n) * sizeof *out);
+
+    delta->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct delta_change change = delta->changes[i];
+
+        if (change.command == OFPFC_DELETE_STRICT || !func(change.flow, aux)) {
+            delta->changes[delta->n++] = change;
+            continue;
+        }
+        out[n_out++] = change.flow;
+        *(change.command == OFPFC_ADD ? &delta->n_added
+          : &delta->n_modified) -= 1;
+    }
+    for (size_t i = 0; i < n_out; i++) {
+        struct flowset_flow *old = flowset_find(delta->have, out[i]);
+
+        if (old && old->cookie != out[i]->cookie
+            && !delta_deletes(delta, old)) {
+            delta_push_delete(delta, old);
+        }
+        flowset_remove(&delta->adds, out[i]);
+    }
+    free(out);
+}
+
 static int
 delta_change_compare(const void *a_, const void *b_)
 {

@@ -21,6 +21,9 @@
  * A change of actions alone is a modification, which keeps the counters of
  * the flow; any other change is an addition, which replaces it.
  *
+ * What is not to be added or changed can be left out of a delta.  Then the law
+ * holds for the rest, and a second delta that leaves out the same is empty.
+ *
  * A delta owns the flows that are to be added.  Those to be deleted belong
  * to 'have', which must not be changed while the delta lives except by
  * delta_apply(). */
@@ -52,6 +55,8 @@ void delta_destroy(struct delta *);
 void delta_owner(struct delta *, struct flowset *want, uint64_t cookie);
 void delta_all(struct delta *, struct flowset *want);
 void delta_wipe(struct delta *, uint64_t cookie);
+typedef bool delta_func(const struct flowset_flow *, void *aux);
+void delta_leave_out(struct delta *, delta_func *, void *aux);
 void delta_finish(struct delta *);
 void delta_apply(struct delta *);
 

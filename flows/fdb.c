@@ -454,6 +454,18 @@ fdb_flush(struct fdb *fdb, struct topo_segment *segment,
     return n;
 }
 
+/* Forgets one MAC, if it is learned. */
+void
+fdb_forget(struct fdb *fdb, const struct topo_segment *segment,
+           struct eth_addr mac, struct fdb_ops *ops)
+{
+    struct fdb_mac *e = fdb_find(fdb, segment, mac);
+
+    if (e && !e->is_static) {
+        fdb_remove(fdb, e, ops);
+    }
+}
+
 /* The place of 'e' is in force again, perhaps on other nodes or by other
  * slots than before. */
 static void

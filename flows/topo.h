@@ -499,6 +499,7 @@ void topo_cluster_give_way(struct topo_cluster *, struct topo_node *to);
 
 /* Dirt. */
 void topo_node_mark(struct topo_node *, uint64_t cookie);
+bool topo_node_is_marked(const struct topo_node *, uint64_t cookie);
 void topo_node_clean(struct topo_node *);
 
 #endif /* flows/topo.h */

@@ -16,20 +16,30 @@
 void
 topo_node_mark(struct topo_node *node, uint64_t cookie)
 {
-    uint32_t hash = hash_uint64(cookie);
     struct topo_dirty *dirty;
 
     if (ovs_list_is_empty(&node->dirty_node)) {
         ovs_list_push_back(&node->topo->dirty_nodes, &node->dirty_node);
     }
-    HMAP_FOR_EACH_WITH_HASH (dirty, node, hash, &node->dirty) {
+    if (!topo_node_is_marked(node, cookie)) {
+        dirty = xmalloc(sizeof *dirty);
+        dirty->cookie = cookie;
+        hmap_insert(&node->dirty, &dirty->node, hash_uint64(cookie));
+    }
+}
+
+/* Returns whether the flows of the owner 'cookie' are to be derived anew. */
+bool
+topo_node_is_marked(const struct topo_node *node, uint64_t cookie)
+{
+    const struct topo_dirty *dirty;
+
+    HMAP_FOR_EACH_WITH_HASH (dirty, node, hash_uint64(cookie), &node->dirty) {
         if (dirty->cookie == cookie) {
-            return;
+            return true;
         }
     }
-    dirty = xmalloc(sizeof *dirty);
-    dirty->cookie = cookie;
-    hmap_insert(&node->dirty, &dirty->node, hash);
+    return false;
 }
 
 /* Nothing is to be derived anew on 'node'. */

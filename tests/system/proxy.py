@@ -3,7 +3,7 @@
 """A man in the middle of an OpenFlow connection.
 
 It knows where messages begin and end, so it can cut a connection after any
-one of them, or let a switch wait for the next.
+one of them, let a switch wait for the next, change one or swallow it.
 """
 
 import itertools
@@ -23,9 +23,12 @@ class Proxy:
 
     It listens on two ports: with each change from one to the other a switch
     connects anew, at once, where after a cut it would wait for a second.
+    'change', if given, is called with the direction of a message and the
+    message, and returns what is passed on instead, or None.
     """
 
-    def __init__(self, lab):
+    def __init__(self, lab, change=None):
+        self.change = change or (lambda direction, message: message)
         self.namespace = lab.control.namespace
         self.gate = threading.Event()       # Is anything let through?
         self.gate.set()
@@ -87,16 +90,18 @@ class Proxy:
                 return
             cut, self.armed = self.armed, None
             self.connections.append(
-                Connection(switch, controller, cut, self.gate))
+                Connection(switch, controller, cut, self.gate,
+                           lambda *args: self.change(*args)))
 
 
 class Connection:
     """One connection that passes through, with one thread a direction."""
 
-    def __init__(self, switch, controller, cut, gate):
+    def __init__(self, switch, controller, cut, gate, change):
         self.sockets = switch, controller
         self.cut = cut
         self.gate = gate
+        self.change = change
         self.counts = {TO_SWITCH: 0, TO_CONTROLLER: 0}
         self.closed = threading.Event()
         self.lock = threading.Lock()
@@ -117,7 +122,10 @@ class Connection:
             while True:
                 head = _read(source, 8)
                 length = struct.unpack_from("!H", head, 2)[0]
-                message = head + _read(source, length - 8)
+                message = self.change(direction,
+                                      head + _read(source, length - 8))
+                if message is None:
+                    continue
                 if direction == TO_SWITCH:
                     self.gate.wait()
                 # Under the lock, so that nothing overtakes the cut.
