@@ -60,7 +60,7 @@ CTL_SRC        := controller/kctl_args.c controller/kctl_client.c \
                   controller/kctl_segment.c controller/kctl_server.c \
                   controller/kctl_show.c controller/kctl_station.c \
                   controller/kctl_txn.c controller/kctl_usage.c \
-                  controller/tls.c
+                  controller/sig.c controller/tls.c
 CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/admin_diff.c controller/admin_mac.c \
                   controller/admin_show.c \
@@ -71,7 +71,8 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/agent_lease.c controller/agent_probe.c \
                   controller/agent_refused.c controller/agent_shard.c \
                   controller/agent_sync.c controller/conf.c \
-                  controller/conf_peers.c controller/conf_write.c \
+                  controller/conf_peers.c controller/conf_schema.c \
+                  controller/conf_write.c \
                   controller/edge.c \
                   controller/edge_age.c controller/edge_dump.c \
                   controller/edge_full.c controller/edge_limit.c \
@@ -86,7 +87,7 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/ofconn_facts.c controller/ofconn_guest.c \
                   controller/ofconn_listen.c controller/ofconn_spare.c \
                   controller/ofconn_tls.c controller/ofconn_watch.c \
-                  controller/tls.c
+                  controller/sig.c controller/tls.c
 
 # C bindings of the database: all of it, for the tool, and what the daemon
 # uses (controller/*.ann).
@@ -107,7 +108,7 @@ HELPER_SRC := $(filter-out $(BENCH_LIB),$(wildcard tests/flows/*.c \
 
 BUILD_DEPS := gcc make patch pkg-config python3 openvswitch-source \
               libssl-dev libuv1-dev
-TEST_DEPS  := openvswitch-common openvswitch-switch libcmocka-dev \
+TEST_DEPS  := openvswitch-common openvswitch-switch libcmocka-dev faketime \
               python3-pytest iproute2 iputils-ping iputils-arping ethtool \
               iperf3 tcpdump procps util-linux
 LINT_DEPS  := clang-tidy cppcheck binutils

@@ -15,6 +15,7 @@
 #include "controller/kctl_index.h"
 #include "controller/kctl_request.h"
 #include "controller/kctl_rpc.h"
+#include "controller/sig.h"
 #include "controller/tls.h"
 #include "daemon.h"
 #include "memory.h"
@@ -385,6 +386,7 @@ start(struct server *server, const struct kctl_config *config,
     unixctl_command_register("requests", "", 0, 0, server_list, server);
     unixctl_command_register("exit", "", 0, 0, server_exit, server);
     become_ready(server, !config->retry);
+    sig_init();
 }
 
 /* Nobody is left without an answer. */
@@ -417,13 +419,14 @@ kctl_server(const struct kctl_config *config, const char *path)
     };
 
     start(&server, config, path);
-    while (!server.exiting) {
+    while (!server.exiting && !sig_run()) {
         tls_refresh(time_msec());
         ovsdb_idl_run(server.db.idl);
         unixctl_server_run(server.unixctl);
         run_jobs(&server);
         report_memory(&server);
 
+        sig_wait();
         memory_wait();
         ovsdb_idl_wait(server.db.idl);
         unixctl_server_wait(server.unixctl);

@@ -13,6 +13,7 @@
 #include "controller/admin.h"
 #include "controller/agent.h"
 #include "controller/loop.h"
+#include "controller/sig.h"
 #include "controller/tls.h"
 #include "daemon.h"
 #include "dirs.h"
@@ -120,7 +121,7 @@ static void
 main_loop(struct agent *agent, struct unixctl_server *unixctl,
           const bool *exiting)
 {
-    while (!*exiting) {
+    while (!*exiting && !sig_run()) {
         loop_run();
         unixctl_server_run(unixctl);
         tls_refresh(time_msec());
@@ -134,6 +135,7 @@ main_loop(struct agent *agent, struct unixctl_server *unixctl,
             simap_destroy(&usage);
         }
 
+        sig_wait();
         memory_wait();
         unixctl_server_wait(unixctl);
         agent_wait(agent);
@@ -166,6 +168,7 @@ main(int argc, char *argv[])
     main_raise_fd_limit();
 
     daemonize_start(false);
+    sig_init();
     error = unixctl_server_create(options.unixctl_path, &unixctl);
     if (error) {
         ovs_fatal(error, "cannot create the control socket");
