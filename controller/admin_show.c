@@ -258,6 +258,7 @@ admin_text_database(const struct json *db, struct ds *s)
     ds_put_format(s, "database %s: %s\n", admin_get(db, "remote"),
                   json_boolean(shash_find_data(json_object(db), "connected"))
                   ? "connected" : "disconnected");
+    admin_text_error(db, 4, s);
 }
 
 static void
@@ -287,6 +288,7 @@ admin_show(struct unixctl_conn *conn, int argc, const char *argv[],
     json_object_put_string(db, "remote", conf_remote(agent->conf));
     json_object_put(db, "connected",
                     json_boolean_create(conf_is_connected(agent->conf)));
+    json_object_put(db, "error", admin_json_string(conf_misfit(agent->conf)));
     self = admin_self_to_json(agent);
     json = json_object_create();
     json_object_put(json, "database", db);

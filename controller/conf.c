@@ -99,6 +99,9 @@ conf_destroy(struct conf *conf)
             ovsdb_idl_txn_destroy(conf->txn);
         }
         ovsdb_idl_destroy(conf->idl);
+        conf_schema_stop(conf);
+        free(conf->misfit);
+        free(conf->write_error);
         free(conf->name);
         free(conf->remote);
         free(conf);
@@ -342,6 +345,18 @@ conf_read_global(struct conf *conf)
     conf->close_time = conf_read_rate(g, "close_time", CONF_CLOSE_TIME);
 }
 
+/* The database did not take what was written.  A disk that is full stays so
+ * for long, so that is said once. */
+static void
+conf_write_failed(struct conf *conf, const char *error)
+{
+    if (!nullable_string_is_equal(conf->write_error, error)) {
+        VLOG_WARN_RL(&rl, "%s: status not written (%s)", conf->remote, error);
+        free(conf->write_error);
+        conf->write_error = xstrdup(error);
+    }
+}
+
 /* Finishes or fails the transaction in progress, if its time has come. */
 void
 conf_run_txn(struct conf *conf)
@@ -355,14 +370,17 @@ conf_run_txn(struct conf *conf)
     if (status == TXN_INCOMPLETE) {
         return;
     }
+    if (status == TXN_ERROR) {
+        conf_write_failed(conf, ovsdb_idl_txn_get_error(conf->txn));
+    }
     if (status != TXN_SUCCESS && status != TXN_UNCHANGED) {
-        if (status == TXN_ERROR) {
-            VLOG_WARN_RL(&rl, "%s: status not written (%s)", conf->remote,
-                         ovsdb_idl_txn_get_error(conf->txn));
-        }
         conf->write_at = time_msec() + CONF_RETRY;
         conf->status_pending = conf->errors_pending = true;
         conf->closures_pending = true;
+    } else if (status == TXN_SUCCESS && conf->write_error) {
+        VLOG_INFO("%s: status is written again", conf->remote);
+        free(conf->write_error);
+        conf->write_error = NULL;
     }
     ovsdb_idl_txn_destroy(conf->txn);
     conf->txn = NULL;
@@ -381,28 +399,91 @@ conf_has_changes(const struct conf *conf)
     return confrec_kakehashi_global_track_get_first(conf->idl) != NULL;
 }
 
+/* Returns true if rows have come that are in the topology already: all have
+ * been read anew, because the server is another one, or the schema is. */
+static bool
+conf_is_reread(const struct conf *conf)
+{
+    for (size_t i = 0; i < CONF_N_TABLES; i++) {
+        const struct conf_table *t = &conf_tables[i];
+        const struct ovsdb_idl_row *row;
+
+        for (row = ovsdb_idl_track_get_first(conf->idl, t->class); row;
+             row = ovsdb_idl_track_get_next(row)) {
+            if (ovsdb_idl_row_get_seqno(row, OVSDB_IDL_CHANGE_INSERT)
+                && topo_row(conf->topo, t->table, &row->uuid)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Deletes what the database has not any more.  Where all rows are read anew,
+ * nothing else tells. */
+static void
+conf_sweep(struct conf *conf)
+{
+    for (size_t i = 0; i < CONF_N_TABLES; i++) {
+        const struct conf_table *t = &conf_tables[i];
+        struct topo_row *row;
+
+        HMAP_FOR_EACH_SAFE (row, node, &conf->topo->rows[t->table]) {
+            if (!ovsdb_idl_get_row_for_uuid(conf->idl, t->class,
+                                            &row->uuid)) {
+                topo_del(conf->topo, t->table, &row->uuid);
+            }
+        }
+    }
+}
+
+/* Looks after the connection.  Where a column is missing that we need, a
+ * server may refuse to let us watch the database; then the library closes the
+ * connection, and tries another, over and over. */
+static void
+conf_run_connection(struct conf *conf)
+{
+    bool up = ovsdb_idl_is_connected(conf->idl);
+    bool connected = up && ovsdb_idl_has_ever_connected(conf->idl);
+
+    if (up && !conf->was_up) {
+        conf_schema_ask(conf);
+    }
+    conf->was_up = up;
+    conf_schema_run(conf);
+    if (connected != conf->was_connected) {
+        conf->was_connected = connected;
+        if (!conf->misfit) {
+            VLOG_INFO("%s: database %s", conf->remote,
+                      connected ? "connected" : "disconnected");
+        }
+        conf->status_pending = true;
+    }
+}
+
 /* Talks to the database.  Returns true if there are changes in the topology,
  * which are to be settled. */
 bool
 conf_run(struct conf *conf)
 {
     unsigned int seqno;
-    bool connected;
 
     ovsdb_idl_run(conf->idl);
     conf_run_txn(conf);
-
-    connected = ovsdb_idl_is_connected(conf->idl)
-                && ovsdb_idl_has_ever_connected(conf->idl);
-    if (connected != conf->was_connected) {
-        conf->was_connected = connected;
-        VLOG_INFO("%s: database %s", conf->remote,
-                  connected ? "connected" : "disconnected");
-        conf->status_pending = true;
-    }
+    conf_run_connection(conf);
 
     seqno = ovsdb_idl_get_seqno(conf->idl);
     if (seqno == conf->seqno || !ovsdb_idl_has_ever_connected(conf->idl)) {
+        return false;
+    }
+    if (seqno != conf->seen) {
+        conf->seen = seqno;
+        if (conf_is_reread(conf)) {
+            conf->reread = true;
+            conf_schema_ask(conf);
+        }
+    }
+    if (!conf_schema_fits(conf)) {
         return false;
     }
     conf->write_at = 0;
@@ -416,6 +497,10 @@ conf_run(struct conf *conf)
         return false;
     }
     conf->seqno = seqno;
+    if (conf->reread) {
+        conf->reread = false;
+        conf_sweep(conf);
+    }
     for (int in_error = 0; in_error <= 1; in_error++) {
         for (size_t i = 0; i < CONF_N_TABLES; i++) {
             conf_read_table(conf, &conf_tables[i], in_error);
@@ -448,6 +533,7 @@ void
 conf_wait(struct conf *conf)
 {
     ovsdb_idl_wait(conf->idl);
+    conf_schema_wait(conf);
     if (conf->txn) {
         ovsdb_idl_txn_wait(conf->txn);
     } else if (conf->write_at) {
@@ -466,6 +552,13 @@ bool
 conf_is_connected(const struct conf *conf)
 {
     return conf->was_connected;
+}
+
+/* Returns why the schema of the database is of no use, or NULL. */
+const char *
+conf_misfit(const struct conf *conf)
+{
+    return conf->misfit;
 }
 
 const char *

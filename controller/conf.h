@@ -15,6 +15,9 @@
  * When the database cannot be reached, the topology stays as it is.  When it
  * comes back, however it comes back, only what is different then is a change.
  *
+ * A database whose schema lacks something that we need, or has it otherwise,
+ * is not read, and not written to: nothing changes until it is another one.
+ *
  * What is written is always computed from the present: a transaction that
  * fails is followed by one with what is true by then.
  *
@@ -64,6 +67,7 @@ void conf_reconnect(struct conf *);
 
 bool conf_is_ready(const struct conf *);
 bool conf_is_connected(const struct conf *);
+const char *conf_misfit(const struct conf *);
 const char *conf_remote(const struct conf *);
 unsigned int conf_learn_rate(const struct conf *);
 unsigned int conf_announce_rate(const struct conf *);

@@ -9,6 +9,7 @@
  *   conf.c        the connection, and what comes from the database
  *   conf_write.c  what goes there
  *   conf_peers.c  the other controllers, as the database knows them
+ *   conf_schema.c whether the database is one that we can read
  *
  * One transaction is in progress at most; conf_run_txn() ends it. */
 
@@ -20,12 +21,15 @@
 struct conf {
     struct ovsdb_idl *idl;
     char *remote;
-    unsigned int seqno;
+    unsigned int seqno;         /* Of what is in the topology. */
+    unsigned int seen;          /* Of what has been looked at... */
+    bool reread;                /* ...and rows were read anew by then. */
     struct topo *topo;
     conf_edge_status_func *edge_status;
     conf_member_status_func *member_status;
     conf_row_error_func *row_error;
     bool was_connected;
+    bool was_up;                /* There was a connection, of use or not. */
 
     char *name;                 /* Ours, or NULL. */
     bool chief, others_changed;
@@ -39,6 +43,15 @@ struct conf {
     struct ovsdb_idl_txn *txn;  /* In progress, or NULL. */
     bool status_pending, errors_pending, closures_pending;
     long long write_at;         /* After an error, when to try again. */
+    char *write_error;          /* The last one, NULL once it works again. */
+
+    /* The question for the schema. */
+    struct jsonrpc_session *schema_rpc; /* NULL if there is none. */
+    bool schema_asking;         /* And the answer has yet to come. */
+    unsigned int schema_seqno;
+    struct json *schema_id;
+    long long schema_at;        /* When it is asked anew. */
+    char *misfit;               /* Why the schema is of no use, or NULL. */
 };
 
 /* A table that both sides know. */
@@ -52,6 +65,11 @@ struct conf_table {
 #define CONF_N_TABLES TOPO_N_TABLES
 extern const struct conf_table conf_tables[CONF_N_TABLES];
 
+void conf_schema_ask(struct conf *);
+void conf_schema_stop(struct conf *);
+void conf_schema_run(struct conf *);
+bool conf_schema_fits(const struct conf *);
+void conf_schema_wait(struct conf *);
 void conf_run_txn(struct conf *);
 void conf_write_self(struct conf *);
 void conf_write_global(struct conf *);

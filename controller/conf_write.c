@@ -231,6 +231,7 @@ conf_write(struct conf *conf)
         conf->write_at = 0;
     }
     if (conf->txn || !conf->was_connected || conf->write_at
+        || !conf_schema_fits(conf)
         || !(conf->status_pending || conf->errors_pending
              || conf->closures_pending)) {
         return;
