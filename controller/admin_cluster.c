@@ -227,7 +227,8 @@ admin_takeover_to_json(const struct agent_takeover *t)
     json_object_put_string(json, "to", t->to);
     json_object_put_string(json, "reason", t->reason);
     json_object_put(json, "decided", json_integer_create(t->decided));
-    json_object_put(json, "confirmed", json_integer_create(t->confirmed));
+    json_object_put(json, "confirmed", json_integer_create(
+                        t->took < 0 ? 0 : t->decided + t->took));
     json_object_put(json, "announced", json_integer_create(t->announced));
     return json;
 }
@@ -238,9 +239,9 @@ admin_takeover_to_text(const struct agent_takeover *t, struct ds *s)
     ds_put_strftime_msec(s, "%Y-%m-%d %H:%M:%S.### UTC", t->decided, true);
     ds_put_format(s, "  %s: %s%s%s (%s)", t->cluster, t->from,
                   *t->from ? " -> " : "", t->to, t->reason);
-    if (t->confirmed) {
+    if (t->took >= 0) {
         ds_put_format(s, ", confirmed after %lld ms, %llu MACs announced\n",
-                      t->confirmed - t->decided, t->announced);
+                      t->took, t->announced);
     } else {
         ds_put_cstr(s, ", not confirmed\n");
     }

@@ -86,7 +86,8 @@ struct agent_takeover {
     char *cluster, *from, *to;  /* Names; 'from' is "" if there was none. */
     const char *reason;
     long long decided;          /* Wall clock, milliseconds. */
-    long long confirmed;        /* Or 0. */
+    long long decided_at;       /* Monotonic. */
+    long long took;             /* Until it was confirmed, or -1. */
     unsigned long long announced;   /* Frames sent to tell the neighbours. */
 };
 

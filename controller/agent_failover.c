@@ -267,6 +267,8 @@ agent_remember(struct agent *agent, const struct topo_cluster *cluster,
     t->to = xstrdup(to);
     t->reason = reason;
     t->decided = time_wall_msec();
+    t->decided_at = time_msec();
+    t->took = -1;
     ovs_list_push_back(&agent->history, &t->node);
     if (ovs_list_size(&agent->history) > AGENT_MAX_HISTORY) {
         agent_takeover_free(CONTAINER_OF(ovs_list_front(&agent->history),
@@ -305,8 +307,8 @@ agent_takeovers_confirmed(struct agent *agent, const struct edge *edge)
     struct agent_takeover *t;
 
     LIST_FOR_EACH_REVERSE (t, node, &agent->history) {
-        if (!t->confirmed && !strcmp(t->to, edge->tnode->name)) {
-            t->confirmed = time_wall_msec();
+        if (t->took < 0 && !strcmp(t->to, edge->tnode->name)) {
+            t->took = time_msec() - t->decided_at;
         }
     }
 }
