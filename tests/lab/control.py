@@ -32,6 +32,7 @@ class ControlNode(Node):
         self.database = DatabaseServer(self, number)
         self.process = None
         self.stopped = False            # On purpose.
+        self.wrapper = []               # Before the daemon's command line.
 
     def configure(self):
         self.ip("link set lo up", f"addr add {self.address}/24 dev mgmt",
@@ -60,7 +61,7 @@ class ControlNode(Node):
             raise netns.LabError(f"{program} is not built; run 'make'")
         with open(self.path("stderr"), "ab") as errors:
             self.process = self.spawn(
-                program, f"--db={self.lab.kakehashi_db}",
+                *self.wrapper, program, f"--db={self.lab.kakehashi_db}",
                 f"--listen=ptcp:{plan.OPENFLOW_PORT}:{self.address}",
                 *self.lab.daemon_options(self),
                 "--pidfile", "--no-chdir", f"--log-file={self.daemon_log}",
