@@ -140,6 +140,9 @@ check_changes(const struct delta *delta, struct flowset *sw, uint32_t seed)
             }
             assert_true(fm.cookie == htonll(change->flow->cookie));
             assert_true(fm.cookie_mask == OVS_BE64_MAX);
+            if (!flowset_find(sw, change->flow)) {
+                fail_msg("seed %"PRIu32": deleted twice", seed);
+            }
         } else {
             deleting = false;
             assert_true(fm.cookie_mask == 0);

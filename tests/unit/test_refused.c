@@ -165,8 +165,8 @@ test_search(void **state OVS_UNUSED)
     } rows[] = {
         { "one", 100, 20 },
         { "four", 25, 80 },
-        { "half of them", 2, 400 },
-        { "all", 1, 500 },
+        { "half of them", 2, 800 },
+        { "all", 1, 800 },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
