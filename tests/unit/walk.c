@@ -42,6 +42,8 @@ walk_switch_free(struct walk_switch *sw)
     if (sw) {
         flowset_destroy(&sw->config);
         flowset_destroy(&sw->macs);
+        flowset_destroy(&sw->part);
+        refused_destroy(&sw->refused);
         free(sw);
     }
 }
@@ -50,10 +52,12 @@ static void
 walk_switch_ensure(struct topo_node *node)
 {
     if (!node->aux) {
-        struct walk_switch *sw = xmalloc(sizeof *sw);
+        struct walk_switch *sw = xzalloc(sizeof *sw);
 
         flowset_init(&sw->config);
         flowset_init(&sw->macs);
+        flowset_init(&sw->part);
+        refused_init(&sw->refused);
         node->aux = sw;
         topo_node_mark(node, layout_cookie(LAYOUT_K_NODE, 0));
     }
@@ -185,6 +189,7 @@ walk_sync(struct walk *walk)
     walk_apply_ops(walk);
     HMAP_FOR_EACH (node, row.node, &walk->net.topo.rows[TOPO_EDGE]) {
         walk_apply_dirt(walk, node);
+        walk_apply_part(walk_switch(node), node);
     }
     LIST_FOR_EACH (row, dead_node, &walk->net.topo.dead) {
         if (row->table == TOPO_EDGE) {

@@ -10,11 +10,13 @@
  * network can be built again from nothing, in another order.  A simulated
  * switch is two sets of flows: those of the configuration, brought up to date
  * by the owners that are marked dirty and no others, and those of MACs,
- * brought up to date by the operations of the fdb.
+ * brought up to date by the operations of the fdb.  A third one has as much
+ * of the configuration as a switch would have that refuses some at times.
  *
  * The walk draws all its chances from 'seed': the same seed, the same walk. */
 
 #include "flows/flowset.h"
+#include "flows/refused.h"
 #include "tests/unit/net.h"
 
 #define WALK_NODES 4
@@ -34,10 +36,17 @@ struct walk_row {
     enum topo_table table;      /* Place of a static MAC. */
 };
 
+struct delta;
 struct macmsg;
 
 struct walk_switch {
     struct flowset config, macs;
+
+    /* The same switch, if it refused what some owners should have now and
+     * then (flows/refused.h): the configuration, as far as it took it. */
+    struct flowset part;
+    struct refused refused;
+    long long now;
 };
 
 struct walk {
@@ -57,6 +66,10 @@ uint32_t walk_random(struct walk *, uint32_t n);
 void walk_step(struct walk *);
 void walk_sync(struct walk *);
 void walk_write(struct walk *, struct net *, enum topo_table, unsigned int n);
+
+void walk_apply_part(struct walk_switch *, const struct topo_node *);
+void walk_rebuild_part(struct walk_switch *, const struct topo_node *,
+                       struct delta *);
 
 /* The simulated switch of a node. */
 struct walk_switch *walk_switch(const struct topo_node *);
