@@ -212,13 +212,15 @@ admin_session_to_json(const struct edge *edge, struct json *json)
                     json_string_create(edge->last_error
                                        ? edge->last_error : ""));
     json_object_put(json, "full", admin_full_to_json(edge));
-    json_object_put(json, "refused", admin_refused_to_json(edge));
+    json_object_put(json, "refuses", admin_refused_to_json(edge));
 }
 
 static struct json *
 admin_node_to_json(const struct agent *agent, const struct topo_node *node)
 {
-    const struct edge *edge = agent_session(node);
+    struct edge *edge = agent_session(node);
+    const char *error = (node->row.error ? node->row.error
+                         : edge ? agent_complaint(edge) : node->refused);
     struct json *json = json_object_create();
 
     json_object_put_string(json, "name", node->name);
@@ -230,9 +232,7 @@ admin_node_to_json(const struct agent *agent, const struct topo_node *node)
     json_object_put(json, "led", json_boolean_create(node->led));
     json_object_put(json, "leader_reason",
                     admin_json_string(conf_leader_reason(agent->conf, node)));
-    json_object_put(json, "error",
-                    admin_json_string(node->row.error || edge
-                                      ? node->row.error : node->refused));
+    json_object_put(json, "error", admin_json_string(error));
     json_object_put(json, "refused", admin_json_string(node->refused));
     json_object_put(json, "ports", admin_ports_to_json(node));
     json_object_put(json, "macs",
@@ -329,6 +329,17 @@ admin_edge_to_text(const struct json *json, struct ds *s)
             ds_put_format(s, "    %s: %lld\n", keys[i],
                           (long long) json_integer(value));
         }
+    }
+
+    const struct json *refused = shash_find_data(object, "refuses");
+    for (size_t i = 0; refused && i < json_array(refused)->n; i++) {
+        const struct shash *o = json_object(json_array(refused)->elems[i]);
+
+        ds_put_format(s, "    refuses: %s: %s, next try in %lld ms\n",
+                      json_string(shash_find_data(o, "owner")),
+                      json_string(shash_find_data(o, "error")),
+                      (long long) json_integer(shash_find_data(o,
+                                                               "next_try")));
     }
 
     const struct json *ports = shash_find_data(object, "ports");

@@ -13,11 +13,11 @@
  * Beside them agent_failover.c asks which edge is to be active, agent_probe.c
  * finds out for it who is there, agent_lease.c tells the switches that we are,
  * and agent_announce.c tells the neighbours.  agent_refused.c sees to what
- * switches do not take.  agent_age.c asks them which MACs nobody uses any
- * more, agent_close.c closes bindings that are part of a loop, agent_admit.c
- * decides which connection is which edge's, and
- * agent_shard.c sees to it that each edge is led by one
- * controller, and that we do what we do to those that we lead.
+ * switches do not take, and agent_blame.c tells the rows of it.  agent_age.c
+ * asks which MACs nobody uses any more, agent_close.c closes bindings that are
+ * part of a loop, agent_admit.c decides which connection is which edge's, and
+ * agent_shard.c sees to it that each edge is led by one controller, and that
+ * we do what we do to those that we lead.
  *
  * agent.c takes what comes from the connections and starts the walk that it
  * calls for; agent_run() does what was left for the end of a turn of the main
@@ -212,6 +212,8 @@ void agent_leave_out(struct agent *, struct edge *, struct delta *config,
                      struct delta *macs);
 void agent_ignore_left_out(struct edge *, struct delta *config,
                            struct delta *macs);
+
+/* agent_blame.c */
 char *agent_row_error(const struct topo_row *);
 const char *agent_complaint(struct edge *);
 

@@ -226,15 +226,16 @@ agent_view(struct agent *agent, struct topo_cluster *cluster,
         struct topo_node *node = cluster->members[i];
         const struct edge *edge = agent_session(node);
         bool ready = edge_is_ready(edge);
-        bool fit = topo_cluster_is_fit(cluster, node)
-                   && !agent_is_left_out(edge, cluster);
         bool alone = ready && agent_is_alone_for(edge, cluster);
+        bool open = alone || (ready && agent_has_gate(edge, cluster,
+                                                      LAYOUT_PRIO_MAIN));
+        bool fit = topo_cluster_is_fit(cluster, node)
+                   && (open || !agent_is_left_out(edge, cluster));
 
         edges[i] = (struct failover_edge) {
             .id = node,
             .ready = ready,
-            .gate_open = alone || (ready && agent_has_gate(edge, cluster,
-                                                           LAYOUT_PRIO_MAIN)),
+            .gate_open = open,
             .alone = alone,
             .closed = !edge && node->closed,
             .fit = fit,

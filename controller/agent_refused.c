@@ -8,8 +8,8 @@
 #include "controller/conf.h"
 #include "controller/edge.h"
 #include "flows/layout.h"
+#include "flows/pipeline.h"
 #include "flows/sighting.h"
-#include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
@@ -95,7 +95,7 @@ agent_retry_wait(const struct edge *edge)
     }
 }
 
-/* Whether 'edge' lacks flows without which it cannot be active for
+/* Whether 'edge' may lack flows without which it cannot become active for
  * 'cluster'. */
 bool
 agent_is_left_out(const struct edge *edge, const struct topo_cluster *cluster)
@@ -117,6 +117,23 @@ agent_waits(const struct flowset_flow *flow, void *edge_)
     const struct edge *edge = edge_;
 
     return refused_is_out(&edge->refused, flow->cookie);
+}
+
+/* The same, noting whose it is. */
+static bool
+agent_has_to_wait(const struct flowset_flow *flow, void *edge_)
+{
+    struct edge *edge = edge_;
+    bool waits = agent_waits(flow, edge);
+
+    if (waits && layout_cookie_kind(flow->cookie) == LAYOUT_K_SEGMENT) {
+        uint32_t slot = pipeline_flow_slot(flow);
+
+        if (slot) {
+            refused_note(&edge->refused, flow->cookie, slot);
+        }
+    }
+    return waits;
 }
 
 /* Whether a MAC's flow is not to be sent to 'edge'. */
@@ -192,7 +209,7 @@ agent_leave_out(struct agent *agent, struct edge *edge, struct delta *config,
     struct agent_crowd crowd = { agent, edge, macs };
 
     if (!refused_is_empty(&edge->refused)) {
-        delta_leave_out(config, agent_waits, edge);
+        delta_leave_out(config, agent_has_to_wait, edge);
         delta_leave_out(macs, agent_waits, edge);
         refused_left_out(&edge->refused);
     }
@@ -224,172 +241,4 @@ agent_ignore_left_out(struct edge *edge, struct delta *config,
     delta_leave_out(config, agent_waits, edge);
     delta_leave_out(macs, agent_waits, edge);
     delta_leave_out(macs, agent_is_crowded_out, edge);
-}
-
-/* What rows say of it. */
-
-/* Appends to 's' what the switch of 'node' has answered to the flows of the
- * owner 'cookie', if it has refused any. */
-static bool
-agent_put_refused(const struct topo_node *node, uint64_t cookie, struct ds *s)
-{
-    const struct edge *edge = agent_session(node);
-    const struct refused_owner *o
-        = edge ? refused_find(&edge->refused, cookie) : NULL;
-
-    if (!o || !o->error) {
-        return false;
-    }
-    ds_put_format(s, "%s refuses flows: %s", node->name,
-                  ofperr_to_string(o->error));
-    if (o->table != OFPTT_ALL) {
-        ds_put_format(s, " (table %"PRIu8")", o->table);
-    }
-    return true;
-}
-
-/* The same for what 'node' has of 'segment'. */
-static bool
-agent_put_segment_refused(const struct topo_node *node,
-                          const struct topo_segment *segment, struct ds *s)
-{
-    return (agent_put_refused(node, layout_cookie(LAYOUT_K_SEGMENT,
-                                                  segment->vni), s)
-            || agent_put_refused(node, layout_cookie(LAYOUT_K_LEARNED,
-                                                     segment->vni), s));
-}
-
-static bool
-agent_put_sites_refused(const struct topo_segment *segment, struct ds *s)
-{
-    for (size_t i = 0; i < segment->n_sites; i++) {
-        if (agent_put_segment_refused(segment->sites[i].node, segment, s)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-agent_put_attach_refused(const struct topo_attach *attach, struct ds *s)
-{
-    for (size_t i = 0; i < attach->n_claims; i++) {
-        const struct topo_claim *claim = &attach->claims[i];
-        uint64_t port = layout_cookie(LAYOUT_K_PORT, claim->slot >> 16);
-
-        if (agent_put_segment_refused(claim->node, attach->place.segment, s)
-            || (claim->slot && agent_put_refused(claim->node, port, s))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-agent_put_static_refused(const struct topo_static_mac *sm, struct ds *s)
-{
-    const struct topo_segment *segment = sm->place ? sm->place->segment : NULL;
-
-    for (size_t i = 0; segment && i < segment->n_sites; i++) {
-        if (agent_put_refused(segment->sites[i].node,
-                              layout_cookie(LAYOUT_K_STATIC, segment->vni),
-                              s)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-agent_put_cluster_refused(const struct topo_cluster *cluster, struct ds *s)
-{
-    const struct topo_user *user;
-
-    HMAP_FOR_EACH (user, node, &cluster->users) {
-        if (agent_put_refused(user->tnode, layout_cookie(LAYOUT_K_CLUSTER,
-                                                         cluster->id), s)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-agent_put_row_refused(const struct topo_row *row, struct ds *s)
-{
-    const struct topo_place *place;
-
-    switch (row->table) {
-    case TOPO_SEGMENT:
-        return agent_put_sites_refused(
-            CONTAINER_OF(row, struct topo_segment, row), s);
-    case TOPO_CLUSTER:
-        return agent_put_cluster_refused(
-            CONTAINER_OF(row, struct topo_cluster, row), s);
-    case TOPO_BINDING:
-    case TOPO_HOST_PORT:
-        return agent_put_attach_refused(
-            CONTAINER_OF(row, struct topo_attach, place.row), s);
-    case TOPO_VTEP:
-        place = CONTAINER_OF(row, struct topo_place, row);
-        return place->segment && agent_put_sites_refused(place->segment, s);
-    case TOPO_STATIC_MAC:
-        return agent_put_static_refused(
-            CONTAINER_OF(row, struct topo_static_mac, row), s);
-    case TOPO_EDGE:             /* agent_complaint(). */
-    case TOPO_N_TABLES:
-    default:
-        return false;
-    }
-}
-
-/* Returns what switches have answered to flows that 'row' is the reason for,
- * to be freed, or NULL if they took them. */
-char *
-agent_row_error(const struct topo_row *row)
-{
-    struct ds s = DS_EMPTY_INITIALIZER;
-
-    if (!agent_put_row_refused(row, &s)) {
-        ds_destroy(&s);
-        return NULL;
-    }
-    return ds_steal_cstr(&s);
-}
-
-/* Returns what there is to complain about 'edge', until the next call, or
- * NULL. */
-const char *
-agent_complaint(struct edge *edge)
-{
-    const struct refused_owner *o;
-    struct ds s = DS_EMPTY_INITIALIZER;
-
-    if (edge->state == EDGE_BACKOFF && edge->last_error) {
-        ds_put_cstr(&s, edge->last_error);
-    }
-    if (edge_is_full(edge, true)) {
-        ds_put_format(&s, "%stable %d (SOURCE) is full: no MAC is learned "
-                      "here", s.length ? "; " : "", LAYOUT_SOURCE);
-    }
-    if (edge_is_full(edge, false)) {
-        ds_put_format(&s, "%stable %d (DEST) is full: what is for new MACs is "
-                      "flooded here", s.length ? "; " : "", LAYOUT_DEST);
-    }
-    HMAP_FOR_EACH (o, node, &edge->refused.owners) {
-        if (o->error) {
-            char *name = refused_owner_name(o->cookie);
-
-            ds_put_format(&s, "%srefuses flows of %s%s: %s",
-                          s.length ? "; " : "", name,
-                          hmap_count(&edge->refused.owners) > 1
-                          ? " and others" : "", ofperr_to_string(o->error));
-            free(name);
-            break;
-        }
-    }
-    free(edge->complaint);
-    edge->complaint = s.length ? ds_steal_cstr(&s) : NULL;
-    ds_destroy(&s);
-    return edge->complaint;
 }

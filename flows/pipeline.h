@@ -25,6 +25,7 @@
 #include "packets.h"
 
 struct flowset;
+struct flowset_flow;
 struct flowset_spec;
 struct match;
 struct ofpbuf;
@@ -48,6 +49,8 @@ void pipeline_all(const struct topo_node *, struct flowset *);
 typedef void pipeline_func(struct flowset *, void *aux);
 void pipeline_each(const struct topo_node *, struct flowset *,
                    pipeline_func *, void *aux);
+
+uint32_t pipeline_flow_slot(const struct flowset_flow *);
 
 /* MACs.  Each fills in 'spec', which borrows 'match' and 'acts' from the
  * caller, 'acts' having been initialized. */

@@ -342,3 +342,18 @@ pipeline_segment(const struct topo_node *node,
     pipeline_flood(&ctx);
     ofpbuf_uninit(&ctx.acts);
 }
+
+/* Returns the slot of the place that 'flow', of a segment, is for, or 0 if it
+ * is for the segment as a whole, or for a VTEP. */
+uint32_t
+pipeline_flow_slot(const struct flowset_flow *flow)
+{
+    struct match match;
+
+    minimatch_expand(&flow->match, &match);
+    if (flow->table == LAYOUT_CLASSIFY && !match.wc.masks.tunnel.tun_id) {
+        return layout_slot(match.flow.in_port.ofp_port,
+                           vlan_tci_to_vid(match.flow.vlans[0].tci));
+    }
+    return flow->table == LAYOUT_OUTPUT ? match.flow.regs[1] : 0;
+}

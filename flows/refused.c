@@ -29,6 +29,7 @@ refused_clear(struct refused *refused)
     struct refused_owner *o;
 
     HMAP_FOR_EACH_POP (o, node, &refused->owners) {
+        free(o->slots);
         free(o);
     }
 }
@@ -83,6 +84,7 @@ refused_add(struct refused *refused, uint64_t cookie, enum ofperr error,
         return false;
     }
     o->state = REFUSED_NEW;
+    o->n_slots = 0;
     o->error = error;
     o->table = table;
     o->retry_at = now + o->backoff;
@@ -127,6 +129,41 @@ refused_left_out(struct refused *refused)
     }
 }
 
+static bool
+refused_has_slot(const struct refused_owner *o, uint32_t slot)
+{
+    for (size_t i = 0; i < o->n_slots; i++) {
+        if (o->slots[i] == slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Among the flows of the owner 'cookie' that wait is one for the place with
+ * 'slot'. */
+void
+refused_note(struct refused *refused, uint64_t cookie, uint32_t slot)
+{
+    struct refused_owner *o = refused_find(refused, cookie);
+
+    if (o && !refused_has_slot(o, slot)) {
+        if (o->n_slots == o->allocated_slots) {
+            o->slots = x2nrealloc(o->slots, &o->allocated_slots,
+                                  sizeof *o->slots);
+        }
+        o->slots[o->n_slots++] = slot;
+    }
+}
+
+/* Whether the place with 'slot', or if that is 0 the whole of it, lacks what
+ * 'o' has been refused. */
+bool
+refused_is_about(const struct refused_owner *o, uint32_t slot)
+{
+    return !o->n_slots || refused_has_slot(o, slot);
+}
+
 /* Marks as tried those whose time has come.  Returns true if there are any. */
 bool
 refused_try_due(struct refused *refused, long long now)
@@ -154,6 +191,7 @@ refused_confirm(struct refused *refused)
         if (o->state == REFUSED_TRIED) {
             any |= o->error != 0;
             hmap_remove(&refused->owners, &o->node);
+            free(o->slots);
             free(o);
         }
     }

@@ -51,6 +51,11 @@ struct refused_owner {
     uint8_t table;              /* Of the flow. */
     int backoff;                /* The next one, in milliseconds. */
     long long retry_at;         /* Monotonic. */
+
+    /* Of a segment: the places whose flows wait.  If there are none, it is
+     * something that all of them need. */
+    uint32_t *slots;
+    size_t n_slots, allocated_slots;
 };
 
 void refused_init(struct refused *);
@@ -71,6 +76,8 @@ bool refused_add(struct refused *, uint64_t cookie, enum ofperr,
 void refused_suspect(struct refused *, uint64_t cookie, long long now);
 void refused_marked(struct refused *, uint64_t cookie);
 void refused_left_out(struct refused *);
+void refused_note(struct refused *, uint64_t cookie, uint32_t slot);
+bool refused_is_about(const struct refused_owner *, uint32_t slot);
 bool refused_try_due(struct refused *, long long now);
 bool refused_confirm(struct refused *);
 long long refused_wake(const struct refused *);

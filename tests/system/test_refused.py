@@ -16,7 +16,7 @@ from world import (active_edge, both_ways, configure, controller_log,
                    error_of, our_flows, row_id, wait_error, wait_location,
                    wait_synced)
 
-FLOOD = 7
+FLOOD, OUTPUT = 7, 8
 
 
 def limit(switch, table, n):
@@ -73,6 +73,25 @@ def test_table_full(blue, wires):
     wires.check("ph1", BROADCAST, {"vm1"})
 
 
+def test_only_the_new_binding(blue, wires):
+    """What was in force in the same segment stays, and is not blamed."""
+    active, _ = active_edge(blue)
+    limit(active, OUTPUT, count(active, OUTPUT))
+    configure(blue, ("bind", "blue", "edges", "trunk0", 200))
+    new = row_id(blue, "binding", "vlan=200")
+    assert "OFPFMFC_TABLE_FULL (table 8)" in wait_error(blue, "binding", new)
+    wait_error(blue, "segment", "blue")
+    assert not error_of(blue, "binding", row_id(blue, "binding", "vlan=100"))
+    wires.check("ph1", BROADCAST, {"vm1", "vm2"})
+    wires.check("vm1", BROADCAST, {"ph1", "vm2"})
+    # Taking something away makes room.
+    configure(blue, ("unbind", "blue", "edges", "trunk0", 100))
+    wait_error(blue, "segment", "blue", wanted=False, timeout=5)
+    assert not error_of(blue, "binding", new)
+    wires.check("ph2", BROADCAST, {"vm1", "vm2"})
+    wait_synced(blue)
+
+
 def test_row_is_mended(blue, wires):
     """What has changed is tried at once, whatever the backoff is."""
     active, _ = active_edge(blue)
@@ -92,7 +111,7 @@ def test_row_is_mended(blue, wires):
 
 
 def active_refusals(lab, edge):
-    return lab.control.edge(edge.name)["refused"]
+    return lab.control.edge(edge.name)["refuses"]
 
 
 def test_refused_after_reconnect(blue, wires):

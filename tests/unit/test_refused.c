@@ -119,6 +119,36 @@ test_stories(void **state OVS_UNUSED)
     }
 }
 
+/* Which places of a segment wait is known from the last refusal. */
+static void
+test_places(void **state OVS_UNUSED)
+{
+    struct refused refused;
+    long long now = 0;
+
+    refused_init(&refused);
+    refused_note(&refused, COOKIE, 1);
+    assert_true(refused_is_empty(&refused));
+
+    step(&refused, 'r', &now);
+    assert_true(refused_is_about(refused_find(&refused, COOKIE), 1));
+    assert_true(refused_is_about(refused_find(&refused, COOKIE), 0));
+    for (int i = 0; i < 2; i++) {
+        refused_note(&refused, COOKIE, 1);
+        refused_note(&refused, COOKIE, 2);
+    }
+    assert_int_equal(refused_find(&refused, COOKIE)->n_slots, 2);
+    assert_true(refused_is_about(refused_find(&refused, COOKIE), 2));
+    assert_false(refused_is_about(refused_find(&refused, COOKIE), 3));
+    assert_false(refused_is_about(refused_find(&refused, COOKIE), 0));
+
+    for (const char *s = "lwdr"; *s; s++) {
+        step(&refused, *s, &now);
+    }
+    assert_true(refused_is_about(refused_find(&refused, COOKIE), 3));
+    refused_destroy(&refused);
+}
+
 static void
 test_half(void **state OVS_UNUSED)
 {
@@ -249,6 +279,7 @@ main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stories),
+        cmocka_unit_test(test_places),
         cmocka_unit_test(test_half),
         cmocka_unit_test(test_search),
         cmocka_unit_test(test_names),
