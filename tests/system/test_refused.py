@@ -8,7 +8,7 @@ in.  It is tried again, and when it works the error has gone.
 
 import struct
 
-from faults import check_bridge, wait_active
+from faults import check_bridge, status_of, wait_active
 from frames import BROADCAST
 from netns import wait_until
 from proxy import TO_SWITCH, Proxy
@@ -140,7 +140,12 @@ RED = 0x4b48040000000000 | 5002
 BUNDLE_ADD, ERROR, METER_MOD, BUNDLE_FAILED = 34, 1, 29, 17
 
 
-def spoil(direction, message):
+def spoil_all(direction, message):
+    """Give all flows an action that does not exist."""
+    return spoil(direction, message, any_cookie=True)
+
+
+def spoil(direction, message, any_cookie=False):
     """Give flows of segment red an action that does not exist."""
     if direction != TO_SWITCH or message[1] != BUNDLE_ADD:
         return message
@@ -148,7 +153,7 @@ def spoil(direction, message):
     cookie, = struct.unpack_from("!Q", message, 24)
     match, = struct.unpack_from("!H", message, 66)
     action = 64 + (match + 7) // 8 * 8 + 8
-    if cookie != RED or len(message) < action + 8:
+    if not (any_cookie or cookie == RED) or len(message) < action + 8:
         return message
     return message[:action] + b"\x77\x77" + message[action + 2:]
 
@@ -172,6 +177,29 @@ def test_bad_action(blue, wires):
                    timeout=70)
         wait_synced(blue)
         assert our_flows(standby, f"table={FLOOD},metadata=5002")
+
+
+def test_nothing_works(blue, wires):
+    """A switch that takes no action at all is left alone, more and more."""
+    _, standby = active_edge(blue)
+    with Proxy(blue, spoil_all) as proxy:
+        standby.ofctl("del-flows", "br0")
+        proxy.adopt(standby)
+        assert "OFPBAC_BAD_TYPE" in wait_error(blue, "edge", standby.name)
+        wait_until(lambda: status_of(blue, standby).startswith("not ready"),
+                   what="a standby not ready")
+        check_bridge(blue, wires)
+        before = blue.control.edge(standby.name)["flow_mods"]
+        wait_until(lambda: all(o["next_try"] > 3000 for o in blue.control.edge(
+            standby.name)["refused"]), 30, "longer breaks")
+        # A dozen owners and a handful of tries.
+        after = blue.control.edge(standby.name)["flow_mods"]
+        assert after - before < 500
+        proxy.change = lambda direction, message: message
+        wait_error(blue, "edge", standby.name, wanted=False, timeout=70)
+        wait_until(lambda: status_of(blue, standby) == "standby",
+                   what="a standby")
+        wait_synced(blue)
 
 
 def hush(direction, message):
