@@ -195,14 +195,29 @@ topo_cluster_is_fit(const struct topo_cluster *cluster,
     return topo_node_tunnel(node) != OFPP_NONE;
 }
 
+/* Where the frames for 'cluster' go is to be derived anew, everywhere. */
+static void
+topo_cluster_mark_ways(const struct topo_cluster *cluster)
+{
+    const struct topo_attach *attach;
+    struct topo_user *user;
+
+    HMAP_FOR_EACH (user, node, &cluster->users) {
+        topo_cluster_mark_on(cluster, user->tnode);
+    }
+    /* A flood that must not reach a node twice names the edge itself (see
+     * flows/pipeline_segment.c). */
+    LIST_FOR_EACH (attach, overlap_node, &cluster->overlaps) {
+        topo_segment_mark(attach->place.segment);
+    }
+    topo_cluster_mark_members(cluster);
+}
+
 /* Makes 'active', which may be NULL, the edge that forwards for 'cluster'. */
 void
 topo_cluster_set_active(struct topo_cluster *cluster,
                         struct topo_node *active)
 {
-    struct topo_attach *attach;
-    struct topo_user *user;
-
     if (cluster->active == active) {
         return;
     }
@@ -214,24 +229,19 @@ topo_cluster_set_active(struct topo_cluster *cluster,
     if (active) {
         cluster->via = active;
     }
-    HMAP_FOR_EACH (user, node, &cluster->users) {
-        topo_cluster_mark_on(cluster, user->tnode);
-    }
-    /* A flood that must not reach a node twice names the active edge itself
-     * (see flows/pipeline_segment.c). */
-    LIST_FOR_EACH (attach, overlap_node, &cluster->overlaps) {
-        topo_segment_mark(attach->place.segment);
-    }
-    topo_cluster_mark_members(cluster);
+    topo_cluster_mark_ways(cluster);
 }
 
-/* No edge forwards for 'cluster', which had one, until 'to' does: others send
- * there from now on, since nothing that they send elsewhere passes. */
+/* No edge forwards for 'cluster' until 'to' does: others send there from now
+ * on, since nothing that they send elsewhere passes. */
 void
 topo_cluster_give_way(struct topo_cluster *cluster, struct topo_node *to)
 {
     topo_cluster_set_active(cluster, NULL);
-    cluster->via = to;
+    if (cluster->via != to) {
+        cluster->via = to;
+        topo_cluster_mark_ways(cluster);
+    }
 }
 
 /* Finds the ports by which 'node', a member of 'cluster', has to see every

@@ -172,6 +172,25 @@ test_give_way(void **state)
     flowset_destroy(&after);
 }
 
+/* And told again when another edge is to be it, before the first has come. */
+static void
+test_give_way_again(void **state)
+{
+    struct net *net = *state;
+
+    net_binding(net, 1, 1, 1, "p1", 10);
+    net_host_port(net, 1, 1, 3, "p1");
+    net_settle(net);
+    net_active(net, 1, 1);
+    topo_cluster_give_way(net_get_cluster(net, 1), net_get_node(net, 2));
+    net_clean(net);
+    topo_cluster_give_way(net_get_cluster(net, 1), net_get_node(net, 2));
+    net_check_dirt(net, "nothing has changed", 3, "");
+    topo_cluster_give_way(net_get_cluster(net, 1), net_get_node(net, 1));
+    net_check_dirt(net, "a host", 3, "cluster 1");
+    net_check_dirt(net, "a standby, which watches it", 2, "cluster 1");
+}
+
 static void
 test_sight_dirt(void **state)
 {
@@ -213,6 +232,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_give_way),
+        TEST(test_give_way_again),
         TEST(test_sight_dirt),
         TEST(test_dirt),
         TEST(test_failover_dirt),
