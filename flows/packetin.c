@@ -33,6 +33,7 @@ enum packetin_property {
     ((uint32_t) (CLASS) << 16 | (FIELD) << 9 | (LENGTH))
 #define PACKETIN_OXM_MASKED (1u << 8)
 #define PACKETIN_IN_PORT    PACKETIN_OXM(0x8000, 0, 4)
+#define PACKETIN_NXM_PORT   PACKETIN_OXM(0x0000, 0, 2)
 #define PACKETIN_OF_META    PACKETIN_OXM(0x8000, 2, 8)
 #define PACKETIN_REG0       PACKETIN_OXM(0x0001, 0, 4)
 #define PACKETIN_XXREG0     PACKETIN_OXM(0x0001, 111, 16)
@@ -64,11 +65,25 @@ packetin_read_port(const uint8_t *value, struct packetin *pin)
     return true;
 }
 
+/* Takes in where a tunnel came from, which is said once, and is not zero. */
+static bool
+packetin_read_tunnel(const struct in6_addr *src, struct packetin *pin)
+{
+    if (ipv6_addr_is_set(&pin->tun_src)
+        || !ipv6_addr_is_set(src)
+        || (IN6_IS_ADDR_V4MAPPED(src) && !in6_addr_get_mapped_ipv4(src))) {
+        return false;
+    }
+    pin->tun_src = *src;
+    return true;
+}
+
 /* Takes in the fields in the 'size' bytes at 'p'. */
 static bool
 packetin_read_fields(const uint8_t *p, size_t size, struct packetin *pin)
 {
     while (size) {
+        struct in6_addr src;
         uint32_t header;
 
         if (size < sizeof header) {
@@ -99,13 +114,20 @@ packetin_read_fields(const uint8_t *p, size_t size, struct packetin *pin)
             break;
         case PACKETIN_TUN_SRC:
             in6_addr_set_mapped_ipv4(
-                &pin->tun_src, get_unaligned_be32((const ovs_be32 *) value));
+                &src, get_unaligned_be32((const ovs_be32 *) value));
+            if (!packetin_read_tunnel(&src, pin)) {
+                return false;
+            }
             break;
         case PACKETIN_TUN6_SRC:
-            memcpy(&pin->tun_src, value, sizeof pin->tun_src);
+            memcpy(&src, value, sizeof src);
+            if (!packetin_read_tunnel(&src, pin)) {
+                return false;
+            }
             break;
         case PACKETIN_XXREG0:
-            return false;
+        case PACKETIN_NXM_PORT:
+            return false;       /* Another name of one of these. */
         default:
             /* A mask is for others to make sense of. */
             if (header & PACKETIN_OXM_MASKED

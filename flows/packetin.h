@@ -12,7 +12,7 @@
  * packetin_read() takes out by hand what is asked for, and only where it
  * finds nothing that surprises it.  Whatever does, is for packetin_decode(),
  * which leaves it to libopenvswitch; what the first one reads is what the
- * second one does (tests/unit/test_packetin.c, tests/fuzz/fuzz_packetin.c).
+ * second one does (tests/unit/test_packetin.c, tests/fuzz/fuzz_sighting.c).
  *
  * The frame belongs to the message. */
 

@@ -4,7 +4,8 @@
 /* Any OpenFlow messages, as they may come from a switch: packet-ins, removed
  * flows and dumps are decoded, and sightings read from them.  A sighting that
  * is accepted is of a station, at a place that is in force, and can be
- * learned. */
+ * learned.  What is read by hand, packet-ins and the flows of MACs, is what
+ * libopenvswitch decodes. */
 
 #include <config.h>
 #include "tests/fuzz/fuzz.h"
@@ -14,15 +15,18 @@
 
 #include "flows/fdb.h"
 #include "flows/flowset.h"
-#include "flows/layout.h"
+#include "flows/macdump.h"
 #include "flows/packetin.h"
+#include "flows/packetout.h"
 #include "flows/sighting.h"
 #include "flows/topo.h"
+#include "flow.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-monitor.h"
 #include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofp-packet.h"
 #include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
 #include "util.h"
 
 struct fuzz {
@@ -110,34 +114,38 @@ fuzz_learn(struct fuzz *f, const char *error, const struct sighting *s)
     ofpbuf_uninit(&acts);
 }
 
-/* What is read by hand is what is decoded. */
+/* What is read by hand is what is decoded, if it can be. */
 static void
-fuzz_compare(const struct ofp_header *oh, const struct packetin *pin)
+fuzz_compare(const struct packetin *quick, const struct packetin *pin)
 {
-    struct packetin quick;
-
-    if (packetin_read(oh, &quick)) {
-        ovs_assert(quick.frame == pin->frame
-                   && quick.frame_len == pin->frame_len
-                   && quick.table_id == pin->table_id
-                   && quick.in_port == pin->in_port
-                   && quick.metadata == pin->metadata
-                   && quick.reg0 == pin->reg0
-                   && ipv6_addr_equals(&quick.tun_src, &pin->tun_src));
-    }
+    ovs_assert(quick->frame == pin->frame
+               && quick->frame_len == pin->frame_len
+               && quick->table_id == pin->table_id
+               && quick->in_port == pin->in_port
+               && quick->metadata == pin->metadata
+               && quick->reg0 == pin->reg0
+               && ipv6_addr_equals(&quick->tun_src, &pin->tun_src));
 }
 
+/* As edge_receive(), which reads by hand before it knows the type. */
 static void
-fuzz_packet_in(struct fuzz *f, const struct ofp_header *oh)
+fuzz_packet_in(struct fuzz *f, const struct ofp_header *oh, bool is_packet_in)
 {
-    struct packetin pin;
+    struct packetin quick, pin;
+    struct packetout_probe probe;
+    bool read = packetin_read(oh, &quick);
+    bool decoded = is_packet_in && !packetin_decode(oh, &pin);
     struct sighting s;
 
-    if (!packetin_decode(oh, &pin)) {
-        fuzz_compare(oh, &pin);
-        fuzz_learn(f, sighting_from_packet_in(&f->topo, f->node, &pin, &s),
-                   &s);
+    if (read && decoded) {
+        fuzz_compare(&quick, &pin);
+    } else if (read) {
+        pin = quick;
+    } else if (!decoded) {
+        return;
     }
+    packetout_read(pin.frame, pin.frame_len, &probe);
+    fuzz_learn(f, sighting_from_packet_in(&f->topo, f->node, &pin, &s), &s);
 }
 
 static void
@@ -153,19 +161,91 @@ fuzz_flow_removed(struct fuzz *f, const struct ofp_header *oh)
     }
 }
 
+/* Decodes the body 'b' of a dump into 'set', and adds to '*n' how many flows
+ * there are.  Returns false if it is malformed. */
+static bool
+fuzz_decode(struct ofpbuf b, struct flowset *set, size_t *n)
+{
+    uint64_t stub[64];
+    struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
+    struct ofputil_flow_stats fs;
+    int retval;
+
+    while (!(retval = ofputil_decode_flow_stats_reply(&fs, &b, false,
+                                                      &acts))) {
+        flowset_add_stats(set, &fs);
+        ++*n;
+    }
+    ofpbuf_uninit(&acts);
+    return retval == EOF;
+}
+
+/* The same with the flows of MACs told by their numbers, where they can be. */
+static bool
+fuzz_take(const struct fuzz *f, struct ofpbuf b, enum ofp_version version,
+          struct flowset *set)
+{
+    struct macmsg *macmsg
+        = macmsg_create(ofputil_protocol_from_ofp_version(version));
+    uint64_t stub[64];
+    struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
+    struct ofputil_flow_stats fs;
+    struct flowset want;
+    struct macdump dump;
+    bool more;
+    int retval;
+
+    macdump_init(&dump);
+    do {
+        do {
+            more = macdump_take(&dump, macmsg, version, &b);
+        } while (more);
+        retval = ofputil_decode_flow_stats_reply(&fs, &b, false, &acts);
+        if (!retval) {
+            flowset_add_stats(set, &fs);
+        }
+    } while (!retval);
+
+    /* Nothing has been learned, so all of them are too many. */
+    flowset_init(&want);
+    macdump_compare(&dump, macmsg, version, f->node, set, &want);
+    ovs_assert(!flowset_count(&want));
+    flowset_destroy(&want);
+    macdump_clear(&dump);
+    macmsg_destroy(macmsg);
+    ofpbuf_uninit(&acts);
+    return retval == EOF;
+}
+
+/* Of flows that have one identity, as no switch has, either set may have any,
+ * if 'unique' is false. */
+static void
+fuzz_compare_sets(const struct flowset *a, const struct flowset *b,
+                  bool unique)
+{
+    const struct flowset_flow *flow, *other;
+
+    ovs_assert(flowset_count(a) == flowset_count(b));
+    HMAP_FOR_EACH (flow, node, &a->flows) {
+        other = flowset_find(b, flow);
+        ovs_assert(other && (!unique || flowset_flow_same(flow, other)));
+    }
+}
+
 static void
 fuzz_dump(struct fuzz *f, const struct ofp_header *oh)
 {
     struct ofpbuf msg = ofpbuf_const_initializer(oh, ntohs(oh->length));
-    uint64_t stub[64];
-    struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
-    struct ofputil_flow_stats fs;
     struct flowset_flow *flow;
-    struct flowset set;
+    struct flowset set, taken;
+    size_t n = 0;
 
+    ofpraw_pull_assert(&msg);
     flowset_init(&set);
-    while (!ofputil_decode_flow_stats_reply(&fs, &msg, false, &acts)) {
-        flowset_add_stats(&set, &fs);
+    flowset_init(&taken);
+    if (fuzz_decode(msg, &set, &n)
+        && fuzz_take(f, msg, oh->version, &taken)) {
+        fuzz_compare_sets(&set, &taken, n == flowset_count(&set));
     }
     HMAP_FOR_EACH (flow, node, &set.flows) {
         struct sighting s;
@@ -176,8 +256,8 @@ fuzz_dump(struct fuzz *f, const struct ofp_header *oh)
                    &s);
         fuzz_learn(f, sighting_from_dest(&f->topo, f->node, flow, &s), &s);
     }
+    flowset_destroy(&taken);
     flowset_destroy(&set);
-    ofpbuf_uninit(&acts);
 }
 
 static void
@@ -185,19 +265,17 @@ fuzz_message(struct fuzz *f, const struct ofp_header *oh)
 {
     enum ofptype type;
 
-    if (ofptype_decode(&type, oh)) {
-        return;
+    if (oh->version < OFP13_VERSION || oh->version > OFP15_VERSION) {
+        return;                 /* No connection would agree on it. */
     }
-    switch ((int) type) {
-    case OFPTYPE_PACKET_IN:
-        fuzz_packet_in(f, oh);
-        break;
-    case OFPTYPE_FLOW_REMOVED:
+    if (ofptype_decode(&type, oh)) {
+        type = OFPTYPE_HELLO;   /* Anything else than these. */
+    }
+    fuzz_packet_in(f, oh, type == OFPTYPE_PACKET_IN);
+    if (type == OFPTYPE_FLOW_REMOVED) {
         fuzz_flow_removed(f, oh);
-        break;
-    case OFPTYPE_FLOW_STATS_REPLY:
+    } else if (type == OFPTYPE_FLOW_STATS_REPLY) {
         fuzz_dump(f, oh);
-        break;
     }
 }
 
@@ -206,6 +284,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz f;
 
+    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
     fuzz_init(&f);
     while (size >= sizeof(struct ofp_header)) {
         uint16_t length;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,6 +122,54 @@ test_others(void **state OVS_UNUSED)
     ofpbuf_delete(msg);
 }
 
+/* Tunnels from nowhere, and from two places. */
+static void
+test_odd_tunnels(void **state OVS_UNUSED)
+{
+    static const struct {
+        const char *text, *tun_src;
+    } odd[] = {
+        { "in_port=1,tun_src=0.0.0.0", "::" },
+        { "in_port=1,tun_src=10.0.0.1,tun_ipv6_src=fd00::1",
+          "::ffff:10.0.0.1" },
+        { "in_port=1,tun_src=0.0.0.0,tun_ipv6_src=fd00::1", "fd00::1" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
+        uint8_t frame[64] = { 0 };
+        struct ofpbuf *msg = make(odd[i].text, frame, sizeof frame,
+                                  OFPUTIL_P_OF15_OXM, OFPUTIL_PACKET_IN_NXT2);
+        char tun_src[INET6_ADDRSTRLEN];
+        struct packetin pin;
+
+        assert_false(packetin_read(msg->data, &pin));
+        assert_int_equal(packetin_decode(msg->data, &pin), 0);
+        inet_ntop(AF_INET6, &pin.tun_src, tun_src, sizeof tun_src);
+        assert_string_equal(tun_src, odd[i].tun_src);
+        ofpbuf_delete(msg);
+    }
+}
+
+/* NXM has a name of its own for the port. */
+static void
+test_nxm_port(void **state OVS_UNUSED)
+{
+    static const uint8_t bytes[] = {
+        OFP13_VERSION, 4, 0, 56, 0, 0, 0, 0,
+        0, 0, 0x23, 0x20, 0, 0, 0, 30,
+        0, 0, 0, 18, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 8, 6,
+        0, 0, 0, 0, 0, 0,
+        0, 6, 0, 10, 0, 0, 0, 2, 0, 7, 0, 0, 0, 0, 0, 0,
+    };
+    struct ofp_header *oh = xmemdup(bytes, sizeof bytes);
+    struct packetin pin;
+
+    assert_false(packetin_read(oh, &pin));
+    assert_int_equal(packetin_decode(oh, &pin), 0);
+    assert_int_equal(pin.in_port, 7);
+    free(oh);
+}
+
 /* Wherever a message is cut or damaged, nothing is read that libopenvswitch
  * would decode otherwise. */
 static void
@@ -164,6 +213,8 @@ main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same),
         cmocka_unit_test(test_others),
+        cmocka_unit_test(test_nxm_port),
+        cmocka_unit_test(test_odd_tunnels),
         cmocka_unit_test(test_damaged),
     };
 
