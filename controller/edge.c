@@ -222,9 +222,23 @@ edge_receive_features(struct edge *edge, const struct ofp_header *oh)
     return EDGE_EV_FEATURES;
 }
 
+/* Whether a port can have the number 'port' (OpenFlow 1.5.1, section 7.2.1):
+ * they begin with 1, and some mean something else. */
+static bool
+edge_is_port(ofp_port_t port)
+{
+    return (port == OFPP_LOCAL
+            || (port && ofp_to_u16(port) < ofp_to_u16(OFPP_MAX)));
+}
+
 static void
 edge_take_port(struct edge *edge, struct ofputil_phy_port *pp)
 {
+    if (!edge_is_port(pp->port_no)) {
+        VLOG_WARN_RL(&rl, "%s: ignoring a port with the number %"PRIu32,
+                     edge_name(edge), pp->port_no);
+        return;
+    }
     edge_limit_name(pp->name);
     topo_node_set_port(edge->topo, edge->tnode, pp->name, pp->port_no,
                        pp->hw_addr,
