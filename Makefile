@@ -8,7 +8,9 @@
 #   make install         DESTDIR= and prefix= as usual
 #   make asan            the same programs with ASan and UBSan, in build/asan/;
 #                        asan-check runs every test with them
-#   make fuzz            libFuzzer programs, in build/fuzz/ (needs clang)
+#   make fuzz            libFuzzer programs, in build/fuzz/ (needs clang);
+#                        fuzz-run lets them search, each for half an hour:
+#                        TIME= seconds, FUZZ_TARGETS= which (docs/fuzzing.md)
 #   make lint            style, dependency rule, clang-tidy, cppcheck
 #   make unit | flows-check | system-check | fuzz-check | bench-check
 #                        one tier of check
@@ -377,6 +379,14 @@ $(UNIT_PROGRAMS): $(call objects,$(filter-out $(UNIT_PEERS),$(UNIT_LIB)))
 $(filter $(CONTROLLER_TESTS),$(UNIT_PROGRAMS)): $(call objects,$(UNIT_PEERS))
 $(FUZZ_PROGRAMS): $(O)/tests/%: $(O)/obj/tests/fuzz/%.o
 $(FUZZ_PROGRAMS): $(if $(FUZZ),,$(O)/obj/tests/fuzz/replay.o)
+
+$(O)/tests/fuzz_conf: $(call objects,tests/fuzz/rows.c tests/unit/net.c \
+                          tests/unit/walk.c)
+$(O)/tests/fuzz_conf: LIBS += -lcmocka
+
+# The clock of this one is its own.
+$(O)/tests/fuzz_session: $(call objects,tests/fuzz/lab.c tests/fuzz/liar.c)
+$(O)/tests/fuzz_session: LIBS += -Wl,--wrap=time_msec
 $(foreach s,$(HELPER_SRC),$(eval \
     $(O)/tests/$(notdir $(s:.c=)): $(call objects,$(s))))
 
@@ -411,6 +421,27 @@ fuzz: $(SHARED) build/fuzz-deps
 	    LDFLAGS=-fsanitize=fuzzer fuzz-programs
 
 fuzz-programs: $(FUZZ_PROGRAMS)
+
+# What they find goes to build/fuzz-found/, what they reach is kept in
+# build/fuzz-corpus/; fuzz-merge adds to tests/fuzz/corpus/ what of that
+# reaches code that nothing else there does.
+TIME         := 1800
+FUZZ_TARGETS := $(FUZZ_SRC:tests/fuzz/fuzz_%.c=%)
+FUZZ_OPTIONS := -max_total_time=$(TIME) -rss_limit_mb=3000 -timeout=25
+
+fuzz-run: fuzz
+	@for t in $(FUZZ_TARGETS); do \
+	    mkdir -p build/fuzz-corpus/$$t build/fuzz-found; \
+	    nice build/fuzz/tests/fuzz_$$t $(FUZZ_OPTIONS) \
+	        -artifact_prefix=build/fuzz-found/$$t- build/fuzz-corpus/$$t \
+	        tests/fuzz/corpus/$$t || exit 1; \
+	done
+
+fuzz-merge: fuzz
+	@for t in $(FUZZ_TARGETS); do \
+	    build/fuzz/tests/fuzz_$$t -merge=1 tests/fuzz/corpus/$$t \
+	        build/fuzz-corpus/$$t || exit 1; \
+	done
 
 # ---- Checks ----------------------------------------------------------------
 
@@ -513,7 +544,8 @@ clean:
 distclean:
 	rm -rf build
 
-.PHONY: all asan fuzz fuzz-programs test-programs check unit flows-check \
+.PHONY: all asan fuzz fuzz-programs fuzz-run fuzz-merge test-programs \
+        check unit flows-check \
         system-check fuzz-check bench-check asan-check lint lab lab-down \
         ovs ovs-stock ovs-check bench bench-quick bench-plots \
         bench-failover bench-failover-quick bench-scale-out \

@@ -14,9 +14,8 @@
  *       tests/fuzz/corpus/NAME/ to the target.  "make check" does this, plain
  *       and with sanitizers, so what fuzzing once found stays found.
  *
- *     - with libFuzzer, by "make fuzz": the program searches for new inputs.
- *
- *           build/fuzz/tests/fuzz_NAME tests/fuzz/corpus/NAME
+ *     - with libFuzzer, by "make fuzz": the program searches for new inputs,
+ *       for as long as "make fuzz-run" lets it (docs/fuzzing.md).
  *
  * The target must accept every input: it returns 0 always, frees what it
  * allocates, and fails by crashing or by a failed assertion. */
