@@ -42,8 +42,8 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/packetin.c flows/packetout.c flows/pipeline.c \
                   flows/pipeline_alone.c flows/pipeline_cluster.c \
                   flows/pipeline_mac.c flows/pipeline_segment.c \
-                  flows/refused.c flows/sighting.c flows/topo.c \
-                  flows/topo_claim.c flows/topo_close.c \
+                  flows/pipeline_storm.c flows/refused.c flows/sighting.c \
+                  flows/topo.c flows/topo_claim.c flows/topo_close.c \
                   flows/topo_cluster.c flows/topo_node.c \
                   flows/topo_place.c flows/topo_port.c flows/topo_shard.c \
                   flows/topo_static.c flows/topo_tie.c

@@ -36,6 +36,37 @@ acts_set_known(struct ofpbuf *acts)
     ofpact_put_set_field(acts, mf_from_id(MFF_REG3), &bit, &bit);
 }
 
+/* Sends the frame to 'slot' by table OUTPUT, where a limit of that slot may
+ * drop it: this copy, and nothing else of the frame.
+ *
+ * A meter drops the frame with all that is left to be done, unless the
+ * datapath makes a copy for it.  Open vSwitch has it make one where clone()
+ * holds something that cannot be taken back, but does not look into the tables
+ * to which clone() leads, and OpenFlow before 1.5 has no meter within
+ * clone().  So a truncated output stands there: to the port where the frame
+ * came in, of which nothing comes in the datapath. */
+void
+acts_flood_limited(struct ofpbuf *acts, uint32_t slot)
+{
+    ovs_be32 bit = htonl(LAYOUT_F_LIMIT);
+    ovs_be16 local = htons(ofp_to_u16(OFPP_LOCAL));
+    struct ofpact_output_trunc *trunc;
+    struct ofpact_nest *clone;
+    uint32_t ofs = acts->size;
+
+    ofpact_put_CLONE(acts);
+    acts_set_reg(acts, 1, slot);
+    ofpact_put_set_field(acts, mf_from_id(MFF_REG3), &bit, &bit);
+    acts_resubmit(acts, LAYOUT_OUTPUT);
+    ofpact_put_set_field(acts, mf_from_id(MFF_IN_PORT), &local, NULL);
+    trunc = ofpact_put_OUTPUT_TRUNC(acts);
+    trunc->port = OFPP_LOCAL;
+    trunc->max_len = ETH_TOTAL_MIN;
+    clone = ofpbuf_at_assert(acts, ofs, sizeof *clone);
+    acts->header = clone;
+    ofpact_finish_CLONE(acts, &clone);
+}
+
 /* The tunnel's far end = 'ip'.  An IPv4 destination that is set wins over one
  * for IPv6, so it has to be cleared where a frame may have gone to another
  * VTEP before. */

@@ -19,6 +19,7 @@ struct ofpbuf;
 void acts_set_vni(struct ofpbuf *, uint32_t vni);
 void acts_set_reg(struct ofpbuf *, int reg, uint32_t value);
 void acts_set_known(struct ofpbuf *);
+void acts_flood_limited(struct ofpbuf *, uint32_t slot);
 void acts_tunnel_dst(struct ofpbuf *, const struct in6_addr *);
 void acts_resubmit(struct ofpbuf *, enum layout_table);
 void acts_goto(struct ofpbuf *, enum layout_table);

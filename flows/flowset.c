@@ -241,6 +241,9 @@ flowset_add_stats(struct flowset *set, const struct ofputil_flow_stats *fs)
     });
 }
 
+static bool flowset_ofpacts_same(const struct ofpact *, size_t,
+                                 const struct ofpact *, size_t);
+
 /* Whether two actions are the same, but for how they were encoded on the wire,
  * which we do not care about. */
 static bool
@@ -258,6 +261,18 @@ flowset_ofpact_same(const struct ofpact *a, const struct ofpact *b)
                 && !memcmp(sa->value, sb->value, sa->field->n_bytes)
                 && !memcmp(ofpact_set_field_mask(sa),
                            ofpact_set_field_mask(sb), sa->field->n_bytes));
+    } else if (a->type == OFPACT_METER) {
+        /* The rest is for use within a switch. */
+        return (ofpact_get_METER(a)->meter_id
+                == ofpact_get_METER(b)->meter_id);
+    } else if (a->type == OFPACT_CLONE) {
+        const struct ofpact_nest *na = ofpact_get_CLONE(a);
+        const struct ofpact_nest *nb = ofpact_get_CLONE(b);
+
+        return flowset_ofpacts_same(na->actions,
+                                    ofpact_nest_get_action_len(na),
+                                    nb->actions,
+                                    ofpact_nest_get_action_len(nb));
     }
     return !memcmp(a + 1, b + 1, a->len - sizeof *a);
 }

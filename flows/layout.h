@@ -37,7 +37,7 @@ enum layout_table {
     LAYOUT_GATE = 1,        /* Is the cluster active on this edge? */
     LAYOUT_SOURCE = 2,      /* Subroutine: is the source known here? */
     LAYOUT_LEARN = 3,       /* If not: tell the controller, once a second. */
-    LAYOUT_POLICY = 4,      /* Room for anti-spoofing, storm control, ACLs. */
+    LAYOUT_POLICY = 4,      /* Room for anti-spoofing, ACLs. */
     LAYOUT_NEIGH = 5,       /* Room for ARP and ND suppression. */
     LAYOUT_DEST = 6,        /* Known destination: where? */
     LAYOUT_FLOOD = 7,       /* Otherwise: everywhere it may go. */
@@ -69,6 +69,8 @@ enum layout_flag {
     LAYOUT_F_TUNNEL = 1 << 1,   /* Came from the overlay (split horizon). */
     LAYOUT_F_OUT = 1 << 2,      /* Past DEST: the gate leads outward. */
     LAYOUT_F_LEASE = 1 << 3,    /* The controller was there a moment ago. */
+    LAYOUT_F_LIMIT = 1 << 4,    /* One copy of a flood, by a slot that limits
+                                 * them. */
 };
 
 enum layout_alone {
@@ -86,9 +88,13 @@ enum layout_taken {
 
 enum layout_priority {
     LAYOUT_PRIO_REFUSE = 300,   /* Never to be forwarded. */
+    LAYOUT_PRIO_LIMIT = 200,    /* Not beyond a limit. */
     LAYOUT_PRIO_EXCEPT = 110,   /* An exception to the next. */
     LAYOUT_PRIO_MAIN = 100,
+    LAYOUT_PRIO_ELSE_LIMIT = 20,    /* ELSE, within a limit. */
     LAYOUT_PRIO_ELSE = 10,
+    LAYOUT_PRIO_LAST_REFUSE = 3,    /* Refuses what LAST would take. */
+    LAYOUT_PRIO_LAST_LIMIT = 2,     /* LAST, within a limit. */
     LAYOUT_PRIO_LAST = 1,
 };
 
@@ -161,6 +167,37 @@ static inline uint32_t
 layout_gate_meter(uint32_t cluster)
 {
     return LAYOUT_METER_GATE + cluster % LAYOUT_N_GATE_METERS;
+}
+
+/* The meters of storm control, one for each slot and direction that has a
+ * limit.  Their numbers say of which slot they are: port 2 and VLAN 10 have
+ * 1000020010 on the way in and 2000020010 on the way out.  (A switch bounds
+ * how many meters it has, not their numbers.) */
+#define LAYOUT_METER_IN  UINT32_C(1000000000)
+#define LAYOUT_METER_OUT UINT32_C(2000000000)
+#define LAYOUT_METERS_PER_PORT 10000
+
+static inline uint32_t
+layout_limit_meter(uint32_t slot, bool out)
+{
+    return ((out ? LAYOUT_METER_OUT : LAYOUT_METER_IN)
+            + (slot >> 16) * LAYOUT_METERS_PER_PORT + (slot & 0xffff));
+}
+
+/* Returns the slot that has the meter 'id', or 0 if that is none of storm
+ * control.  '*out' becomes the direction. */
+static inline uint32_t
+layout_limit_slot(uint32_t id, bool *out)
+{
+    uint32_t n;
+
+    *out = id >= LAYOUT_METER_OUT;
+    n = id - (*out ? LAYOUT_METER_OUT : LAYOUT_METER_IN);
+    if (id < LAYOUT_METER_IN || n / LAYOUT_METERS_PER_PORT > UINT16_MAX
+        || n % LAYOUT_METERS_PER_PORT > VLAN_VID_MASK) {
+        return 0;
+    }
+    return (n / LAYOUT_METERS_PER_PORT) << 16 | n % LAYOUT_METERS_PER_PORT;
 }
 
 /* How long the controller's word that it is there counts, in seconds. */

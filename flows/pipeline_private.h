@@ -11,14 +11,19 @@
  *                       probes
  *   pipeline_cluster.c  gates, and the ways to clusters
  *   pipeline_segment.c  segments
+ *   pipeline_storm.c    limits of what is flooded
  *   pipeline_mac.c      MACs */
 
 #include "flows/pipeline.h"
+
+struct topo_claim;
 
 void pipeline_add_str(struct flowset *, uint64_t cookie, const char *format,
                       ...) OVS_PRINTF_FORMAT(3, 4);
 void pipeline_alone(struct flowset *, uint64_t cookie);
 void pipeline_follow(struct flowset *, uint64_t cookie);
 void pipeline_probe(struct flowset *, uint64_t cookie, ofp_port_t tunnel);
+void pipeline_limits(const struct topo_claim *, struct flowset *);
+void pipeline_drop_unknown(const struct topo_segment *, struct flowset *);
 
 #endif /* flows/pipeline_private.h */

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 #include <config.h>
-#include "flows/pipeline.h"
+#include "flows/pipeline_private.h"
 
 #include "flows/acts.h"
 #include "flows/flowset.h"
@@ -263,7 +263,9 @@ pipeline_flood_local(struct pipeline_ctx *ctx)
     LIST_FOR_EACH (attach, segment_node, &ctx->segment->attaches) {
         const struct topo_claim *claim = topo_attach_claim(attach, ctx->node);
 
-        if (claim && claim->slot) {
+        if (claim && claim->slot && attach->limits[TOPO_OUT].rate) {
+            acts_flood_limited(&ctx->acts, claim->slot);
+        } else if (claim && claim->slot) {
             acts_set_reg(&ctx->acts, 1, claim->slot);
             acts_resubmit(&ctx->acts, LAYOUT_OUTPUT);
         }
@@ -336,7 +338,11 @@ pipeline_segment(const struct topo_node *node,
                 pipeline_classify_slot(&ctx, claim, false);
             }
             pipeline_output(&ctx, claim);
+            pipeline_limits(claim, set);
         }
+    }
+    if (segment->drop_unknown) {
+        pipeline_drop_unknown(segment, set);
     }
     pipeline_classify_vteps(&ctx);
     pipeline_flood(&ctx);

@@ -161,6 +161,11 @@ topo_segment_set(struct topo *topo, const struct topo_segment_row *row)
                 segment->mac_aging = row->mac_aging;
                 topo_segment_mark_macs(segment);
             }
+            if (segment->drop_unknown != row->drop_unknown) {
+                segment->drop_unknown = row->drop_unknown;
+                topo_segment_mark(segment);
+            }
+            topo_set_error(topo, &segment->row, row->complaint);
             return;
         }
         /* MACs learned under the other VNI have to go. */
@@ -173,6 +178,8 @@ topo_segment_set(struct topo *topo, const struct topo_segment_row *row)
     segment->vni = row->vni;
     segment->mac_limit = row->mac_limit;
     segment->mac_aging = row->mac_aging;
+    segment->drop_unknown = row->drop_unknown;
+    topo_set_error(topo, &segment->row, row->complaint);
     ovs_list_init(&segment->attaches);
     ovs_list_init(&segment->vteps);
     ovs_list_init(&segment->thinned_node);

@@ -73,6 +73,7 @@ struct topo_segment {
     uint32_t vni;
     uint32_t mac_limit;
     uint16_t mac_aging;         /* Seconds. */
+    bool drop_unknown;          /* Frames to unknown unicast addresses. */
 
     struct ovs_list attaches;   /* In force, of struct topo_attach. */
     struct ovs_list vteps;      /* In force, of struct topo_vtep. */
@@ -92,6 +93,14 @@ struct topo_site {
     struct topo_node *node;
     size_t n_claims;
 };
+
+/* How many frames to group and unknown addresses pass by a place. */
+struct topo_limit {
+    uint32_t rate;              /* A second, or 0: there is no limit. */
+    bool packets;               /* It counts these, otherwise kbit. */
+};
+
+enum topo_direction { TOPO_IN, TOPO_OUT, TOPO_N_DIRECTIONS };
 
 /* Where a MAC can be. */
 enum topo_place_type { TOPO_PLACE_ATTACH, TOPO_PLACE_VTEP };
@@ -124,6 +133,8 @@ struct topo_attach {
     struct topo_cluster *cluster;   /* While in force; NULL for a host port. */
     struct topo_trunk *trunk;       /* Likewise. */
     char *port;                     /* Behind this struct. */
+    char *complaint;                /* About the row, or NULL. */
+    struct topo_limit limits[TOPO_N_DIRECTIONS];
     uint16_t vlan;
     uint16_t n_claims;
     struct topo_claim *claims;      /* While in force, one for each node. */
@@ -369,6 +380,8 @@ struct topo_segment_row {
     uint32_t vni;
     uint32_t mac_limit;
     uint16_t mac_aging;
+    bool drop_unknown;
+    char *complaint;            /* As in struct topo_cluster_row. */
 };
 void topo_segment_set(struct topo *, const struct topo_segment_row *);
 
@@ -411,6 +424,8 @@ struct topo_attach_row {
     uint16_t vlan;              /* 0 for a host port. */
     long long closed_until;     /* Wall clock, or 0, and why. */
     const char *closed_reason;
+    struct topo_limit limits[TOPO_N_DIRECTIONS];
+    char *complaint;            /* As in struct topo_cluster_row. */
 };
 void topo_attach_set(struct topo *, const struct topo_attach_row *);
 void topo_attach_close(struct topo *, struct topo_attach *, long long until,

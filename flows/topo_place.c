@@ -249,9 +249,42 @@ topo_place_free(struct topo_place *place)
     ovs_assert(!place->n_macs);
     ovs_list_remove(&place->withdrawn_node);
     if (place->type == TOPO_PLACE_ATTACH) {
-        free(CONTAINER_OF(place, struct topo_attach, place));
+        struct topo_attach *attach = CONTAINER_OF(place, struct topo_attach,
+                                                  place);
+
+        free(attach->complaint);
+        free(attach);
     } else {
         free(CONTAINER_OF(place, struct topo_vtep, place));
+    }
+}
+
+static bool
+topo_limit_equals(const struct topo_limit *a, const struct topo_limit *b)
+{
+    return a->rate == b->rate && a->packets == b->packets;
+}
+
+/* Takes over from 'row' what can change while 'attach' stays as it is. */
+static void
+topo_attach_update(struct topo *topo, struct topo_attach *attach,
+                   const struct topo_attach_row *row)
+{
+    bool changed = false;
+
+    for (int i = 0; i < TOPO_N_DIRECTIONS; i++) {
+        changed |= !topo_limit_equals(&attach->limits[i], &row->limits[i]);
+        attach->limits[i] = row->limits[i];
+    }
+    free(attach->complaint);
+    attach->complaint = row->complaint;
+    topo_attach_close_row(topo, attach, row->closed_until,
+                          row->closed_reason);
+    if (attach->place.segment) {
+        if (changed) {
+            topo_segment_mark(attach->place.segment);
+        }
+        topo_attach_check_ports(topo, attach);
     }
 }
 
@@ -267,8 +300,7 @@ topo_attach_set(struct topo *topo, const struct topo_attach_row *row)
             && uuid_equals(&attach->owner_uuid, &row->owner)
             && !strcmp(attach->port, row->port)
             && attach->vlan == row->vlan) {
-            topo_attach_close_row(topo, attach, row->closed_until,
-                                  row->closed_reason);
+            topo_attach_update(topo, attach, row);
             return;
         }
         topo_del(topo, row->table, &row->uuid);
@@ -281,9 +313,8 @@ topo_attach_set(struct topo *topo, const struct topo_attach_row *row)
     attach->owner_uuid = row->owner;
     attach->port = strcpy((char *) (attach + 1), row->port);
     attach->vlan = row->vlan;
+    topo_attach_update(topo, attach, row);
     topo_tie_add(topo, attach);
-    topo_attach_close_row(topo, attach, row->closed_until,
-                          row->closed_reason);
 }
 
 void
@@ -452,7 +483,7 @@ topo_vtep_instate(struct topo *topo, struct topo_vtep *vtep)
 }
 
 /* Puts into the row of 'attach', which is in force, until when it is closed,
- * or which of its nodes lack its port. */
+ * which of its nodes lack its port, or what else is to be said of it. */
 void
 topo_attach_check_ports(struct topo *topo, struct topo_attach *attach)
 {
@@ -465,6 +496,9 @@ topo_attach_check_ports(struct topo *topo, struct topo_attach *attach)
             error = xasprintf("edge %s has no port \"%s\" (yet)",
                               claim->node->name, attach->port);
         }
+    }
+    if (!error) {
+        error = nullable_xstrdup(attach->complaint);
     }
     topo_set_error(topo, &attach->place.row, error);
 }

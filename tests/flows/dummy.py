@@ -185,7 +185,7 @@ def meters():
 TOKEN = re.compile(r"push_vlan\(vid=(?P<push>\d+),[^)]*\)|(?P<pop>pop_vlan)"
                    r"|tnl_push\((?P<tunnel>.*?),out_port\([^)]*\)\)"
                    r"|drop|br-phy|phy0|clone|meter\(\d+\)|set\(eth\([^)]*\)\)"
-                   r"|(?P<port>[\w-]+)|[(),]")
+                   r"|(?P<port>[\w-]+)|(?P<begin>\()|(?P<end>\))|,")
 
 # The way to the controller.
 USERSPACE = re.compile(r"sample\(.*?userspace\(.*?controller\(.*?\)\)\)\),?"
@@ -195,7 +195,7 @@ USERSPACE = re.compile(r"sample\(.*?userspace\(.*?controller\(.*?\)\)\)\),?"
 def read_actions(actions, tags):
     """The outputs in a text of datapath actions, for a frame with 'tags'."""
     actions = USERSPACE.sub("", actions)
-    tags, outputs, at = list(tags), [], 0
+    tags, outputs, outer, at = list(tags), [], [], 0
     while at < len(actions):
         token = TOKEN.match(actions, at)
         assert token, f"cannot read {actions[at:]}"
@@ -211,4 +211,8 @@ def read_actions(actions, tags):
             outputs.append(f"{ip} {vni}{inner}")
         elif token["port"]:
             outputs.append("/".join([token["port"]] + tags))
+        elif token["begin"]:
+            outer.append(list(tags))
+        elif token["end"]:
+            tags = outer.pop()
     return outputs

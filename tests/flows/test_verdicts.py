@@ -5,6 +5,7 @@
 In tests/unit/test_pipeline.c is which MAC is where."""
 
 import os
+import re
 
 import pytest
 
@@ -188,6 +189,29 @@ ROWS = [
      local("p1", None, 3, ALL), [E1, E2]),
     ("its copy at e1", "overlap.e1", tunnel("fd00::3", 3, ALL), ["p2"]),
     ("its copy at e2", "overlap.e2", tunnel("fd00::3", 3, ALL), ["p1/10"]),
+
+    # Limits of what is flooded: all pass while they are not reached.
+    ("broadcast, in and out by limits", "storm.e1",
+     local("p1", 10, 1, ALL), [E3, "p1/20", "p2"]),
+    ("unknown unicast, out by limits", "storm.e1",
+     local("p1", 20, 2, STRANGER), [E3, "p1/10", "p2"]),
+    ("broadcast from the overlay, out by limits", "storm.e1",
+     tunnel("fd00::3", 3, ALL), ["p1/10", "p1/20", "p2"]),
+    ("a frame with a tag of its own must not leave untagged", "storm.e1",
+     tunnel("fd00::3", 3, ALL) + ",dl_vlan=7,dl_vlan_pcp=0",
+     ["p1/7/10", "p1/7/20"]),
+    ("known unicast", "storm.e1", tunnel("fd00::3", 3, 1), ["p1/10"]),
+    ("a standby floods nothing", "storm.e2", tunnel("fd00::3", 3, ALL), []),
+
+    # Where what has an unknown address is dropped.
+    ("unknown unicast", "storm.e1", local("p1", 30, 4, STRANGER), []),
+    ("unknown unicast from elsewhere", "storm.e1",
+     local("p2", 30, 5, STRANGER), []),
+    ("broadcast", "storm.e1", local("p1", 30, 4, ALL), ["p2/30"]),
+    ("multicast", "storm.e1",
+     local("p2", 30, 5, "01:00:5e:00:00:05"), ["p1/30"]),
+    ("known unicast where unknown is dropped", "storm.e1",
+     local("p2", 30, 5, 4), ["p1/30"]),
 ]
 
 
@@ -279,3 +303,41 @@ def test_known_stations_elsewhere_are_told(switch, golden, frame):
     """A station that has moved is not known where it is now."""
     load(switch, golden)
     assert "controller(reason=" in switch.trace(frame)
+
+
+IN10, OUT10, OUT20 = "meter:1000020010", "meter:2000020010", "meter:2000020020"
+IN30 = "meter:1000020030"
+
+METERED = [
+    # What, frame, the meters that are asked, but those of gates.
+    ("broadcast from a VLAN with a limit",
+     local("p1", 10, 1, ALL), [IN10, OUT20]),
+    ("unknown unicast from one", local("p1", 10, 1, STRANGER),
+     [IN10, OUT20]),
+    ("known unicast from one", local("p1", 10, 1, 3), []),
+    ("known unicast into one", tunnel("fd00::3", 3, 1), []),
+    ("broadcast from the overlay", tunnel("fd00::3", 3, ALL),
+     [OUT10, OUT20]),
+    ("broadcast where unknown is dropped", local("p1", 30, 4, ALL), [IN30]),
+    ("unknown unicast where it is dropped",
+     local("p1", 30, 4, STRANGER), []),
+]
+
+
+@pytest.mark.parametrize("what,frame,expected", METERED,
+                         ids=[row[0] for row in METERED])
+def test_what_is_metered(switch, what, frame, expected):
+    load(switch, "storm.e1")
+    asked = re.findall(r"\bmeter:[12]\d{9}\b", switch.trace(frame))
+    assert sorted(asked) == expected, what
+
+
+def test_a_limit_drops_its_copy_alone(switch):
+    """The datapath makes a copy for each meter on the way out: what a meter
+    drops is dropped with all that comes after it."""
+    load(switch, "storm.e1")
+    text = switch.trace(tunnel("fd00::3", 3, ALL))
+    actions = re.search(r"^Datapath actions: (.*)$", text, re.M)[1]
+    copies = re.findall(r"clone\(((?:[^()]|\([^()]*\))*)\)", actions)
+    assert [re.sub(r"\(.*?\)", "", copy) for copy in copies] \
+        == ["meter,meter,push_vlan,p1"] * 2, actions

@@ -96,6 +96,19 @@ net_segment(struct net *net, unsigned int n, uint32_t vni)
     free(name);
 }
 
+/* The same, where frames to unknown addresses are dropped. */
+void
+net_quiet_segment(struct net *net, unsigned int n, uint32_t vni)
+{
+    char *name = xasprintf("s%u", n);
+
+    topo_segment_set(&net->topo, &(struct topo_segment_row) {
+        .uuid = net_uuid(TOPO_SEGMENT, n), .name = name, .vni = vni,
+        .mac_limit = 2048, .mac_aging = 300, .drop_unknown = true,
+    });
+    free(name);
+}
+
 /* It sees each of 'others', numbers of edges, one digit each, by a port of its
  * own: edge 2 by "bfd2". */
 void
@@ -154,18 +167,44 @@ net_fence(struct net *net, unsigned int n, const char *members)
     net_set_cluster(net, n, members, true);
 }
 
+/* A binding with what else 'row' says. */
+void
+net_bind(struct net *net, unsigned int n, unsigned int segment,
+         unsigned int cluster, const char *port, uint16_t vlan,
+         const struct topo_attach_row *row_)
+{
+    struct topo_attach_row row = *row_;
+
+    row.table = TOPO_BINDING;
+    row.uuid = net_uuid(TOPO_BINDING, n);
+    row.segment = net_uuid(TOPO_SEGMENT, segment);
+    row.owner = net_uuid(TOPO_CLUSTER, cluster);
+    row.port = port;
+    row.vlan = vlan;
+    row.closed_reason = "so it is";
+    topo_attach_set(&net->topo, &row);
+}
+
 /* A binding that is closed until 'until', or is not if that is 0. */
 void
 net_closed(struct net *net, unsigned int n, unsigned int segment,
            unsigned int cluster, const char *port, uint16_t vlan,
            long long until)
 {
-    topo_attach_set(&net->topo, &(struct topo_attach_row) {
-        .table = TOPO_BINDING, .uuid = net_uuid(TOPO_BINDING, n),
-        .segment = net_uuid(TOPO_SEGMENT, segment),
-        .owner = net_uuid(TOPO_CLUSTER, cluster),
-        .port = port, .vlan = vlan,
-        .closed_until = until, .closed_reason = "so it is",
+    net_bind(net, n, segment, cluster, port, vlan,
+             &(struct topo_attach_row) { .closed_until = until });
+}
+
+/* A binding with limits, in packets a second; 0: none. */
+void
+net_limited(struct net *net, unsigned int n, unsigned int segment,
+            unsigned int cluster, const char *port, uint16_t vlan,
+            uint32_t in, uint32_t out)
+{
+    net_bind(net, n, segment, cluster, port, vlan,
+             &(struct topo_attach_row) {
+        .limits = { [TOPO_IN] = { .rate = in, .packets = true },
+                    [TOPO_OUT] = { .rate = out, .packets = true } },
     });
 }
 

@@ -40,6 +40,7 @@ int net_teardown(void **state);
 /* Rows.  UUIDs that refer to nothing are allowed. */
 struct uuid net_uuid(enum topo_table, unsigned int n);
 void net_segment(struct net *, unsigned int n, uint32_t vni);
+void net_quiet_segment(struct net *, unsigned int n, uint32_t vni);
 void net_node(struct net *, unsigned int n, const char *dpid,
               const char *ip);
 void net_node_sees(struct net *, unsigned int n, const char *dpid,
@@ -48,9 +49,15 @@ void net_cluster(struct net *, unsigned int n, const char *members);
 void net_fence(struct net *, unsigned int n, const char *members);
 void net_binding(struct net *, unsigned int n, unsigned int segment,
                  unsigned int cluster, const char *port, uint16_t vlan);
+void net_bind(struct net *, unsigned int n, unsigned int segment,
+              unsigned int cluster, const char *port, uint16_t vlan,
+              const struct topo_attach_row *);
 void net_closed(struct net *, unsigned int n, unsigned int segment,
                 unsigned int cluster, const char *port, uint16_t vlan,
                 long long until);
+void net_limited(struct net *, unsigned int n, unsigned int segment,
+                 unsigned int cluster, const char *port, uint16_t vlan,
+                 uint32_t in, uint32_t out);
 void net_host_port(struct net *, unsigned int n, unsigned int segment,
                    unsigned int node, const char *port);
 void net_vtep(struct net *, unsigned int n, unsigned int segment,

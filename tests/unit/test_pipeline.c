@@ -223,6 +223,22 @@ make_three(struct net *net)
     see(net, 2, TOPO_BINDING, 1, 1);
 }
 
+/* Limits of what is flooded, and a segment where what has an unknown address
+ * is not. */
+static void
+make_storm(struct net *net)
+{
+    make_pair(net);
+    net_limited(net, 1, 1, 1, "p1", 10, 100, 200);
+    net_limited(net, 2, 1, 1, "p1", 20, 0, 300);
+    net_binding(net, 3, 1, 1, "p2", 0);
+    net_quiet_segment(net, 2, 5001);
+    net_limited(net, 4, 2, 1, "p1", 30, 400, 0);
+    net_binding(net, 5, 2, 1, "p2", 30);
+    net_settle(net);
+    see(net, 1, TOPO_BINDING, 4, 4);
+}
+
 static const struct golden {
     const char *name;
     const char *what;
@@ -250,6 +266,8 @@ static const struct golden {
     { "fence", "alone, with isolation=fence", make_fence, 3 },
     { "three", "edges e1, e2 (active) and e3 see each other by BFD (4, 5)",
       make_three, 3 },
+    { "storm", "pair, with limits; VLAN 30 drops what has an unknown address",
+      make_storm, 3 },
 };
 
 static int

@@ -26,6 +26,8 @@
 #include "flows/sighting.h"
 #include "flows/topo_place.h"
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/ofp-actions.h"
+#include "sset.h"
 #include "tests/unit/walk.h"
 #include "util.h"
 
@@ -161,6 +163,42 @@ check_part(struct walk *walk, uint32_t seed, int step)
 }
 
 static void
+add_meter(uint32_t id, const struct topo_limit *limit, void *meters)
+{
+    assert_true(limit->rate > 0);
+    sset_add_and_free(meters, xasprintf("%"PRIu32, id));
+}
+
+/* The meters that a node is to have are just those to which flows of its
+ * configuration lead, and it knows them by their numbers. */
+static void
+check_meters(const struct topo *topo, const struct topo_node *node,
+             const struct flowset *want)
+{
+    struct sset meters = SSET_INITIALIZER(&meters);
+    struct sset asked = SSET_INITIALIZER(&asked);
+    const struct topo_segment *segment;
+    const struct flowset_flow *flow;
+    bool out;
+
+    HMAP_FOR_EACH (segment, row.node, &topo->rows[TOPO_SEGMENT]) {
+        pipeline_meters(node, segment, add_meter, &meters);
+    }
+    HMAP_FOR_EACH (flow, node, &want->flows) {
+        uint32_t id = ofpacts_get_meter(flow->ofpacts, flow->ofpacts_len);
+
+        if (layout_limit_slot(id, &out)) {
+            assert_true(pipeline_has_meter(node, id));
+            assert_false(pipeline_has_meter(node, id + 5));
+            sset_add_and_free(&asked, xasprintf("%"PRIu32, id));
+        }
+    }
+    assert_true(sset_equals(&meters, &asked));
+    sset_destroy(&meters);
+    sset_destroy(&asked);
+}
+
+static void
 check_rebuild(struct walk *walk, uint32_t seed, int step)
 {
     struct topo_node *node;
@@ -174,6 +212,7 @@ check_rebuild(struct walk *walk, uint32_t seed, int step)
 
         flowset_init(&want);
         pipeline_all(node, &want);
+        check_meters(&walk->net.topo, node, &want);
         check_flows(&want, &walk_switch(node)->config, "configuration",
                     node->name, seed, step);
         flowset_clear(&want);

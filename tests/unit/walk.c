@@ -212,7 +212,7 @@ walk_write(struct walk *walk, struct net *net, enum topo_table table,
 
     switch (table) {
     case TOPO_SEGMENT:
-        net_segment(net, n, row->a);
+        (row->vlan ? net_quiet_segment : net_segment)(net, n, row->a);
         break;
     case TOPO_EDGE:
         net_node_sees(net, n, row->s2, row->s, row->s3);
@@ -222,7 +222,12 @@ walk_write(struct walk *walk, struct net *net, enum topo_table table,
         (row->vlan ? net_fence : net_cluster)(net, n, row->s);
         break;
     case TOPO_BINDING:
-        net_closed(net, n, row->a, row->b, row->s, row->vlan, row->closed);
+        net_bind(net, n, row->a, row->b, row->s, row->vlan,
+                 &(struct topo_attach_row) {
+            .limits = { [TOPO_IN] = { .rate = row->in, .packets = true },
+                        [TOPO_OUT] = { .rate = row->out, .packets = true } },
+            .closed_until = row->closed,
+        });
         break;
     case TOPO_HOST_PORT:
         net_host_port(net, n, row->a, row->b, row->s);
@@ -272,6 +277,7 @@ walk_make_row(struct walk *walk, enum topo_table table, unsigned int n)
     case TOPO_SEGMENT:
         /* As in the database, no two have the same VNI. */
         row.a = n * 100 + walk_random(walk, 2);
+        row.vlan = !walk_random(walk, 4);
         break;
     case TOPO_EDGE:
         row.s2 = walk_random(walk, 4) ? dpids[n - 1] : WALK_PICK(walk, dpids);
@@ -287,6 +293,8 @@ walk_make_row(struct walk *walk, enum topo_table table, unsigned int n)
         row.s = WALK_PICK(walk, ports);
         row.vlan = walk_random(walk, 4);
         row.closed = !walk_random(walk, 4);
+        row.in = walk_random(walk, 3) * 100;
+        row.out = walk_random(walk, 3) * 100;
         break;
     case TOPO_HOST_PORT:
         row.b = 1 + walk_random(walk, WALK_NODES);
@@ -335,6 +343,12 @@ walk_config(struct walk *walk)
     if (row->exists && !walk_random(walk, 4)) {
         row->exists = false;
         net_del(&walk->net, table, n);
+    } else if (row->exists && table == TOPO_BINDING
+               && !walk_random(walk, 3)) {
+        /* The limits of a place can change while it stays. */
+        row->in = walk_random(walk, 3) * 100;
+        row->out = walk_random(walk, 3) * 100;
+        walk_write(walk, &walk->net, table, n);
     } else {
         *row = walk_make_row(walk, table, n);
         walk_write(walk, &walk->net, table, n);

@@ -31,8 +31,11 @@ struct walk_row {
     unsigned int a, b;          /* Segment and owner, or VNI. */
     const char *s, *s2;         /* Port, MAC or address; datapath ID. */
     const char *s3;             /* Edges that an edge sees. */
-    uint16_t vlan;              /* Or, of a cluster, whether it is fenced. */
-    long long closed;           /* Until when, or 0. */
+    uint16_t vlan;              /* Or, of a cluster, whether it is fenced; of a
+                                 * segment, whether it drops what has an
+                                 * unknown address. */
+    uint32_t in, out;           /* Limits of a binding... */
+    long long closed;           /* ...and until when it is closed, or 0. */
     enum topo_table table;      /* Place of a static MAC. */
 };
 
