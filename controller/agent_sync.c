@@ -143,6 +143,15 @@ agent_fill(struct edge *edge, struct edge_txn *txn)
     flowset_destroy(&want);
 }
 
+/* Flows that lead to a meter are refused where there is none, and meters are
+ * not part of bundles: they come first, and those that are left over go when
+ * the bundle is in force. */
+static void
+agent_set_limit(uint32_t id, const struct topo_limit *limit, void *edge)
+{
+    edge_set_limit(edge, id, limit);
+}
+
 /* Sends 'txn'.  All that is dirty on the node must be in it. */
 static void
 agent_commit(struct agent *agent, struct edge *edge, struct edge_txn *txn)
@@ -151,6 +160,7 @@ agent_commit(struct agent *agent, struct edge *edge, struct edge_txn *txn)
 
     agent_leave_out(agent, edge, &txn->config, &txn->macs);
     topo_node_clean(edge->tnode);
+    edge_find_stale_meters(edge);
     if (first) {
         edge->n_added = txn->config.n_added + txn->macs.n_added;
         edge->n_modified = txn->config.n_modified + txn->macs.n_modified;
@@ -195,6 +205,7 @@ agent_reconcile(struct agent *agent, struct edge *edge)
     edge->n_adopted = agent_adopt(agent, edge);
     agent_elect_node(agent, edge->tnode);
     agent_set_gate_meters(edge);
+    pipeline_all_meters(edge->tnode, agent_set_limit, edge);
     agent_lease(edge);
 
     txn = edge_txn_create(edge);
@@ -230,6 +241,22 @@ agent_sync_macs(struct agent *agent, const struct topo_node *node,
     }
 }
 
+/* Sees to it that the meters are there to which the flows of the owner that
+ * 'cookie' names lead. */
+static void
+agent_sync_meters(const struct agent *agent, struct edge *edge,
+                  uint64_t cookie)
+{
+    const struct topo_segment *segment
+        = (layout_cookie_kind(cookie) == LAYOUT_K_SEGMENT
+           ? topo_segment_by_vni(&agent->topo, layout_cookie_owner(cookie))
+           : NULL);
+
+    if (segment) {
+        pipeline_meters(edge->tnode, segment, agent_set_limit, edge);
+    }
+}
+
 /* The end of the second walk: brings what is dirty on a node that is in sync
  * up to date, and looks at nothing else. */
 void
@@ -251,6 +278,7 @@ agent_sync(struct agent *agent, struct edge *edge)
         } else {
             struct flowset want;
 
+            agent_sync_meters(agent, edge, dirty->cookie);
             flowset_init(&want);
             pipeline_owner(&agent->topo, node, dirty->cookie, &want);
             delta_owner(&txn->config, &want, dirty->cookie);

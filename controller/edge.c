@@ -202,6 +202,7 @@ edge_delete_flows(struct edge *edge)
                                             ofconn_protocol(edge->conn)));
     minimatch_destroy(&fm.match);
     edge->n_flow_mods++;
+    edge_delete_limits(edge);
 }
 
 /* What is answered. */

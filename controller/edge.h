@@ -63,6 +63,7 @@ struct ofconn;
 struct ofp_header;
 struct topo;
 struct simap;
+struct topo_limit;
 struct topo_node;
 struct unixctl_conn;
 
@@ -121,6 +122,8 @@ struct edge_meter {
     struct hmap_node node;
     uint32_t id;
     uint32_t rate;
+    uint16_t units;             /* OFPMF13_KBPS or OFPMF13_PKTPS. */
+    bool stale;                 /* To be deleted once 'txn' is in force. */
 };
 
 /* A question about flows that is on its way. */
@@ -188,6 +191,8 @@ struct edge {
     struct edge_ageing ageing;
     struct edge_txn *txn;
     struct hmap meters;         /* Of struct edge_meter, ours and others'. */
+    size_t n_limits;            /* Of these, how many are of storm control. */
+    bool has_stale_meters;
     bool leased;                /* It knows that we are here; and if not, it
                                  * may have decided by itself. */
     struct unixctl_conn *diff;  /* Who asked for a dump, or NULL. */
@@ -287,6 +292,8 @@ enum edge_event edge_resume(struct edge *, long long now);
 void edge_set_rate(struct edge *, uint32_t id, uint32_t rate);
 void edge_open_meter(struct edge *, uint32_t id);
 void edge_close_meter(struct edge *, uint32_t id);
+void edge_set_limit(struct edge *, uint32_t id, const struct topo_limit *);
+void edge_find_stale_meters(struct edge *);
 void edge_lease(struct edge *);
 void edge_forget_taken(struct edge *);
 

@@ -7,6 +7,8 @@
 #include "controller/ofconn.h"
 #include "flows/layout.h"
 #include "flows/packetout.h"
+#include "flows/pipeline.h"
+#include "flows/topo.h"
 #include "hash.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-meter.h"
@@ -18,6 +20,21 @@
  * 0.) */
 #define EDGE_OPEN_RATE (1u << 30)
 #define EDGE_CLOSED_RATE 1
+
+/* What a limit lets pass at once after a while without frames: as much as in a
+ * second, and of a limit in kbit/s the largest frame at least. */
+#define EDGE_LIMIT_BURST 128    /* kbit. */
+
+#define EDGE_METER_UNITS (OFPMF13_KBPS | OFPMF13_PKTPS)
+
+/* Whether 'id' is a meter of storm control. */
+static bool
+edge_is_limit(uint32_t id)
+{
+    bool out;
+
+    return layout_limit_slot(id, &out) != 0;
+}
 
 static struct edge_meter *
 edge_meter(const struct edge *edge, uint32_t id)
@@ -33,7 +50,7 @@ edge_meter(const struct edge *edge, uint32_t id)
 }
 
 static void
-edge_note_meter(struct edge *edge, uint32_t id, uint32_t rate)
+edge_note_meter(struct edge *edge, uint32_t id, uint32_t rate, uint16_t flags)
 {
     struct edge_meter *meter = edge_meter(edge, id);
 
@@ -41,8 +58,11 @@ edge_note_meter(struct edge *edge, uint32_t id, uint32_t rate)
         meter = xmalloc(sizeof *meter);
         meter->id = id;
         hmap_insert(&edge->meters, &meter->node, hash_int(id, 0));
+        edge->n_limits += edge_is_limit(id);
     }
     meter->rate = rate;
+    meter->units = flags & EDGE_METER_UNITS;
+    meter->stale = false;
 }
 
 void
@@ -53,6 +73,7 @@ edge_forget_meters(struct edge *edge)
     HMAP_FOR_EACH_POP (meter, node, &edge->meters) {
         free(meter);
     }
+    edge->n_limits = 0;
 }
 
 /* Takes in the meters that 'oh' reports.  Returns false if it makes no
@@ -68,33 +89,35 @@ edge_take_meters(struct edge *edge, const struct ofp_header *oh)
 
     while (!(retval = ofputil_decode_meter_config(&b, &mc, &bands))) {
         if (mc.n_bands && hmap_count(&edge->meters) < EDGE_MAX_METERS) {
-            edge_note_meter(edge, mc.meter_id, mc.bands[0].rate);
+            edge_note_meter(edge, mc.meter_id, mc.bands[0].rate, mc.flags);
         }
     }
     ofpbuf_uninit(&bands);
     return retval == EOF;
 }
 
-/* Makes meter 'id' let 'rate' pass, in the unit that 'flags' says, unless it
- * does. */
+/* Makes meter 'id' let 'rate' pass, in the unit that 'flags' says, and 'burst'
+ * at once, unless it does. */
 static void
-edge_set_meter(struct edge *edge, uint32_t id, uint32_t rate, uint16_t flags)
+edge_set_meter(struct edge *edge, uint32_t id, uint32_t rate, uint32_t burst,
+               uint16_t flags)
 {
     struct ofputil_meter_band band = {
-        .type = OFPMBT13_DROP, .rate = rate, .burst_size = rate,
+        .type = OFPMBT13_DROP, .rate = rate, .burst_size = burst,
     };
     struct ofputil_meter_mod mm = {
         .command = OFPMC13_ADD,
         .meter = {
             .meter_id = id,
-            .flags = flags,
+            .flags = flags | OFPMF13_BURST,
             .n_bands = 1,
             .bands = &band,
         },
     };
-    const struct edge_meter *old = edge_meter(edge, id);
+    struct edge_meter *old = edge_meter(edge, id);
 
-    if (old && old->rate == rate) {
+    if (old && old->rate == rate && old->units == flags) {
+        old->stale = false;
         return;
     }
     if (old) {
@@ -102,21 +125,21 @@ edge_set_meter(struct edge *edge, uint32_t id, uint32_t rate, uint16_t flags)
     }
     edge_send(edge, ofputil_encode_meter_mod(ofconn_version(edge->conn),
                                              &mm));
-    edge_note_meter(edge, id, rate);
+    edge_note_meter(edge, id, rate, flags);
 }
 
 /* Makes meter 'id' let 'rate' packets a second pass. */
 void
 edge_set_rate(struct edge *edge, uint32_t id, uint32_t rate)
 {
-    edge_set_meter(edge, id, rate, OFPMF13_PKTPS | OFPMF13_BURST);
+    edge_set_meter(edge, id, rate, rate, OFPMF13_PKTPS);
 }
 
 /* Lets all frames pass that meter 'id', that of a gate, is asked about. */
 void
 edge_open_meter(struct edge *edge, uint32_t id)
 {
-    edge_set_meter(edge, id, EDGE_OPEN_RATE, OFPMF13_KBPS | OFPMF13_BURST);
+    edge_set_meter(edge, id, EDGE_OPEN_RATE, EDGE_OPEN_RATE, OFPMF13_KBPS);
 }
 
 /* Lets none pass any more.  The allowance that a new meter starts with is used
@@ -128,13 +151,81 @@ edge_close_meter(struct edge *edge, uint32_t id)
     uint64_t stub[64 / 8];
     struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
 
-    edge_set_meter(edge, id, EDGE_CLOSED_RATE, OFPMF13_KBPS | OFPMF13_BURST);
+    edge_set_meter(edge, id, EDGE_CLOSED_RATE, EDGE_CLOSED_RATE,
+                   OFPMF13_KBPS);
     packetout_drain(&acts, id);
     for (int i = 0; i < 2 && ofconn_version(edge->conn) >= OFP15_VERSION;
          i++) {
         edge_send_packet(edge, packetout_blank, PACKETOUT_DRAIN_SIZE, &acts);
     }
     ofpbuf_uninit(&acts);
+}
+
+/* Makes 'id' a meter of storm control with 'limit'.  Flows that lead to it may
+ * follow. */
+void
+edge_set_limit(struct edge *edge, uint32_t id, const struct topo_limit *limit)
+{
+    edge_set_meter(edge, id, limit->rate,
+                   (limit->packets ? limit->rate
+                    : MAX(limit->rate, EDGE_LIMIT_BURST)),
+                   limit->packets ? OFPMF13_PKTPS : OFPMF13_KBPS);
+}
+
+/* Finds the meters of storm control to which no flow of the configuration
+ * leads.  A switch deletes with a meter what leads to it, so they stay until
+ * it has confirmed that it has these flows, and no others. */
+void
+edge_find_stale_meters(struct edge *edge)
+{
+    struct edge_meter *meter;
+
+    if (!edge->n_limits) {
+        return;
+    }
+    HMAP_FOR_EACH (meter, node, &edge->meters) {
+        meter->stale = (edge_is_limit(meter->id)
+                        && !pipeline_has_meter(edge->tnode, meter->id));
+        edge->has_stale_meters |= meter->stale;
+    }
+}
+
+/* Deletes the meters that have been found so. */
+void
+edge_delete_stale_meters(struct edge *edge)
+{
+    struct edge_meter *meter;
+
+    if (!edge->has_stale_meters) {
+        return;
+    }
+    HMAP_FOR_EACH_SAFE (meter, node, &edge->meters) {
+        if (meter->stale) {
+            struct ofputil_meter_mod mm = {
+                .command = OFPMC13_DELETE, .meter = { .meter_id = meter->id },
+            };
+
+            edge_send(edge, ofputil_encode_meter_mod(
+                                ofconn_version(edge->conn), &mm));
+            hmap_remove(&edge->meters, &meter->node);
+            free(meter);
+            edge->n_limits--;
+        }
+    }
+    edge->has_stale_meters = false;
+}
+
+/* Deletes all meters of storm control, and with them what leads to them. */
+void
+edge_delete_limits(struct edge *edge)
+{
+    struct edge_meter *meter;
+
+    HMAP_FOR_EACH (meter, node, &edge->meters) {
+        meter->stale = edge_is_limit(meter->id);
+        edge->has_stale_meters |= meter->stale;
+    }
+    edge_delete_stale_meters(edge);
 }
 
 /* What the switch has taken over by itself it has not any more; nor has it

@@ -34,6 +34,8 @@ void edge_set_state(struct edge *, enum edge_state);
 ovs_be32 edge_send(struct edge *, struct ofpbuf *);
 bool edge_take_meters(struct edge *, const struct ofp_header *);
 void edge_forget_meters(struct edge *);
+void edge_delete_stale_meters(struct edge *);
+void edge_delete_limits(struct edge *);
 void edge_match_mac(struct match *, uint8_t table, uint16_t bits,
                     uint16_t mask);
 void edge_dump_init(struct edge *);

@@ -106,6 +106,7 @@ edge_commit(struct edge *edge, struct edge_txn *txn)
     delta_finish(&txn->macs);
     if (delta_is_empty(&txn->config) && delta_is_empty(&txn->macs)) {
         edge_txn_destroy(txn);
+        edge_delete_stale_meters(edge);
         return false;
     }
 
@@ -135,6 +136,7 @@ edge_confirm(struct edge *edge)
     }
     edge->refusals_changed |= refused_confirm(&edge->refused);
     edge->n_rounds = 0;
+    edge_delete_stale_meters(edge);
     edge->backoff = EDGE_BACKOFF_MIN;
     if (edge->state != EDGE_SYNCED) {
         edge_set_state(edge, EDGE_SYNCED);

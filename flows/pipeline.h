@@ -52,12 +52,15 @@ void pipeline_each(const struct topo_node *, struct flowset *,
                    pipeline_func *, void *aux);
 
 uint32_t pipeline_flow_slot(const struct flowset_flow *);
-/* Meters of storm control: those of a segment on a node, and whether a node
- * has one. */
+
+/* Meters of storm control: those of a segment on a node, all of a node, and
+ * whether a node has one. */
 typedef void pipeline_meter_func(uint32_t id, const struct topo_limit *,
                                  void *aux);
 void pipeline_meters(const struct topo_node *, const struct topo_segment *,
                      pipeline_meter_func *, void *aux);
+void pipeline_all_meters(const struct topo_node *, pipeline_meter_func *,
+                         void *aux);
 bool pipeline_has_meter(const struct topo_node *, uint32_t id);
 
 /* MACs.  Each fills in 'spec', which borrows 'match' and 'acts' from the

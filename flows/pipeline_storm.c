@@ -73,6 +73,19 @@ pipeline_drop_unknown(const struct topo_segment *segment, struct flowset *set)
                      LAYOUT_DEST, LAYOUT_PRIO_LAST_REFUSE, segment->vni);
 }
 
+static void
+pipeline_claim_meters(const struct topo_claim *claim,
+                      pipeline_meter_func *func, void *aux)
+{
+    for (int i = 0; claim->slot && i < TOPO_N_DIRECTIONS; i++) {
+        const struct topo_limit *limit = &claim->attach->limits[i];
+
+        if (limit->rate) {
+            func(layout_limit_meter(claim->slot, i == TOPO_OUT), limit, aux);
+        }
+    }
+}
+
 /* Calls 'func' for each meter to which the flows of 'segment' on 'node'
  * lead. */
 void
@@ -85,12 +98,21 @@ pipeline_meters(const struct topo_node *node,
     LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
         const struct topo_claim *claim = topo_attach_claim(attach, node);
 
-        for (int i = 0; claim && claim->slot && i < TOPO_N_DIRECTIONS; i++) {
-            if (attach->limits[i].rate) {
-                func(layout_limit_meter(claim->slot, i == TOPO_OUT),
-                     &attach->limits[i], aux);
-            }
+        if (claim) {
+            pipeline_claim_meters(claim, func, aux);
         }
+    }
+}
+
+/* The same for those of all segments. */
+void
+pipeline_all_meters(const struct topo_node *node, pipeline_meter_func *func,
+                    void *aux)
+{
+    const struct topo_claim *claim;
+
+    HMAP_FOR_EACH (claim, port_node, &node->claims) {
+        pipeline_claim_meters(claim, func, aux);
     }
 }
 

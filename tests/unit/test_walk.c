@@ -177,6 +177,7 @@ check_meters(const struct topo *topo, const struct topo_node *node,
 {
     struct sset meters = SSET_INITIALIZER(&meters);
     struct sset asked = SSET_INITIALIZER(&asked);
+    struct sset all = SSET_INITIALIZER(&all);
     const struct topo_segment *segment;
     const struct flowset_flow *flow;
     bool out;
@@ -193,7 +194,10 @@ check_meters(const struct topo *topo, const struct topo_node *node,
             sset_add_and_free(&asked, xasprintf("%"PRIu32, id));
         }
     }
+    pipeline_all_meters(node, add_meter, &all);
     assert_true(sset_equals(&meters, &asked));
+    assert_true(sset_equals(&all, &asked));
+    sset_destroy(&all);
     sset_destroy(&meters);
     sset_destroy(&asked);
 }
