@@ -74,8 +74,8 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/agent_lease.c controller/agent_probe.c \
                   controller/agent_refused.c controller/agent_shard.c \
                   controller/agent_sync.c controller/conf.c \
-                  controller/conf_peers.c controller/conf_schema.c \
-                  controller/conf_write.c \
+                  controller/conf_options.c controller/conf_peers.c \
+                  controller/conf_schema.c controller/conf_write.c \
                   controller/edge.c \
                   controller/edge_age.c controller/edge_dump.c \
                   controller/edge_full.c controller/edge_limit.c \

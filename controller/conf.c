@@ -115,14 +115,16 @@ conf_read_segment(struct conf *conf, const struct ovsdb_idl_row *row_)
 {
     const struct confrec_segment *r
         = CONTAINER_OF(row_, struct confrec_segment, header_);
-
-    topo_segment_set(conf->topo, &(struct topo_segment_row) {
+    struct topo_segment_row row = {
         .uuid = r->header_.uuid,
         .name = r->name,
         .vni = r->vni,
         .mac_limit = r->n_mac_limit ? *r->mac_limit : CONF_MAC_LIMIT,
         .mac_aging = r->n_mac_aging ? *r->mac_aging : CONF_MAC_AGING,
-    });
+    };
+
+    row.complaint = conf_read_unknown(&r->options, &row.drop_unknown);
+    topo_segment_set(conf->topo, &row);
 }
 
 static void
@@ -185,8 +187,7 @@ conf_read_binding(struct conf *conf, const struct ovsdb_idl_row *row_)
 {
     const struct confrec_binding *r
         = CONTAINER_OF(row_, struct confrec_binding, header_);
-
-    topo_attach_set(conf->topo, &(struct topo_attach_row) {
+    struct topo_attach_row row = {
         .table = TOPO_BINDING,
         .uuid = r->header_.uuid,
         .segment = r->segment,
@@ -195,7 +196,10 @@ conf_read_binding(struct conf *conf, const struct ovsdb_idl_row *row_)
         .vlan = r->vlan,
         .closed_until = r->n_closed_until ? *r->closed_until : 0,
         .closed_reason = r->closed_reason ? r->closed_reason : "",
-    });
+    };
+
+    row.complaint = conf_read_limits(&r->options, row.limits);
+    topo_attach_set(conf->topo, &row);
 }
 
 static void

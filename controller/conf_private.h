@@ -7,6 +7,7 @@
 /* What the files of controller/conf.h share among themselves.
  *
  *   conf.c        the connection, and what comes from the database
+ *   conf_options.c  what is in its columns 'options'
  *   conf_write.c  what goes there
  *   conf_peers.c  the other controllers, as the database knows them
  *   conf_schema.c whether the database is one that we can read
@@ -70,6 +71,9 @@ void conf_schema_stop(struct conf *);
 void conf_schema_run(struct conf *);
 bool conf_schema_fits(const struct conf *);
 void conf_schema_wait(struct conf *);
+char *conf_read_limits(const struct smap *,
+                       struct topo_limit[TOPO_N_DIRECTIONS]);
+char *conf_read_unknown(const struct smap *, bool *drop);
 void conf_run_txn(struct conf *);
 void conf_write_self(struct conf *);
 void conf_write_global(struct conf *);

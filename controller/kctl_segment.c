@@ -24,6 +24,7 @@ struct segment_spec {
     int64_t vni;
     int64_t mac_limit, mac_aging;
     bool has_mac_limit, has_mac_aging;
+    const char *unknown_unicast;    /* Or NULL. */
 };
 
 static bool
@@ -32,6 +33,7 @@ parse_segment(struct ctl_context *ctx, struct segment_spec *spec)
     struct kctl_setting settings[] = {
         { "mac_limit", NULL },
         { "mac_aging", NULL },
+        { "unknown_unicast", NULL },
     };
 
     spec->name = ctx->argv[1];
@@ -42,6 +44,13 @@ parse_segment(struct ctl_context *ctx, struct segment_spec *spec)
     }
     spec->has_mac_limit = settings[0].value != NULL;
     spec->has_mac_aging = settings[1].value != NULL;
+    spec->unknown_unicast = settings[2].value;
+    if (spec->unknown_unicast && strcmp(spec->unknown_unicast, "flood")
+        && strcmp(spec->unknown_unicast, "drop")) {
+        ctl_error(ctx, "unknown_unicast \"%s\" is neither flood nor drop",
+                  spec->unknown_unicast);
+        return false;
+    }
     return (!spec->has_mac_limit
             || kctl_parse_number(ctx, "mac_limit", settings[0].value,
                                  1, 1048576, &spec->mac_limit))
@@ -79,10 +88,14 @@ compare_segment(struct ctl_context *ctx, const struct kkrec_segment *segment,
                         spec->mac_limit)) {
         return;
     }
-    if (spec->has_mac_aging) {
-        same_number(ctx, spec->name, "mac_aging", segment->mac_aging,
-                    spec->mac_aging);
+    if (spec->has_mac_aging
+        && !same_number(ctx, spec->name, "mac_aging", segment->mac_aging,
+                        spec->mac_aging)) {
+        return;
     }
+    kctl_same(ctx, "segment", spec->name, "unknown_unicast",
+              smap_get_def(&segment->options, "unknown_unicast", "flood"),
+              spec->unknown_unicast);
 }
 
 static bool
@@ -123,6 +136,13 @@ kctl_segment_add(struct ctl_context *ctx)
         }
         if (spec.has_mac_aging) {
             kkrec_segment_set_mac_aging(segment, &spec.mac_aging, 1);
+        }
+        if (spec.unknown_unicast) {
+            const struct smap options
+                = SMAP_CONST1(&options, "unknown_unicast",
+                              spec.unknown_unicast);
+
+            kkrec_segment_set_options(segment, &options);
         }
     }
 }
@@ -170,9 +190,77 @@ get_or_make_cluster(struct ctl_context *ctx, const char *name)
     return cluster;
 }
 
+/* How much of what is flooded passes by a binding: in packets a second or in
+ * kbit/s. */
+#define BIND_LIMITS                                     \
+    {                                                   \
+        { "bum_in_pps", NULL }, { "bum_in_kbps", NULL },    \
+        { "bum_out_pps", NULL }, { "bum_out_kbps", NULL },  \
+    }
+#define BIND_N_LIMITS 4
+#define BIND_MAX_LIMIT 100000000
+
+static bool
+parse_limits(struct ctl_context *ctx, struct kctl_setting *limits)
+{
+    if (!kctl_parse_settings(ctx, 5, limits, BIND_N_LIMITS)) {
+        return false;
+    }
+    for (size_t i = 0; i < BIND_N_LIMITS; i++) {
+        const struct kctl_setting *limit = &limits[i];
+        int64_t n;
+
+        if (limit->value && !kctl_parse_number(ctx, limit->key, limit->value,
+                                               1, BIND_MAX_LIMIT, &n)) {
+            return false;
+        }
+        if (i % 2 && limit->value && limits[i - 1].value) {
+            ctl_error(ctx, "%s and %s exclude each other",
+                      limits[i - 1].key, limit->key);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Reports an error unless 'b' has what is given of 'limits'. */
+static void
+compare_limits(struct ctl_context *ctx, const struct kkrec_binding *b,
+               const struct kctl_setting *limits)
+{
+    struct ds name = DS_EMPTY_INITIALIZER;
+
+    kctl_format_binding(b, &name);
+    for (size_t i = 0; i < BIND_N_LIMITS; i++) {
+        if (!kctl_same(ctx, "binding", ds_cstr(&name), limits[i].key,
+                       smap_get_def(&b->options, limits[i].key, "the default"),
+                       limits[i].value)) {
+            break;
+        }
+    }
+    ds_destroy(&name);
+}
+
+static void
+set_limits(const struct kkrec_binding *b, const struct kctl_setting *limits)
+{
+    struct smap options = SMAP_INITIALIZER(&options);
+
+    for (size_t i = 0; i < BIND_N_LIMITS; i++) {
+        if (limits[i].value) {
+            smap_add(&options, limits[i].key, limits[i].value);
+        }
+    }
+    if (!smap_is_empty(&options)) {
+        kkrec_binding_set_options(b, &options);
+    }
+    smap_destroy(&options);
+}
+
 static void
 kctl_bind(struct ctl_context *ctx)
 {
+    struct kctl_setting limits[BIND_N_LIMITS] = BIND_LIMITS;
     const struct kkrec_segment *segment;
     const struct kkrec_cluster *cluster;
     const char *port = ctx->argv[3];
@@ -180,6 +268,7 @@ kctl_bind(struct ctl_context *ctx)
 
     if (!kctl_check_port(ctx, port)
         || !kctl_parse_vlan(ctx, ctx->argv[4], &vlan)
+        || !parse_limits(ctx, limits)
         || !(segment = kctl_get_segment(ctx, ctx->argv[1]))
         || !(cluster = get_or_make_cluster(ctx, ctx->argv[2]))) {
         return;
@@ -188,9 +277,8 @@ kctl_bind(struct ctl_context *ctx)
     const struct kkrec_binding *b = kctl_find_binding(ctx, cluster, port,
                                                       vlan);
     if (b && b->segment == segment && kctl_may_exist(ctx)) {
-        return;
-    }
-    if (b && b->segment == segment) {
+        compare_limits(ctx, b, limits);
+    } else if (b && b->segment == segment) {
         ctl_error(ctx, "segment \"%s\" is bound to %s/%s/%"PRId64" already",
                   segment->name, cluster->name, port, vlan);
     } else if (kctl_check_binding(ctx, segment, cluster, port, vlan)) {
@@ -199,6 +287,7 @@ kctl_bind(struct ctl_context *ctx)
         kkrec_binding_set_cluster(b, cluster);
         kkrec_binding_set_port(b, port);
         kkrec_binding_set_vlan(b, vlan);
+        set_limits(b, limits);
     }
 }
 
@@ -238,13 +327,15 @@ kctl_unbind(struct ctl_context *ctx)
 }
 
 const struct ctl_command_syntax kctl_segment_commands[] = {
-    {"segment-add", 2, INT_MAX, "NAME VNI [mac_limit=N] [mac_aging=SECS]",
+    {"segment-add", 2, INT_MAX, "NAME VNI [mac_limit=N] [mac_aging=SECS] "
+     "[unknown_unicast=flood|drop]",
      NULL, kctl_segment_add, NULL, "--may-exist", RW},
     {"segment-del", 1, 1, "SEGMENT", NULL, kctl_segment_del, NULL,
      "--if-exists,--cascade", RW},
     {"segment-list", 0, 0, "", NULL, kctl_segment_list, NULL, "", RO},
-    {"bind", 4, 4, "SEGMENT CLUSTER|EDGE PORT VLAN", NULL, kctl_bind, NULL,
-     "--may-exist", RW},
+    {"bind", 4, INT_MAX, "SEGMENT CLUSTER|EDGE PORT VLAN "
+     "[bum_in_pps=N|bum_in_kbps=N] [bum_out_pps=N|bum_out_kbps=N]",
+     NULL, kctl_bind, NULL, "--may-exist", RW},
     {"unbind", 4, 4, "SEGMENT CLUSTER|EDGE PORT VLAN", NULL, kctl_unbind,
      NULL, "--if-exists,--cascade", RW},
     {"binding-list", 0, 1, "[SEGMENT]", NULL, kctl_binding_list, NULL, "", RO},

@@ -50,17 +50,24 @@ put_error(struct ds *s, int level, const char *error)
     }
 }
 
+/* Prints a line for each entry. */
+static void
+put_entries(struct ds *s, int level, const struct smap *smap)
+{
+    const struct smap_node **nodes = smap_sort(smap);
+
+    for (size_t i = 0; i < smap_count(smap); i++) {
+        put_line(s, level, "%s: %s", nodes[i]->key, nodes[i]->value);
+    }
+    free(nodes);
+}
+
 static void
 put_smap(struct ds *s, const char *heading, const struct smap *smap)
 {
     if (!smap_is_empty(smap)) {
-        const struct smap_node **nodes = smap_sort(smap);
-
         put_line(s, 1, "%s:", heading);
-        for (size_t i = 0; i < smap_count(smap); i++) {
-            put_line(s, 2, "%s: %s", nodes[i]->key, nodes[i]->value);
-        }
-        free(nodes);
+        put_entries(s, 2, smap);
     }
 }
 
@@ -128,6 +135,7 @@ put_bindings(struct ds *s, const struct kkrec_segment *segment,
 
         kctl_format_binding(b, &name);
         put_line(s, 1, "binding %s", ds_cstr(&name));
+        put_entries(s, 2, &b->options);
         put_error(s, 2, b->error);
         ds_destroy(&name);
     }
@@ -189,6 +197,7 @@ put_segment(struct ds *s, const struct kkrec_segment *segment,
     if (segment->mac_aging) {
         put_line(s, 1, "mac_aging: %"PRId64" s", *segment->mac_aging);
     }
+    put_entries(s, 1, &segment->options);
     put_error(s, 1, segment->error);
     put_bindings(s, segment, &all->bindings);
     put_host_ports(s, segment, &all->host_ports);

@@ -71,10 +71,12 @@ Cluster commands:\n\
 \n\
 Segment commands:\n\
   segment-add NAME VNI [mac_limit=N] [mac_aging=SECS]\n\
+              [unknown_unicast=flood|drop]\n\
                               create a broadcast domain\n\
   segment-del SEGMENT         delete SEGMENT\n\
   segment-list                print the segments\n\
   bind SEGMENT CLUSTER|EDGE PORT VLAN\n\
+       [bum_in_pps=N|bum_in_kbps=N] [bum_out_pps=N|bum_out_kbps=N]\n\
                               join a VLAN (0: untagged) of a trunk\n\
   unbind SEGMENT CLUSTER|EDGE PORT VLAN\n\
                               undo \"bind\"\n\

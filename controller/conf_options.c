@@ -1,0 +1,80 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "controller/conf_private.h"
+
+#include "flows/topo.h"
+#include "smap.h"
+#include "util.h"
+
+/* Keys of 'options'.  What makes no sense does not count, and its row says so;
+ * a key that is not known may be one of the next version. */
+
+#define CONF_MAX_LIMIT 100000000
+
+/* Reads the limit that 'key' says into '*rate'.  Returns what is wrong with
+ * it, or NULL. */
+static char *
+conf_read_limit(const struct smap *options, const char *key, uint32_t *rate)
+{
+    const char *value = smap_get(options, key);
+    unsigned int n;
+
+    if (!value) {
+        return NULL;
+    }
+    if (!str_to_uint(value, 10, &n) || !n || n > CONF_MAX_LIMIT) {
+        return xasprintf("options:%s \"%s\" is not a number from 1 to %d; "
+                         "there is no such limit",
+                         key, value, CONF_MAX_LIMIT);
+    }
+    *rate = n;
+    return NULL;
+}
+
+/* Reads the limits of a binding, and returns what is wrong with them, or
+ * NULL. */
+char *
+conf_read_limits(const struct smap *options,
+                 struct topo_limit limits[TOPO_N_DIRECTIONS])
+{
+    static const struct {
+        const char *packets, *kbits;
+    } keys[TOPO_N_DIRECTIONS] = {
+        [TOPO_IN] = { "bum_in_pps", "bum_in_kbps" },
+        [TOPO_OUT] = { "bum_out_pps", "bum_out_kbps" },
+    };
+    char *error = NULL;
+
+    for (int i = 0; i < TOPO_N_DIRECTIONS; i++) {
+        uint32_t packets = 0, kbits = 0;
+
+        if (!error) {
+            error = conf_read_limit(options, keys[i].packets, &packets);
+        }
+        if (!error) {
+            error = conf_read_limit(options, keys[i].kbits, &kbits);
+        }
+        if (!error && packets && kbits) {
+            error = xasprintf("options:%s does not count beside %s",
+                              keys[i].kbits, keys[i].packets);
+        }
+        limits[i].packets = packets != 0;
+        limits[i].rate = packets ? packets : kbits;
+    }
+    return error;
+}
+
+/* Reads whether a segment drops frames to unknown unicast addresses, and
+ * returns what is wrong with that, or NULL. */
+char *
+conf_read_unknown(const struct smap *options, bool *drop)
+{
+    const char *value = smap_get_def(options, "unknown_unicast", "flood");
+
+    *drop = !strcmp(value, "drop");
+    return (*drop || !strcmp(value, "flood") ? NULL
+            : xasprintf("options:unknown_unicast \"%s\" is neither flood nor "
+                        "drop; it is flood", value));
+}
