@@ -13,24 +13,26 @@
 
 #define CONF_MAX_LIMIT 100000000
 
-/* Reads the limit that 'key' says into '*rate'.  Returns what is wrong with
- * it, or NULL. */
-static char *
-conf_read_limit(const struct smap *options, const char *key, uint32_t *rate)
+/* Returns the limit that 'key' says, or 0 if there is none.  Puts what is wrong
+ * with it into '*error', unless there is an error already. */
+static uint32_t
+conf_read_limit(const struct smap *options, const char *key, char **error)
 {
     const char *value = smap_get(options, key);
     unsigned int n;
 
     if (!value) {
-        return NULL;
+        return 0;
     }
-    if (!str_to_uint(value, 10, &n) || !n || n > CONF_MAX_LIMIT) {
-        return xasprintf("options:%s \"%s\" is not a number from 1 to %d; "
-                         "there is no such limit",
-                         key, value, CONF_MAX_LIMIT);
+    if (str_to_uint(value, 10, &n) && n && n <= CONF_MAX_LIMIT) {
+        return n;
     }
-    *rate = n;
-    return NULL;
+    if (!*error) {
+        *error = xasprintf("options:%s \"%s\" is not a number from 1 to %d; "
+                           "there is no such limit",
+                           key, value, CONF_MAX_LIMIT);
+    }
+    return 0;
 }
 
 /* Reads the limits of a binding, and returns what is wrong with them, or
@@ -48,15 +50,10 @@ conf_read_limits(const struct smap *options,
     char *error = NULL;
 
     for (int i = 0; i < TOPO_N_DIRECTIONS; i++) {
-        uint32_t packets = 0, kbits = 0;
+        uint32_t packets = conf_read_limit(options, keys[i].packets, &error);
+        uint32_t kbits = conf_read_limit(options, keys[i].kbits, &error);
 
-        if (!error) {
-            error = conf_read_limit(options, keys[i].packets, &packets);
-        }
-        if (!error) {
-            error = conf_read_limit(options, keys[i].kbits, &kbits);
-        }
-        if (!error && packets && kbits) {
+        if (packets && kbits && !error) {
             error = xasprintf("options:%s does not count beside %s",
                               keys[i].kbits, keys[i].packets);
         }

@@ -178,16 +178,18 @@ def test_a_bad_limit_is_an_error(blue, wires):
     """It does not count, says the row, and what else is in it does."""
     binding = row_id(blue, "Binding", "vlan=100")
     for options, text in [
-            (("bum_in_pps=many", f"bum_out_pps={PPS}"), '"many"'),
+            (("bum_in_pps=many", f"bum_out_pps={PPS}"), "many"),
             (("bum_in_pps=0",), "1 to 100000000"),
             (("bum_in_pps=5", "bum_in_kbps=5"), "beside bum_in_pps"),
             (("bum_out_kbps=100000001",), "100000001")]:
         set_options(blue, 100, *options)
         assert text in wait_error(blue, "Binding", binding)
+        assert len(limits(blue.switch("edge1"))) == (
+            1 if "beside" in text or "many" in text else 0)
         set_options(blue, 100)
         wait_error(blue, "Binding", binding, False)
     configure(blue, ("set", "Segment", "blue", "options:unknown_unicast=no"))
-    assert '"no"' in wait_error(blue, "Segment", "blue")
+    assert "neither flood nor drop" in wait_error(blue, "Segment", "blue")
     wires.check("vm1", STRANGER, {"vm2", "ph1"})
     configure(blue, ("remove", "Segment", "blue", "options",
                      "unknown_unicast"))
@@ -195,11 +197,15 @@ def test_a_bad_limit_is_an_error(blue, wires):
 
 
 def test_unknown_unicast(blue, wires):
-    """It goes nowhere and is counted; all else goes as ever."""
+    """It goes nowhere and is counted; all else goes as ever, and so does ARP.
+    """
     configure(blue, ("set", "Segment", "blue",
                      "options:unknown_unicast=drop"))
-    both_ways(blue.station("ph1"), blue.station("vm1"))     # With ARP.
-    both_ways(blue.station("ph1"), blue.station("vm2"))
+    for name in "vm1", "vm2":
+        # ARP first.  Until a station that spoke is learned, it is unknown.
+        wait_until(lambda name=name: blue.station("ph1").reaches(
+            blue.station(name)), what=f"ping to {name}")
+        both_ways(blue.station("ph1"), blue.station(name))
     edge, _ = active_edge(blue)
     for sender, switch in ("ph1", edge), ("vm1", blue.switch("host1")):
         before = dropped(switch, 6)
