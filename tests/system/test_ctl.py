@@ -171,6 +171,28 @@ def test_values_become_canonical(db):
     assert db.rows("mac") == [["s", "0a:00:00:00:00:bc", "2001:db8::2"]]
 
 
+def test_storm_control(configured):
+    """Options are set, compared and shown."""
+    configured.apply("""
+        segment-add quiet 300 unknown_unicast=drop
+        bind quiet e3 eth1 7 bum_in_pps=100 bum_out_kbps=2000
+        bind quiet west eth1 7 bum_in_kbps=1
+        --may-exist segment-add quiet 300 unknown_unicast=drop
+        --may-exist segment-add quiet 300
+        --may-exist bind quiet e3 eth1 7 bum_in_pps=100
+        --may-exist bind quiet e3 eth1 7""")
+    assert """\
+segment quiet
+    vni: 300
+    unknown_unicast: drop
+    binding e3/eth1/7
+        bum_in_pps: 100
+        bum_out_kbps: 2000
+    binding west/eth1/7
+        bum_in_kbps: 1
+""" in configured.ok("show")
+
+
 def test_show(configured):
     def set_errors():
         for table in ["Segment", "Binding", "Host_Port", "Vtep", "Static_Mac",
@@ -290,6 +312,17 @@ REFUSED = [
     ("segment-add s 1 mac_limit=1048577", 'mac_limit "1048577"'),
     ("segment-add s 1 mac_aging=65536", 'mac_aging "65536"'),
     ("segment-add s 1 mac_aging=", 'mac_aging ""'),
+    ("segment-add s 1 unknown_unicast=no", '"no" is neither flood nor drop'),
+    ("bind blue west eth1 12 bum_in_pps=0", 'bum_in_pps "0" is not a number '),
+    ("bind blue west eth1 12 bum_in_kbps=100000001", "from 1 to 100000000"),
+    ("bind blue west eth1 12 bum_out_pps=-1", 'bum_out_pps "-1"'),
+    ("bind blue west eth1 12 bum_out_kbps=", 'bum_out_kbps ""'),
+    ("bind blue west eth1 12 bum_in_pps=1 bum_in_kbps=1",
+     "bum_in_pps and bum_in_kbps exclude each other"),
+    ("bind blue west eth1 12 bum_out_kbps=1 bum_out_pps=1",
+     "bum_out_pps and bum_out_kbps exclude each other"),
+    ("bind blue west eth1 12 bum_pps=1", 'unexpected argument "bum_pps=1"'),
+    ("bind blue west eth1 12 bum_in_pps=1 bum_in_pps=2", "is given twice"),
     ("bind blue west eth1 4095", 'VLAN "4095" is not a number from 0 to 4094'),
     ("bind blue west eth1 -1", 'VLAN "-1"'),
     ("bind blue west eth1 ten", 'VLAN "ten"'),
@@ -411,6 +444,10 @@ REFUSED = [
     ("--may-exist segment-add blue 101", 'its VNI is "100" and not "101"'),
     ("--may-exist segment-add blue 100 mac_limit=5", 'its mac_limit is "the '),
     ("--may-exist segment-add blue 100 mac_aging=5", 'its mac_aging is "the '),
+    ("--may-exist segment-add blue 100 unknown_unicast=drop",
+     'its unknown_unicast is "flood" and not "drop"'),
+    ("--may-exist bind blue west eth1 10 bum_in_pps=5",
+     'binding "west/eth1/10" exists already, but its bum_in_pps is "the def'),
     ("--may-exist bind red west eth1 10", 'bound to segment "blue" already'),
     ("--may-exist host-port-add red h1 vm1", 'of segment "blue" already'),
     ("--may-exist mac-add blue 02:00:00:00:00:01 192.0.2.9",
