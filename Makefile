@@ -64,7 +64,8 @@ CTL_SRC        := controller/kctl_args.c controller/kctl_client.c \
                   controller/kctl_txn.c controller/kctl_usage.c \
                   controller/sig.c controller/tls.c
 CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
-                  controller/admin_diff.c controller/admin_mac.c \
+                  controller/admin_diff.c controller/admin_limits.c \
+                  controller/admin_mac.c \
                   controller/admin_show.c \
                   controller/agent.c controller/agent_admit.c \
                   controller/agent_age.c controller/agent_announce.c \

@@ -396,6 +396,8 @@ admin_init(struct agent *agent)
                              admin_mac_show, agent);
     unixctl_command_register("mac/flush", "[SEGMENT [MAC]]", 0, 2,
                              admin_mac_flush, agent);
+    unixctl_command_register("binding/limits", "[--format=json] [SEGMENT]", 0,
+                             2, admin_binding_limits, agent);
     unixctl_command_register("edge/show", "[--format=json] [EDGE]", 0, 2,
                              admin_edge_show, agent);
     unixctl_command_register("cluster/show", "[--format=json] [CLUSTER]", 0, 2,

@@ -15,7 +15,8 @@
  * flows/diff has to ask the switch, so its answer comes later: when the
  * session's extra dump is complete (admin_diff_done()) or when the session
  * ends before (admin_diff_failed()).  So does that of mac/show, for switches
- * that another controller leads (admin_read_done()). */
+ * that another controller leads (admin_read_done()), and that of
+ * binding/limits (admin_limits_done()). */
 
 #include <stdbool.h>
 
@@ -26,5 +27,6 @@ void admin_init(struct agent *);
 void admin_diff_done(struct edge *);
 void admin_diff_failed(struct edge *);
 void admin_read_done(struct edge *, bool reported);
+void admin_limits_done(struct edge *);
 
 #endif /* controller/admin.h */

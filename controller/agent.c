@@ -138,6 +138,7 @@ agent_drop(struct agent *agent, struct edge *edge)
     }
     admin_diff_failed(edge);
     admin_read_done(edge, false);
+    admin_limits_done(edge);
     ovs_list_remove(&edge->node);
     ovs_list_remove(&edge->busy_node);
     ovs_list_remove(&edge->claim_node);
@@ -256,6 +257,9 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         break;
     case EDGE_EV_FLOWS:
         agent_flows(agent, edge);
+        break;
+    case EDGE_EV_COUNTS:
+        admin_limits_done(edge);
         break;
     case EDGE_EV_CONFIRMED:
         agent_confirmed(agent, edge);

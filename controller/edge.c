@@ -109,6 +109,7 @@ edge_destroy(struct edge *edge)
     free(edge->complaint);
     edge_dump_destroy(edge);
     edge_forget_meters(edge);
+    edge_forget_counts(edge);
     hmap_destroy(&edge->meters);
     free(edge->last_error);
     free(edge);
@@ -333,6 +334,9 @@ edge_receive_error(struct edge *edge, const struct ofp_header *oh)
     if (edge->state == EDGE_METER && oh->xid == edge->meter_xid) {
         return EDGE_EV_METER;   /* The switch has no meters. */
     }
+    if (edge_counts_is_answer(edge, oh)) {
+        return EDGE_EV_COUNTS;
+    }
     if (error == OFPERR_OFPBRC_IS_SECONDARY || oh->xid == edge->role_xid) {
         return edge_role_refused(edge, oh, error);
     }
@@ -403,6 +407,8 @@ edge_receive(struct edge *edge, const struct ofp_header *oh,
         return edge_role_status(edge, oh);
     case OFPTYPE_METER_CONFIG_STATS_REPLY:
         return edge_receive_meters(edge, oh);
+    case OFPTYPE_METER_STATS_REPLY:
+        return edge_take_counts(edge, oh);
     case OFPTYPE_FLOW_STATS_REPLY:
         return (edge_age_is_answer(edge, oh) ? edge_age_receive(edge, oh)
                 : edge_dump_flows(edge, oh));

@@ -56,6 +56,7 @@
 #include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-monitor.h"
 
+struct admin_limits;
 struct admin_read;
 struct fdb_op;
 struct macmsg;
@@ -126,6 +127,12 @@ struct edge_meter {
     bool stale;                 /* To be deleted once 'txn' is in force. */
 };
 
+/* What a meter of storm control has counted, in frames. */
+struct edge_count {
+    uint32_t meter;
+    uint64_t n_asked, n_dropped;
+};
+
 /* A question about flows that is on its way. */
 struct edge_asked {
     ovs_be32 xid;
@@ -193,11 +200,15 @@ struct edge {
     struct hmap meters;         /* Of struct edge_meter, ours and others'. */
     size_t n_limits;            /* Of these, how many are of storm control. */
     bool has_stale_meters;
+    struct edge_count *counts;  /* As reported since edge_ask_counts(). */
+    size_t n_counts, allocated_counts;
+    ovs_be32 counts_xid;        /* Of that question, 0: there is none. */
     bool leased;                /* It knows that we are here; and if not, it
                                  * may have decided by itself. */
     struct unixctl_conn *diff;  /* Who asked for a dump, or NULL. */
     bool diff_json;
     struct admin_read *read;    /* Who reads its MACs, or NULL. */
+    struct admin_limits *limits;    /* Who reads 'counts', or NULL. */
     uint32_t next_xid, next_bundle;
     ovs_be32 ports_xid, meter_xid;
     ovs_be32 role_xid;          /* Of the latest request. */
@@ -229,6 +240,7 @@ enum edge_event {
                                  * was larger. */
     EDGE_EV_DEPOSED,            /* Another controller is master now. */
     EDGE_EV_METER,              /* 'meters' is complete. */
+    EDGE_EV_COUNTS,             /* 'counts' is complete. */
     EDGE_EV_FLOWS,              /* 'dump' is complete. */
     EDGE_EV_CONFIRMED,          /* 'txn' is in force. */
     EDGE_EV_REFUSED,            /* 'txn' is not. */
@@ -294,6 +306,8 @@ void edge_open_meter(struct edge *, uint32_t id);
 void edge_close_meter(struct edge *, uint32_t id);
 void edge_set_limit(struct edge *, uint32_t id, const struct topo_limit *);
 void edge_find_stale_meters(struct edge *);
+void edge_ask_counts(struct edge *);
+void edge_forget_counts(struct edge *);
 void edge_lease(struct edge *);
 void edge_forget_taken(struct edge *);
 

@@ -12,6 +12,7 @@
 #include "hash.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-meter.h"
+#include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofpbuf.h"
 
 /* What a gate lets pass, in kbit/s: a terabit a second when it is open, when
@@ -226,6 +227,71 @@ edge_delete_limits(struct edge *edge)
         edge->has_stale_meters |= meter->stale;
     }
     edge_delete_stale_meters(edge);
+}
+
+/* Asks what the meters of storm control have counted. */
+void
+edge_ask_counts(struct edge *edge)
+{
+    edge_forget_counts(edge);
+    edge->counts_xid = edge_send(edge, ofputil_encode_meter_request(
+                                           ofconn_version(edge->conn),
+                                           OFPUTIL_METER_STATS, OFPM13_ALL));
+}
+
+void
+edge_forget_counts(struct edge *edge)
+{
+    free(edge->counts);
+    edge->counts = NULL;
+    edge->n_counts = edge->allocated_counts = 0;
+    edge->counts_xid = 0;
+}
+
+bool
+edge_counts_is_answer(const struct edge *edge, const struct ofp_header *oh)
+{
+    return edge->counts_xid && oh->xid == edge->counts_xid;
+}
+
+static void
+edge_add_count(struct edge *edge, const struct ofputil_meter_stats *stats)
+{
+    /* As many as it can have, whatever it reports. */
+    if (!pipeline_has_meter(edge->tnode, stats->meter_id)
+        || edge->n_counts >= 2 * hmap_count(&edge->tnode->slots)) {
+        return;
+    }
+    if (edge->n_counts == edge->allocated_counts) {
+        edge->counts = x2nrealloc(edge->counts, &edge->allocated_counts,
+                                  sizeof *edge->counts);
+    }
+    edge->counts[edge->n_counts++] = (struct edge_count) {
+        .meter = stats->meter_id,
+        .n_asked = stats->packet_in_count,
+        .n_dropped = stats->n_bands ? stats->bands[0].packet_count : 0,
+    };
+}
+
+/* Takes in what 'oh' reports, in answer to that question. */
+enum edge_event
+edge_take_counts(struct edge *edge, const struct ofp_header *oh)
+{
+    struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
+    uint64_t stub[256 / 8];
+    struct ofpbuf bands = OFPBUF_STUB_INITIALIZER(stub);
+    struct ofputil_meter_stats stats;
+    int retval;
+
+    if (!edge_counts_is_answer(edge, oh)) {
+        return EDGE_EV_NONE;
+    }
+    while (!(retval = ofputil_decode_meter_stats(&b, &stats, &bands))) {
+        edge_add_count(edge, &stats);
+    }
+    ofpbuf_uninit(&bands);
+    return (retval != EOF ? EDGE_EV_NONSENSE
+            : ofpmp_more(oh) ? EDGE_EV_NONE : EDGE_EV_COUNTS);
 }
 
 /* What the switch has taken over by itself it has not any more; nor has it

@@ -36,6 +36,8 @@ bool edge_take_meters(struct edge *, const struct ofp_header *);
 void edge_forget_meters(struct edge *);
 void edge_delete_stale_meters(struct edge *);
 void edge_delete_limits(struct edge *);
+bool edge_counts_is_answer(const struct edge *, const struct ofp_header *);
+enum edge_event edge_take_counts(struct edge *, const struct ofp_header *);
 void edge_match_mac(struct match *, uint8_t table, uint16_t bits,
                     uint16_t mask);
 void edge_dump_init(struct edge *);

@@ -92,7 +92,17 @@ def test_in(blue, wires, dst):
     assert seen["vm1"] == seen["vm2"]
     wait_until(lambda: band(active_edge(blue)[0], "in")
                == (sent, sent - seen["vm1"]), what="frames counted")
-    assert limits(active_edge(blue)[1]) == limits(active_edge(blue)[0])
+    active, standby = active_edge(blue)
+    assert limits(standby) == limits(active)
+    told = {row["edge"]: row for row in blue.control.json("binding/limits")}
+    passed = seen["vm1"]
+    assert told[active.name] == {
+        "segment": "blue", "binding": "edges/trunk0/100", "way": "in",
+        "edge": active.name, "limit": PPS, "unit": "packets/s",
+        "passed": passed, "dropped": sent - passed}
+    assert (told[standby.name]["passed"], told[standby.name]["dropped"]) \
+        == (0, 0)
+    assert f" {passed} " in blue.control.appctl("binding/limits", "blue")
 
     # The other way nothing is limited.
     wires.check("vm1", BROADCAST, {"ph1", "vm2"}, count=3 * PPS)
@@ -144,7 +154,12 @@ def test_a_limit_comes_and_goes(blue, wires):
                    what="one limit left")
         assert "pktps" in edge.ofctl("dump-meters", "br0")
     wires.check("ph1", BROADCAST, {"vm1", "vm2"}, count=3 * PPS)
+    told = blue.control.json("binding/limits")
+    assert [(t["edge"], t["way"], t["limit"], t["unit"]) for t in told] \
+        == [("edge1", "out", 1000, "packets/s"),
+            ("edge2", "out", 1000, "packets/s")]
     set_options(blue, 100)
+    assert blue.control.json("binding/limits") == []
     for edge in edges:
         wait_until(lambda edge=edge: not limits(edge), what="no limit left")
     wires.check("vm1", BROADCAST, {"ph1", "vm2"}, count=3 * PPS)
