@@ -83,6 +83,51 @@ test_dirt(void **state)
     net_check_dirt(net, "a binding goes", 3, "cluster 1, segment 7000");
 }
 
+/* What a place limits concerns its segment's own flows, on the nodes that have
+ * them, and no MACs. */
+static void
+test_storm_dirt(void **state)
+{
+    struct net *net = *state;
+
+    net_binding(net, 1, 1, 1, "p1", 10);
+    net_host_port(net, 1, 1, 3, "p1");
+    settle(net);
+    net_active(net, 1, 1);
+    fdb_sight(&net->fdb, net_get_node(net, 1),
+              net_get_place(net, TOPO_BINDING, 1), net_mac(1), 0, &net->ops);
+    net_clean(net);
+
+    net_limited(net, 1, 1, 1, "p1", 10, 100, 0);
+    net_settle(net);
+    net_check_dirt(net, "a limit", 1, "segment 5000");
+    net_check_dirt(net, "a limit", 3, "segment 5000");
+    assert_int_equal(net->ops.n, 0);
+    net_clean(net);
+
+    net_limited(net, 1, 1, 1, "p1", 10, 100, 0);
+    net_settle(net);
+    net_check_dirt(net, "the same limit", 1, "");
+    net_limited(net, 1, 1, 1, "p1", 10, 100, 7);
+    net_settle(net);
+    net_check_dirt(net, "a limit outward", 1, "segment 5000");
+    net_clean(net);
+    net_binding(net, 1, 1, 1, "p1", 10);
+    net_settle(net);
+    net_check_dirt(net, "no limit", 1, "segment 5000");
+    net_clean(net);
+
+    net_quiet_segment(net, 1, 5000);
+    net_settle(net);
+    net_check_dirt(net, "unknown unicast is dropped", 3, "segment 5000");
+    net_clean(net);
+    net_quiet_segment(net, 1, 5000);
+    net_settle(net);
+    net_check_dirt(net, "nothing has changed", 3, "");
+    assert_int_equal(net->ops.n, 0);
+    assert_int_equal(net->fdb.macs.n, 1);
+}
+
 static void
 test_failover_dirt(void **state)
 {
@@ -235,6 +280,7 @@ main(void)
         TEST(test_give_way_again),
         TEST(test_sight_dirt),
         TEST(test_dirt),
+        TEST(test_storm_dirt),
         TEST(test_failover_dirt),
         TEST(test_active_leaves),
         TEST(test_tunnel_port_dirt),

@@ -525,6 +525,51 @@ test_vni_changes(void **state)
     check_sites(net, "the binding is in s1", 1, "12");
 }
 
+/* What makes no sense in a row that is in force, its row says; but first what
+ * is more urgent. */
+static void
+test_complaints(void **state)
+{
+    struct net *net = *state;
+    struct topo_attach_row binding = {
+        .table = TOPO_BINDING, .uuid = net_uuid(TOPO_BINDING, 1),
+        .segment = net_uuid(TOPO_SEGMENT, 1),
+        .owner = net_uuid(TOPO_CLUSTER, 1), .port = "p1", .vlan = 10,
+    };
+    struct topo_segment_row segment = {
+        .uuid = net_uuid(TOPO_SEGMENT, 1), .name = "s1", .vni = 5000,
+        .mac_limit = 2048, .mac_aging = 300,
+    };
+
+    binding.complaint = xstrdup("a silly limit");
+    topo_attach_set(&net->topo, &binding);
+    settle(net);
+    check_error(net, "at once", TOPO_BINDING, 1, "a silly limit");
+    net_port(net, 1, "p1", 0);
+    net_settle(net);
+    check_error(net, "no port", TOPO_BINDING, 1, "has no port");
+    net_port(net, 1, "p1", 2);
+    net_settle(net);
+    check_error(net, "the port is back", TOPO_BINDING, 1, "a silly limit");
+    binding.complaint = xstrdup("another");
+    topo_attach_set(&net->topo, &binding);
+    settle(net);
+    check_error(net, "another", TOPO_BINDING, 1, "another");
+    binding.complaint = NULL;
+    topo_attach_set(&net->topo, &binding);
+    settle(net);
+    check_error(net, "none", TOPO_BINDING, 1, "");
+
+    segment.complaint = xstrdup("what is that?");
+    topo_segment_set(&net->topo, &segment);
+    settle(net);
+    check_error(net, "of a segment", TOPO_SEGMENT, 1, "what is that?");
+    segment.complaint = NULL;
+    topo_segment_set(&net->topo, &segment);
+    settle(net);
+    check_error(net, "not any more", TOPO_SEGMENT, 1, "");
+}
+
 #define TEST(NAME) \
     cmocka_unit_test_setup_teardown(NAME, net_setup_three, net_teardown)
 
@@ -544,6 +589,7 @@ main(void)
         TEST(test_reinstated_place_keeps_macs),
         TEST(test_any_order),
         TEST(test_vni_changes),
+        TEST(test_complaints),
     };
 
     return cmocka_run_group_tests_name("topo", tests, NULL, NULL);
