@@ -207,6 +207,17 @@ agent_flows(struct agent *agent, struct edge *edge)
     }
 }
 
+/* 'edge' sent 'oh', which makes no sense. */
+static void
+agent_nonsense(struct agent *agent, struct edge *edge,
+               const struct ofp_header *oh)
+{
+    VLOG_WARN_RL(&rl, "%s: a message of type %"PRIu8" ends the session",
+                 ofconn_name(edge->conn), oh->type);
+    agent_expel(agent, edge, edge->offence ? edge->offence
+                : "malformed message");
+}
+
 static void
 agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
 {
@@ -277,10 +288,7 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         agent_elect_node(agent, edge->tnode);
         break;
     case EDGE_EV_NONSENSE:
-        VLOG_WARN_RL(&rl, "%s: a message of type %"PRIu8" ends the session",
-                     ofconn_name(conn), oh->type);
-        agent_expel(agent, edge, edge->offence ? edge->offence
-                    : "malformed message");
+        agent_nonsense(agent, edge, oh);
         break;
     default:
         OVS_NOT_REACHED();

@@ -13,8 +13,8 @@
 
 #define CONF_MAX_LIMIT 100000000
 
-/* Returns the limit that 'key' says, or 0 if there is none.  Puts what is wrong
- * with it into '*error', unless there is an error already. */
+/* Returns the limit that 'key' says, or 0 if there is none.  Puts what is
+ * wrong with it into '*error', unless there is an error already. */
 static uint32_t
 conf_read_limit(const struct smap *options, const char *key, char **error)
 {

@@ -32,79 +32,80 @@ only(const struct flowset *set)
     return CONTAINER_OF(hmap_first(&set->flows), struct flowset_flow, node);
 }
 
+#define BASE "table=1,priority=5,in_port=1,actions=drop"
+
 /* Two flows, and whether they have one identity, are the same, and have the
  * same actions. */
+static const struct same_row {
+    const char *what;
+    const char *a, *b;
+    uint64_t cookie;        /* Of 'b'; that of 'a' is 1. */
+    bool alike, same, same_actions;
+} same_rows[] = {
+    { "the same", BASE, BASE, 1, true, true, true },
+    { "written in another way", BASE,
+      "in_port=1 table=1 priority=5 actions=drop", 1,
+      true, true, true },
+    { "another table", BASE, "table=2,priority=5,in_port=1,actions=drop",
+      1, false, true, true },
+    { "another priority", BASE,
+      "table=1,priority=6,in_port=1,actions=drop", 1, false, true, true },
+    { "another match", BASE, "table=1,priority=5,in_port=2,actions=drop",
+      1, false, true, true },
+    { "a wider match", BASE, "table=1,priority=5,actions=drop", 1,
+      false, true, true },
+    { "another mask", "table=1,priority=5,reg1=0/1,actions=drop",
+      "table=1,priority=5,reg1=0/3,actions=drop", 1, false, true, true },
+    { "another cookie", BASE, BASE, 2, true, false, true },
+    { "an idle timeout", BASE,
+      "table=1,priority=5,idle_timeout=3,in_port=1,actions=drop", 1,
+      true, false, true },
+    { "a hard timeout", BASE,
+      "table=1,priority=5,hard_timeout=3,in_port=1,actions=drop", 1,
+      true, false, true },
+    { "a flag", BASE,
+      "table=1,priority=5,send_flow_rem,in_port=1,actions=drop", 1,
+      true, false, true },
+    { "another action", BASE,
+      "table=1,priority=5,in_port=1,actions=output:1", 1,
+      true, false, false },
+    { "another order of actions",
+      "table=1,priority=5,actions=output:1,output:2",
+      "table=1,priority=5,actions=output:2,output:1", 1,
+      true, false, false },
+    { "an action, as other versions of OpenFlow write it",
+      "table=1,priority=5,actions=load:1->NXM_NX_REG3[0]",
+      "table=1,priority=5,actions=set_field:1/1->reg3", 1,
+      true, true, true },
+    { "the same beside a meter",
+      "table=1,priority=5,actions=meter:7,load:1->NXM_NX_REG3[0]",
+      "table=1,priority=5,actions=meter:7,set_field:1/1->reg3", 1,
+      true, true, true },
+    { "another meter",
+      "table=1,priority=5,actions=meter:7,resubmit(,1)",
+      "table=1,priority=5,actions=meter:8,resubmit(,1)", 1,
+      true, false, false },
+    { "the same in a copy",
+      "table=1,priority=5,actions=clone(load:1->NXM_NX_REG3[0]),output:1",
+      "table=1,priority=5,actions=clone(set_field:1/1->reg3),output:1", 1,
+      true, true, true },
+    { "another action in a copy",
+      "table=1,priority=5,actions=clone(set_field:1/1->reg3)",
+      "table=1,priority=5,actions=clone(set_field:2/2->reg3)", 1,
+      true, false, false },
+    { "an action more in a copy",
+      "table=1,priority=5,actions=clone(output:1)",
+      "table=1,priority=5,actions=clone(output:1,output:2)", 1,
+      true, false, false },
+    { "the same of VLANs", "table=1,priority=5,actions=strip_vlan",
+      "table=1,priority=5,actions=pop_vlan", 1, true, true, true },
+};
+
 static void
 test_same(void **state OVS_UNUSED)
 {
-    static const char base[] = "table=1,priority=5,in_port=1,actions=drop";
-    static const struct row {
-        const char *what;
-        const char *a, *b;
-        uint64_t cookie;        /* Of 'b'; that of 'a' is 1. */
-        bool alike, same, same_actions;
-    } rows[] = {
-        { "the same", base, base, 1, true, true, true },
-        { "written in another way", base,
-          "in_port=1 table=1 priority=5 actions=drop", 1,
-          true, true, true },
-        { "another table", base, "table=2,priority=5,in_port=1,actions=drop",
-          1, false, true, true },
-        { "another priority", base,
-          "table=1,priority=6,in_port=1,actions=drop", 1, false, true, true },
-        { "another match", base, "table=1,priority=5,in_port=2,actions=drop",
-          1, false, true, true },
-        { "a wider match", base, "table=1,priority=5,actions=drop", 1,
-          false, true, true },
-        { "another mask", "table=1,priority=5,reg1=0/1,actions=drop",
-          "table=1,priority=5,reg1=0/3,actions=drop", 1, false, true, true },
-        { "another cookie", base, base, 2, true, false, true },
-        { "an idle timeout", base,
-          "table=1,priority=5,idle_timeout=3,in_port=1,actions=drop", 1,
-          true, false, true },
-        { "a hard timeout", base,
-          "table=1,priority=5,hard_timeout=3,in_port=1,actions=drop", 1,
-          true, false, true },
-        { "a flag", base,
-          "table=1,priority=5,send_flow_rem,in_port=1,actions=drop", 1,
-          true, false, true },
-        { "another action", base,
-          "table=1,priority=5,in_port=1,actions=output:1", 1,
-          true, false, false },
-        { "another order of actions",
-          "table=1,priority=5,actions=output:1,output:2",
-          "table=1,priority=5,actions=output:2,output:1", 1,
-          true, false, false },
-        { "an action, as other versions of OpenFlow write it",
-          "table=1,priority=5,actions=load:1->NXM_NX_REG3[0]",
-          "table=1,priority=5,actions=set_field:1/1->reg3", 1,
-          true, true, true },
-        { "the same beside a meter",
-          "table=1,priority=5,actions=meter:7,load:1->NXM_NX_REG3[0]",
-          "table=1,priority=5,actions=meter:7,set_field:1/1->reg3", 1,
-          true, true, true },
-        { "another meter",
-          "table=1,priority=5,actions=meter:7,resubmit(,1)",
-          "table=1,priority=5,actions=meter:8,resubmit(,1)", 1,
-          true, false, false },
-        { "the same in a copy",
-          "table=1,priority=5,actions=clone(load:1->NXM_NX_REG3[0]),output:1",
-          "table=1,priority=5,actions=clone(set_field:1/1->reg3),output:1", 1,
-          true, true, true },
-        { "another action in a copy",
-          "table=1,priority=5,actions=clone(set_field:1/1->reg3)",
-          "table=1,priority=5,actions=clone(set_field:2/2->reg3)", 1,
-          true, false, false },
-        { "an action more in a copy",
-          "table=1,priority=5,actions=clone(output:1)",
-          "table=1,priority=5,actions=clone(output:1,output:2)", 1,
-          true, false, false },
-        { "the same of VLANs", "table=1,priority=5,actions=strip_vlan",
-          "table=1,priority=5,actions=pop_vlan", 1, true, true, true },
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        const struct row *r = &rows[i];
+    for (size_t i = 0; i < ARRAY_SIZE(same_rows); i++) {
+        const struct same_row *r = &same_rows[i];
         struct flowset a, b;
 
         flowset_init(&a);
