@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from crowd import led, other, spread
 from frames import BROADCAST, QUIET
 from netns import wait_until
 from node import parse_ping
@@ -45,6 +46,13 @@ def band(switch, way):
     (numbers,) = [row for row in found
                   if len(row[0]) == 10 and row[0][0] == first]
     return int(numbers[1]), int(numbers[2])
+
+
+def meter_age(switch):
+    """For how many seconds the only limit has been there."""
+    text = switch.ofctl("meter-stats", "br0")
+    (age,) = re.findall(r"meter:[12]\d{9} .*?duration:([\d.]+)s", text, re.S)
+    return float(age)
 
 
 def storm(wires, sender, dst=BROADCAST, seconds=STORM):
@@ -235,3 +243,36 @@ def test_unknown_unicast(blue, wires):
     configure(blue, ("set", "Segment", "blue",
                      "options:unknown_unicast=flood"))
     wires.check("ph1", "02:00:00:00:00:98", {"vm1", "vm2"})
+
+
+def test_edges_that_do_not_answer(blue):
+    """What they have counted is not known, what they should keep to is."""
+    set_options(blue, 100, f"bum_in_pps={PPS}")
+    blue.switch("edge1").vsctl("set-controller", "br0", "tcp:10.0.0.1:9")
+    wait_until(lambda: not blue.control.edge("edge1")["connected"],
+               what="edge1 disconnected")
+    told = [(t["edge"], t["limit"], t["dropped"])
+            for t in blue.control.json("binding/limits")]
+    assert told == [("edge1", PPS, None), ("edge2", PPS, 0)]
+
+
+@pytest.mark.parametrize("lab", [{"extras": False, "controllers": 2}],
+                         indirect=True, ids=["two"])
+def test_followers_tell_as_well(blue):
+    """And when another controller leads the edges, their meters stay."""
+    spread(blue)
+    set_options(blue, 100, f"bum_in_pps={PPS}")
+    edge, _ = active_edge(blue)
+    one, two = led(blue), other(blue, led(blue))
+    wait_until(lambda: len(limits(edge)) == 1, what="the limit")
+    assert (one.json("binding/limits") == two.json("binding/limits")
+            == [{"segment": "blue", "binding": "edges/trunk0/100",
+                 "edge": name, "way": "in", "limit": PPS,
+                 "unit": "packets/s", "passed": 0, "dropped": 0}
+                for name in ("edge1", "edge2")])
+    before = meter_age(edge)
+    one.kill()
+    wait_until(lambda: two.edge(edge.name)["state"] == "synced", 20,
+               "the other leads")
+    assert meter_age(edge) > before
+    assert len(limits(edge)) == 1
