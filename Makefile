@@ -382,7 +382,7 @@ $(FUZZ_PROGRAMS): $(O)/tests/%: $(O)/obj/tests/fuzz/%.o
 $(FUZZ_PROGRAMS): $(if $(FUZZ),,$(O)/obj/tests/fuzz/replay.o)
 
 $(O)/tests/fuzz_conf: $(call objects,tests/fuzz/rows.c tests/unit/net.c \
-                          tests/unit/walk.c)
+                          tests/unit/walk.c tests/unit/walk_part.c)
 $(O)/tests/fuzz_conf: LIBS += -lcmocka
 
 # The clock of this one is its own.

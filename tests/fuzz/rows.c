@@ -155,6 +155,22 @@ rows_make_static(struct rows *rows, struct row *row)
     row->static_mac.n_vtep = !(how & 1) && how & 4;
 }
 
+/* What a binding has beside its place follows from that, so that older inputs
+ * go on to mean what they meant. */
+static void
+rows_limit_binding(struct row *row, unsigned int n)
+{
+    static const char *const options[][2] = {
+        { NULL, NULL }, { "bum_in_pps", "100" }, { "bum_out_kbps", "much" },
+        { "bum_out_pps", "1" },
+    };
+
+    row->options[0] = options[n % ARRAY_SIZE(options)][0];
+    row->options[1] = options[n % ARRAY_SIZE(options)][1];
+    row->closed_until = 90061000;
+    row->binding.n_closed_until = row->binding.vlan == 2730;
+}
+
 /* Returns row 'n' of 'table' with new contents. */
 static struct row
 rows_make(struct rows *rows, enum topo_table table, unsigned int n)
@@ -177,6 +193,7 @@ rows_make(struct rows *rows, enum topo_table table, unsigned int n)
         row.binding.port = ROWS_TEXT(rows, "p1", "p2", "genev0", "peer0",
                                      "a b");
         row.binding.vlan = bytes_below(rows->in, 4) * 1365 % 4095;
+        rows_limit_binding(&row, n);
         break;
     case TOPO_HOST_PORT:
         row.host_port.segment = rows_ref(rows, TOPO_SEGMENT);
@@ -277,15 +294,22 @@ rows_read(struct conf *conf, enum topo_table table, struct row *row,
 
     if (row->options[0]) {
         smap_add(&options, row->options[0], row->options[1]);
+    } else if (table == TOPO_SEGMENT && n % 2) {
+        smap_add(&options, "unknown_unicast", n % 4 == 1 ? "drop" : "?");
     }
     switch ((int) table) {
     case TOPO_SEGMENT:
         row->segment.mac_limit = &row->optional[0];
         row->segment.mac_aging = &row->optional[1];
+        row->segment.options = options;
         break;
     case TOPO_EDGE:
         row->edge.drained = &row->flag;
-        row->edge.bfd_ports = options;
+        row->edge.bfd_ports = row->edge.other_config = options;
+        break;
+    case TOPO_BINDING:
+        row->binding.closed_until = &row->closed_until;
+        row->binding.options = options;
         break;
     case TOPO_CLUSTER:
         row->cluster.key_edges = row->ranks;

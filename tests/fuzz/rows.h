@@ -24,7 +24,7 @@ struct bytes;
 struct row {
     bool exists, changed;
     bool in_error;              /* Says the database. */
-    int64_t optional[2];
+    int64_t optional[2], closed_until;
     bool flag;
     struct uuid place[2];
     int64_t ranks[TOPO_MAX_EDGES];
