@@ -56,6 +56,16 @@ fdb_push_dest(struct fdb_ops *ops, const struct fdb_mac *e, bool add,
     }
 }
 
+/* The guard of a static MAC, on all nodes of the segment. */
+static void
+fdb_push_guard(struct fdb_ops *ops, const struct fdb_mac *e, bool add)
+{
+    for (size_t i = 0; i < e->segment->n_sites; i++) {
+        fdb_push(ops, e, e->segment->sites[i].node, false, add, 0);
+        ops->ops[ops->n - 1].guard = true;
+    }
+}
+
 /* Fills in the flow that 'op' is about; see pipeline_source().  Returns false
  * if there is none to add. */
 bool
@@ -64,6 +74,8 @@ fdb_op_flow(const struct fdb_op *op, struct flowset_spec *spec,
 {
     if (op->source) {
         pipeline_source(op->node, &op->m, op->slot, spec, match, acts);
+    } else if (op->guard) {
+        pipeline_guard(&op->m, spec, match, acts);
     } else if (!op->add) {
         pipeline_dest_key(&op->m, spec, match, acts);
     } else {
@@ -173,6 +185,9 @@ fdb_drop(struct fdb *fdb, struct fdb_mac *e)
 void
 fdb_remove(struct fdb *fdb, struct fdb_mac *e, struct fdb_ops *ops)
 {
+    if (e->is_static) {
+        fdb_push_guard(ops, e, false);
+    }
     for (size_t i = 0; i < e->n_seen; i++) {
         fdb_push_source(ops, e, &e->seen[i], false);
     }
@@ -541,6 +556,7 @@ fdb_sync_static(struct fdb *fdb, struct topo_static_mac *sm, long long now,
 
             fdb_push_source(ops, e, fdb_seen_add(e, node, slot), true);
         }
+        fdb_push_guard(ops, e, true);
     }
     e->synced = true;
 }

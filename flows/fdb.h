@@ -37,6 +37,7 @@
  *   - An entry's place is in the entry's segment while in force; between a
  *     change of the topology and fdb_flush_withdrawn() it may not be.
  *   - A static MAC never ages, never moves and does not count for the limit.
+ *     Every node of its segment has a guard for it, see flows/pipeline.h.
  *
  * The fdb owns its entries; segments, places and nodes belong to the topology
  * and keep lists and counts for the fdb. */
@@ -109,7 +110,9 @@ struct fdb_mac {
  * the topology, so it must be carried out before topo_reap(). */
 struct fdb_op {
     struct topo_node *node;
-    bool source;                /* SOURCE flow, otherwise DEST flow. */
+    bool source;                /* SOURCE flow, otherwise... */
+    bool guard;                 /* ...a static MAC's guard, otherwise DEST
+                                 * flow. */
     bool add;
     uint32_t slot;              /* Of a SOURCE flow. */
     struct pipeline_mac m;

@@ -64,6 +64,10 @@ fdb_mac_ops(const struct fdb_mac *e, const struct topo_node *node,
         op.slot = 0;
     }
     func(&op, aux);
+    if (e->is_static) {
+        op.guard = true;
+        func(&op, aux);
+    }
 }
 
 static void

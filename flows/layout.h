@@ -37,7 +37,7 @@ enum layout_table {
     LAYOUT_GATE = 1,        /* Is the cluster active on this edge? */
     LAYOUT_SOURCE = 2,      /* Subroutine: is the source known here? */
     LAYOUT_LEARN = 3,       /* If not: tell the controller, once a second. */
-    LAYOUT_POLICY = 4,      /* Room for anti-spoofing, ACLs. */
+    LAYOUT_POLICY = 4,      /* Room for ACLs. */
     LAYOUT_NEIGH = 5,       /* Room for ARP and ND suppression. */
     LAYOUT_DEST = 6,        /* Known destination: where? */
     LAYOUT_FLOOD = 7,       /* Otherwise: everywhere it may go. */
@@ -89,6 +89,7 @@ enum layout_taken {
 enum layout_priority {
     LAYOUT_PRIO_REFUSE = 300,   /* Never to be forwarded. */
     LAYOUT_PRIO_LIMIT = 200,    /* Not beyond a limit. */
+    LAYOUT_PRIO_GUARD = 200,    /* Only from where it belongs. */
     LAYOUT_PRIO_EXCEPT = 110,   /* An exception to the next. */
     LAYOUT_PRIO_MAIN = 100,
     LAYOUT_PRIO_ELSE_LIMIT = 20,    /* ELSE, within a limit. */

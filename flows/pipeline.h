@@ -15,7 +15,9 @@
  * The flows of a MAC are two.  SOURCE says that the MAC is known at the
  * place where it was seen; only nodes that saw it have that flow, and its
  * idleness is how the MAC ages.  DEST says where frames to the MAC go; every
- * node of the segment has it.
+ * node of the segment has it.  A static MAC has a third on every node of the
+ * segment, a guard in LEARN, which drops what SOURCE does not know, before
+ * anybody is told.
  *
  * Nothing here reads a clock or talks to anyone. */
 
@@ -82,6 +84,8 @@ uint16_t pipeline_source_timeout(const struct topo_node *,
 void pipeline_source(const struct topo_node *, const struct pipeline_mac *,
                      uint32_t slot, struct flowset_spec *spec,
                      struct match *match, struct ofpbuf *acts);
+void pipeline_guard(const struct pipeline_mac *, struct flowset_spec *spec,
+                    struct match *match, struct ofpbuf *acts);
 void pipeline_dest_key(const struct pipeline_mac *, struct flowset_spec *spec,
                        struct match *match, struct ofpbuf *acts);
 bool pipeline_dest(const struct topo_node *, const struct pipeline_mac *,

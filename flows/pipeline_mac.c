@@ -107,6 +107,18 @@ pipeline_source(const struct topo_node *node, const struct pipeline_mac *m,
     acts_set_known(acts);
 }
 
+/* The flow by which a node drops, and counts, frames from 'm', which is static,
+ * that come in where SOURCE does not know it.  Frames from nodes that the
+ * controller programs have passed the guard of that node. */
+void
+pipeline_guard(const struct pipeline_mac *m, struct flowset_spec *spec,
+               struct match *match, struct ofpbuf *acts)
+{
+    pipeline_mac_begin(m, LAYOUT_LEARN, spec, match, acts);
+    spec->priority = LAYOUT_PRIO_GUARD;
+    match_set_dl_src(match, m->mac);
+}
+
 /* The flow by which a node sends frames to 'm', without its actions: enough
  * to delete it. */
 void

@@ -152,6 +152,25 @@ ROWS = [
     ("broadcast from a VTEP", "foreign.e1",
      tunnel("2001:db8::1", 6, ALL), ["p1/10"]),
 
+    # Static MACs: from their place, and from nowhere else.
+    ("a static MAC from its VLAN", "static.e1",
+     local("p1", 10, 5, ALL), ["p1/20", V4, V6]),
+    ("from another VLAN of the same trunk", "static.e1",
+     local("p1", 20, 5, ALL), []),
+    ("from an IPv4 VTEP", "static.e1", tunnel("192.0.2.1", 5, ALL), []),
+    ("from an IPv6 VTEP", "static.e1", tunnel("2001:db8::1", 5, ALL), []),
+    ("a static MAC from its IPv4 VTEP", "static.e1",
+     tunnel("192.0.2.1", 7, 1), ["p1/10"]),
+    ("from the other VTEP", "static.e1", tunnel("2001:db8::1", 7, 1), []),
+    ("from a VLAN", "static.e1", local("p1", 10, 7, ALL), []),
+    ("a static MAC from its IPv6 VTEP", "static.e1",
+     tunnel("2001:db8::1", 8, 1), ["p1/10"]),
+    ("from the other VTEP", "static.e1", tunnel("192.0.2.1", 8, 1), []),
+    ("a static MAC at the active edge", "pair.e1",
+     local("p1", 10, 5, 3), [E3]),
+    ("its copy at the host", "pair.e3", tunnel("10.0.0.1", 5, 3), ["p1"]),
+    ("from a host port", "pair.e3", local("p1", None, 5, 1), []),
+
     # Two clusters of the same edges, each active for one: exactly one copy.
     ("broadcast at e1", "opposite.e1", local("p1", 10, 1, ALL), [E2, E3]),
     ("its copy at e2", "opposite.e2", tunnel("10.0.0.1", 1, ALL), ["p2/20"]),
@@ -291,6 +310,17 @@ def test_learn_once_a_second(switch, what, golden, frame, elsewhere):
 def test_known_stations_tell_nobody(switch, golden, frame):
     load(switch, golden)
     assert "controller(reason=" not in switch.trace(frame)
+
+
+@pytest.mark.parametrize("frame", [
+    local("p1", 20, 5, ALL), tunnel("192.0.2.1", 5, ALL),
+    tunnel("2001:db8::1", 5, ALL), local("p1", 10, 7, ALL),
+], ids=["VLAN", "IPv4 VTEP", "IPv6 VTEP", "of a VTEP"])
+def test_spoofed_stations_tell_nobody(switch, frame):
+    """Frames from a static MAC elsewhere leave no trace but in a counter."""
+    load(switch, "static.e1")
+    assert "controller(reason=" not in switch.trace(frame, "-generate")
+    assert not [flow for flow in switch.flows(2) if "cookie=0x4b4807" in flow]
 
 
 @pytest.mark.parametrize("golden,frame", [

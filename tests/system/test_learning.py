@@ -144,12 +144,10 @@ def test_static_neither_ages_nor_moves(blue, wires):
     other = "02:00:00:00:00:78"
     wires["ph1"].send(BROADCAST, src=other)
     wait_until(lambda: other in blue.control.macs("blue"), what=other)
-    wires["vm2"].send(BROADCAST, src=MAC, count=5)
+    wires.check("vm2", BROADCAST, set(), src=MAC)
     wait_gone(blue, other)
     entry = blue.control.macs("blue")[MAC]
     assert (entry["type"], entry["location"]) == ("static", TRUNK)
-    # The ToR has learned it from vm2, and would not send it back to ph1.
-    blue.switch("tor").appctl("fdb/flush", "br0")
     wires.follow("vm1", MAC, {"ph1"})
 
     configure(blue, ("mac-del", "blue", MAC))

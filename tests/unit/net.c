@@ -442,7 +442,8 @@ net_check_ops(struct net *net, const char *what, const char *expected)
         const struct fdb_op *op = &net->ops.ops[i];
 
         ds_put_format(&s, "%s%s %c%s %02x", i ? ", " : "", op->node->name,
-                      op->add ? '+' : '-', op->source ? "src" : "dst",
+                      op->add ? '+' : '-',
+                      op->source ? "src" : op->guard ? "guard" : "dst",
                       op->m.mac.ea[5]);
         if (op->source) {
             ds_put_format(&s, "/%"PRIu32".%"PRIu32, op->slot >> 16,

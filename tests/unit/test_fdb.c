@@ -158,7 +158,8 @@ test_static(void **state)
     net_check_ops(net, "in the place of a learned one",
                   "e3 -src 05/2.0, e1 -dst 05, e2 -dst 05, e3 -dst 05, "
                   "e1 +dst 05, e2 +dst 05, e3 +dst 05, "
-                  "e1 +src 05/2.10, e2 +src 05/2.10");
+                  "e1 +src 05/2.10, e2 +src 05/2.10, "
+                  "e1 +guard 05, e2 +guard 05, e3 +guard 05");
     assert_int_equal(net_get_segment(net, 1)->n_learned, 0);
     assert_int_equal(net_get_place(net, TOPO_BINDING, 1)->n_learned, 0);
     assert_int_equal(net_get_segment(net, 1)->n_macs, 1);
@@ -175,13 +176,17 @@ test_static(void **state)
     net_static(net, 1, 1, "aa:00:00:00:00:05", TOPO_BINDING, 2);
     net_settle(net);
     net_check_ops(net, "moved by hand",
+                  "e1 -guard 05, e2 -guard 05, e3 -guard 05, "
                   "e1 -src 05/2.10, e2 -src 05/2.10, "
                   "e1 -dst 05, e2 -dst 05, e3 -dst 05, "
                   "e1 +dst 05, e2 +dst 05, e3 +dst 05, "
-                  "e1 +src 05/2.20, e2 +src 05/2.20");
+                  "e1 +src 05/2.20, e2 +src 05/2.20, "
+                  "e1 +guard 05, e2 +guard 05, e3 +guard 05");
     net_static(net, 1, 1, "not a MAC", TOPO_BINDING, 2);
     net_settle(net);
-    net_check_ops(net, "in error", "e1 -src 05/2.20, e2 -src 05/2.20, "
+    net_check_ops(net, "in error",
+                  "e1 -guard 05, e2 -guard 05, e3 -guard 05, "
+                  "e1 -src 05/2.20, e2 -src 05/2.20, "
                   "e1 -dst 05, e2 -dst 05, e3 -dst 05");
     assert_null(net_find(net, 5));
 }

@@ -146,6 +146,18 @@ make_foreign(struct net *net)
     see(net, 1, TOPO_VTEP, 2, 6);
 }
 
+/* Static MACs at all kinds of places, but for a host port. */
+static void
+make_static(struct net *net)
+{
+    make_foreign(net);
+    net_binding(net, 2, 1, 1, "p1", 20);
+    net_static(net, 1, 1, "aa:00:00:00:00:05", TOPO_BINDING, 1);
+    net_static(net, 2, 1, "aa:00:00:00:00:07", TOPO_VTEP, 1);
+    net_static(net, 3, 1, "aa:00:00:00:00:08", TOPO_VTEP, 2);
+    net_settle(net);
+}
+
 /* Two clusters of the same edges, in opposite order, in one segment. */
 static void
 make_opposite(struct net *net)
@@ -257,6 +269,8 @@ static const struct golden {
     { "pair", "edges e1 (active) and e2, host e3 with p1", make_pair, 3 },
     { "foreign", "one binding, VTEPs 192.0.2.1 and 2001:db8::1",
       make_foreign, 1 },
+    { "static", "foreign, VLAN 20, and static MACs 5 in VLAN 10, 7 and 8 at "
+      "the VTEPs", make_static, 1 },
     { "opposite", "c1 = e1 (active), e2; c2 = e2 (active), e1; host e3",
       make_opposite, 3 },
     { "overlap", "c1 = e1, e2 (active); host ports on e1 and e3",

@@ -1,0 +1,122 @@
+# Copyright (c) 2026 The Kakehashi Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Frames that say that they are from somebody else.
+
+What each of these tests shows stands in docs/security.md, which names them.
+"""
+
+import re
+
+from faults import kill, wait_active
+from frames import BROADCAST
+from netns import wait_until
+from world import (active_edge, configure, our_flows, program_foreign,
+                   wait_location, wait_synced)
+
+MAC = "02:00:00:00:00:77"
+GUARD = "table=3,dl_src={}"
+
+
+def counted(switch, match):
+    """Frames that the flows of ours that have this match have dropped."""
+    flows = [line for line in switch.ofctl("dump-flows", "br0", match)
+             .splitlines() if line.endswith("actions=drop")]
+    assert flows, f"no flow of {switch.name} drops {match}"
+    return sum(int(re.search(r"n_packets=(\d+)", flow)[1]) for flow in flows)
+
+
+def wait_counted(switch, match, number):
+    """Until as many have been counted, which takes the datapath a moment."""
+    wait_until(lambda: counted(switch, match) >= number, 10,
+               f"{number} frames of {match} counted", 0.1)
+    assert counted(switch, match) == number
+
+
+# ---- Static MACs ---------------------------------------------------------
+
+def test_static_mac_is_accepted_only_at_its_place(blue, wires):
+    """From another VLAN, a host port or a foreign VTEP it goes nowhere."""
+    far = blue.switch("far")
+    vteps = [blue.switch(n).tunnel_ip for n in ("edge1", "edge2", "host1")]
+    program_foreign(far, 5001, vteps)
+    configure(blue, ("bind", "blue", "edges", "trunk0", 200),
+              ("vtep-add", "blue", far.tunnel_ip),
+              ("mac-add", "blue", MAC, "edges/trunk0/100"))
+    active, _ = active_edge(blue)
+    guard = GUARD.format(MAC)
+
+    wires.check("ph2", BROADCAST, set(), src=MAC, count=10)
+    wait_counted(active, guard, 10)
+    wires.check("vm2", BROADCAST, set(), src=MAC, count=10)
+    wait_counted(blue.switch("host1"), guard, 10)
+    wires.check("vm9", BROADCAST, set(), src=MAC, count=10)
+    wait_counted(active, guard, 20)
+    wait_counted(blue.switch("host1"), guard, 20)
+
+    # Nobody was told of these, and the MAC is where it was.
+    entry = blue.control.macs("blue")[MAC]
+    assert (entry["type"], entry["location"]) == ("static",
+                                                  "edges/trunk0/100")
+    wires.check("ph1", BROADCAST, {"ph2", "vm1", "vm2", "vm9"}, src=MAC)
+    wires.check("vm9", MAC, {"ph1"})
+    wait_counted(active, guard, 20)
+
+
+def test_static_mac_at_a_foreign_vtep(blue, wires):
+    far = blue.switch("far")
+    vteps = [blue.switch(n).tunnel_ip for n in ("edge1", "edge2", "host1")]
+    program_foreign(far, 5001, vteps)
+    configure(blue, ("vtep-add", "blue", far.tunnel_ip),
+              ("mac-add", "blue", MAC, far.tunnel_ip))
+    wires.check("vm9", BROADCAST, {"ph1", "vm1", "vm2"}, src=MAC)
+    wires.check("ph1", BROADCAST, set(), src=MAC)
+    wires.check("vm1", BROADCAST, set(), src=MAC)
+    # Not from ph1: the ToR believes what ph1 has said.
+    wires.check("vm1", MAC, {"vm9"})
+
+
+def test_static_mac_after_a_failover(blue, wires):
+    """The other edge takes it from its place, and only from there."""
+    configure(blue, ("bind", "blue", "edges", "trunk0", 200),
+              ("mac-add", "blue", MAC, "edges/trunk0/100"))
+    active, standby = active_edge(blue)
+    wires.check("ph1", BROADCAST, {"ph2", "vm1", "vm2"}, src=MAC)
+    kill(active)
+    wait_active(blue, standby)
+    wires.check("ph1", BROADCAST, {"ph2", "vm1", "vm2"}, src=MAC)
+    wires.check("ph2", BROADCAST, set(), src=MAC)
+    wires.check("vm1", BROADCAST, set(), src=MAC)
+    wires.check("vm1", MAC, {"ph1"})
+
+
+def test_mac_is_anybodys_again(blue, wires):
+    """With the row goes the guard, on every node."""
+    configure(blue, ("mac-add", "blue", MAC, "edges/trunk0/100"))
+    for switch in blue.controlled:
+        assert our_flows(switch, GUARD.format(MAC))
+    configure(blue, ("mac-del", "blue", MAC))
+    wait_synced(blue)
+    for switch in blue.controlled:
+        assert not our_flows(switch, GUARD.format(MAC))
+    wires.check("vm2", BROADCAST, {"ph1", "vm1"}, src=MAC)
+    wait_location(blue, MAC, "host1/vm2")
+
+
+def test_guards_survive_restarts(blue, wires):
+    """Of the controller, which changes none, and of a switch, which gets
+    them back."""
+    configure(blue, ("mac-add", "blue", MAC, "edges/trunk0/100"))
+    wires.check("vm2", BROADCAST, set(), src=MAC, count=5)
+    wait_counted(blue.switch("host1"), GUARD.format(MAC), 5)
+    blue.control.stop_daemon()
+    blue.control.start_daemon()
+    wait_synced(blue)
+    for switch in blue.controlled:
+        edge = blue.control.edge(switch.name)
+        assert (edge["added"], edge["changed"], edge["deleted"]) == (0, 0, 0)
+    wires.check("vm2", BROADCAST, set(), src=MAC, count=5)
+    wait_counted(blue.switch("host1"), GUARD.format(MAC), 10)
+    blue.switch("host1").restart_vswitchd()
+    wait_synced(blue)
+    wires.check("vm2", BROADCAST, set(), src=MAC)
+    wires.check("ph1", BROADCAST, {"vm1", "vm2"}, src=MAC)
