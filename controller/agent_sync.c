@@ -104,7 +104,34 @@ agent_compare_macs(struct edge *edge, struct delta *macs)
     flowset_destroy(&want);
 }
 
-/* The same for the flows of the configuration. */
+/* As long as a peer of 'node' has never connected, its addresses are not
+ * known: adds to 'want' the flows for addresses that are in 'have'. */
+static void
+agent_keep_addrs(const struct topo_node *node, const struct flowset *have,
+                 struct flowset *want)
+{
+    const struct flowset_owner *owner
+        = flowset_owner(have, layout_cookie(LAYOUT_K_ADDRS, 0));
+    const struct flowset_flow *flow;
+
+    if (!owner || !topo_node_has_unmet_peer(node)) {
+        return;
+    }
+    LIST_FOR_EACH (flow, owner_node, &owner->flows) {
+        struct ofpbuf acts
+            = ofpbuf_const_initializer(flow->ofpacts, flow->ofpacts_len);
+        struct match match;
+
+        minimatch_expand(&flow->match, &match);
+        flowset_add(want, &(struct flowset_spec) {
+            .table = flow->table, .priority = flow->priority,
+            .cookie = flow->cookie, .match = &match, .ofpacts = &acts,
+        });
+    }
+}
+
+/* Computes into 'config' what separates the flows of the configuration that
+ * the switch of 'edge' has from those that it should have. */
 static void
 agent_compare_config(const struct edge *edge, struct delta *config)
 {
@@ -112,6 +139,7 @@ agent_compare_config(const struct edge *edge, struct delta *config)
 
     flowset_init(&want);
     pipeline_all(edge->tnode, &want);
+    agent_keep_addrs(edge->tnode, config->have, &want);
     delta_all(config, &want);
     flowset_destroy(&want);
 }
@@ -281,6 +309,9 @@ agent_sync(struct agent *agent, struct edge *edge)
             agent_sync_meters(agent, edge, dirty->cookie);
             flowset_init(&want);
             pipeline_owner(&agent->topo, node, dirty->cookie, &want);
+            if (layout_cookie_kind(dirty->cookie) == LAYOUT_K_ADDRS) {
+                agent_keep_addrs(node, txn->config.have, &want);
+            }
             delta_owner(&txn->config, &want, dirty->cookie);
             flowset_destroy(&want);
         }

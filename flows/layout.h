@@ -119,6 +119,7 @@ enum layout_kind {
     LAYOUT_K_PENDING = 7,   /* Written by learn(); gone after seconds. */
     LAYOUT_K_LEASE = 8,     /* Written by learn() on the controller's word. */
     LAYOUT_K_TAKEN = 9,     /* Written by learn(): who has taken over. */
+    LAYOUT_K_ADDRS = 10,    /* Owner 0: addresses of the node and its peers. */
 };
 
 static inline uint64_t

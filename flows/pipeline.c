@@ -152,6 +152,41 @@ pipeline_node(const struct topo_node *node, struct flowset *set)
     }
 }
 
+/* PASS, inward: 'node' itself is no station, so nobody who says that he is it
+ * tells the truth. */
+static void
+pipeline_refuse_own(const struct topo_node *node, struct flowset *set)
+{
+    const struct topo_port *port;
+
+    HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
+        if (topo_port_is_own(node, port)) {
+            pipeline_add_str(set, layout_cookie(LAYOUT_K_ADDRS, 0),
+                             "table=%d,priority=%d,reg3=0/%d,"
+                             "dl_src="ETH_ADDR_FMT",actions=drop",
+                             LAYOUT_PASS, LAYOUT_PRIO_REFUSE, LAYOUT_F_OUT,
+                             ETH_ADDR_ARGS(port->mac));
+        }
+    }
+}
+
+/* Appends what keeps others from using the addresses of 'node' and of the
+ * edges with which it shares a cluster, whose trunks lead to the same
+ * networks. */
+void
+pipeline_addrs(const struct topo_node *node, struct flowset *set)
+{
+    const struct topo_user *user;
+
+    pipeline_refuse_own(node, set);
+    LIST_FOR_EACH (user, tnode_node, &node->uses) {
+        for (size_t i = 0; user->member && i < user->cluster->n_members;
+             i++) {
+            pipeline_refuse_own(user->cluster->members[i], set);
+        }
+    }
+}
+
 static bool
 pipeline_port_is_used(const struct topo_node *node, ofp_port_t ofport)
 {
@@ -234,6 +269,9 @@ pipeline_owner(const struct topo *topo, const struct topo_node *node,
     case LAYOUT_K_NODE:
         pipeline_node(node, set);
         break;
+    case LAYOUT_K_ADDRS:
+        pipeline_addrs(node, set);
+        break;
     case LAYOUT_K_PORT:
         pipeline_port(node, u16_to_ofp(owner), set);
         break;
@@ -252,6 +290,8 @@ pipeline_owner(const struct topo *topo, const struct topo_node *node,
     case LAYOUT_K_STATIC:
     case LAYOUT_K_LEARNED:
     case LAYOUT_K_PENDING:
+    case LAYOUT_K_LEASE:
+    case LAYOUT_K_TAKEN:
     default:
         OVS_NOT_REACHED();
     }
@@ -268,6 +308,7 @@ pipeline_each(const struct topo_node *node, struct flowset *set,
     const struct topo_port *port;
 
     pipeline_node(node, set);
+    pipeline_addrs(node, set);
     HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
         pipeline_port(node, port->ofport, set);
     }

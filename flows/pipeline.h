@@ -6,7 +6,8 @@
 
 /* The flows that a node should have, given the topology.
  *
- * Each owner (flows/layout.h: the node itself, a port, a cluster, a segment)
+ * Each owner (flows/layout.h: the node itself, its addresses, a port, a
+ * cluster, a segment)
  * has a function that derives its flows and those of no other.  What one
  * function emits depends only on 'topo', so deriving an owner anew after a
  * change gives what deriving everything would, and the sum over all owners
@@ -40,6 +41,7 @@ struct topo_segment;
 
 /* Owners. */
 void pipeline_node(const struct topo_node *, struct flowset *);
+void pipeline_addrs(const struct topo_node *, struct flowset *);
 void pipeline_port(const struct topo_node *, ofp_port_t, struct flowset *);
 void pipeline_cluster(const struct topo_node *, const struct topo_cluster *,
                       struct flowset *);

@@ -107,9 +107,9 @@ pipeline_source(const struct topo_node *node, const struct pipeline_mac *m,
     acts_set_known(acts);
 }
 
-/* The flow by which a node drops, and counts, frames from 'm', which is static,
- * that come in where SOURCE does not know it.  Frames from nodes that the
- * controller programs have passed the guard of that node. */
+/* The flow by which a node drops, and counts, frames from 'm', which is
+ * static, that come in where SOURCE does not know it.  Frames from nodes that
+ * the controller programs have passed the guard of that node. */
 void
 pipeline_guard(const struct pipeline_mac *m, struct flowset_spec *spec,
                struct match *match, struct ofpbuf *acts)

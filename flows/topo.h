@@ -483,6 +483,8 @@ const struct topo_port *topo_node_port(const struct topo_node *,
 const struct topo_port *topo_node_ofport(const struct topo_node *,
                                          ofp_port_t);
 bool topo_node_owns_mac(const struct topo_node *, struct eth_addr);
+bool topo_port_is_own(const struct topo_node *, const struct topo_port *);
+bool topo_node_has_unmet_peer(const struct topo_node *);
 struct topo_claim *topo_node_claim(const struct topo_node *, uint32_t slot);
 struct topo_plug *topo_node_plug(const struct topo_node *, const char *port);
 ofp_port_t topo_node_tunnel(const struct topo_node *);

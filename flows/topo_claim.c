@@ -83,12 +83,38 @@ topo_claim_is_first(const struct topo_claim *claim)
     return false;
 }
 
+static bool
+topo_claim_is_access(const struct topo_claim *claim)
+{
+    return claim->attach->place.row.table == TOPO_HOST_PORT;
+}
+
+/* Returns whether a segment has 'port' of 'node' as an access port. */
+bool
+topo_node_is_access(const struct topo_node *node, const char *port)
+{
+    const struct topo_plug *plug = topo_node_plug(node, port);
+    const struct topo_claim *claim;
+
+    if (plug) {
+        LIST_FOR_EACH (claim, plug_node, &plug->claims) {
+            if (topo_claim_is_access(claim)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void
 topo_claim_plug(struct topo_claim *claim)
 {
     const char *port = claim->attach->port;
     struct topo_plug *plug = topo_node_plug(claim->node, port);
 
+    if (!plug || topo_claim_is_access(claim)) {
+        topo_node_mark_addrs(claim->node);
+    }
     if (!plug) {
         plug = xmalloc(sizeof *plug);
         plug->port = xstrdup(port);
@@ -104,6 +130,9 @@ topo_claim_unplug(struct topo_claim *claim)
     struct topo_plug *plug = topo_node_plug(claim->node, claim->attach->port);
 
     ovs_list_remove(&claim->plug_node);
+    if (ovs_list_is_empty(&plug->claims) || topo_claim_is_access(claim)) {
+        topo_node_mark_addrs(claim->node);
+    }
     if (ovs_list_is_empty(&plug->claims)) {
         hmap_remove(&claim->node->plugs, &plug->node);
         free(plug->port);

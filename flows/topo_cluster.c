@@ -105,6 +105,7 @@ topo_cluster_set_members(struct topo_cluster *cluster,
                          struct topo_node *const members[], size_t n)
 {
     for (size_t i = 0; i < cluster->n_members; i++) {
+        topo_node_mark_addrs(cluster->members[i]);
         topo_cluster_user(cluster, cluster->members[i])->member = false;
     }
     for (size_t i = 0; i < n; i++) {
@@ -118,6 +119,9 @@ topo_cluster_set_members(struct topo_cluster *cluster,
         cluster->members[i] = members[i];
     }
     cluster->n_members = n;
+    if (n) {
+        topo_node_mark_addrs(members[0]);
+    }
 }
 
 static struct topo_trunk *

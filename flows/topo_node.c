@@ -65,6 +65,24 @@ topo_node_mark_clusters(struct topo_node *node)
     }
 }
 
+/* An address of 'node' may have changed, which concerns the other edges of its
+ * clusters as well. */
+void
+topo_node_mark_addrs(struct topo_node *node)
+{
+    uint64_t cookie = layout_cookie(LAYOUT_K_ADDRS, 0);
+    const struct topo_user *user;
+
+    topo_node_mark(node, cookie);
+    LIST_FOR_EACH (user, tnode_node, &node->uses) {
+        if (user->member) {
+            for (size_t i = 0; i < user->cluster->n_members; i++) {
+                topo_node_mark(user->cluster->members[i], cookie);
+            }
+        }
+    }
+}
+
 /* Everything that names the tunnel port, which is or was number 'tunnel', is
  * to be derived anew. */
 void

@@ -61,12 +61,14 @@ void topo_cluster_set_members(struct topo_cluster *,
 void topo_cluster_add_user(struct topo_cluster *, struct topo_node *);
 void topo_cluster_del_user(struct topo_cluster *, struct topo_node *);
 void topo_cluster_mark_members(const struct topo_cluster *);
+bool topo_node_is_access(const struct topo_node *, const char *port);
 char *topo_claim_check(const struct topo_attach *, const struct topo_node *);
 void topo_attach_claim_all(struct topo_attach *,
                            struct topo_node *const nodes[], size_t n);
 void topo_attach_unclaim_all(struct topo_attach *);
 void topo_claim_resolve(struct topo_claim *);
 void topo_node_mark_clusters(struct topo_node *);
+void topo_node_mark_addrs(struct topo_node *);
 void topo_node_mark_tunnel(struct topo_node *, ofp_port_t);
 void topo_node_check_ports(struct topo *, struct topo_node *);
 void topo_node_settle(struct topo *, struct topo_node *);

@@ -102,6 +102,55 @@ topo_node_owns_mac(const struct topo_node *node, struct eth_addr mac)
     return false;
 }
 
+/* Returns whether the address of 'port' is that of 'node' itself: whether it
+ * is the local port or a trunk.  An address that an access port has too is
+ * that of a station, which may be the machine on which the switch runs. */
+bool
+topo_port_is_own(const struct topo_node *node, const struct topo_port *port)
+{
+    const struct topo_port *other;
+
+    if ((port->ofport != OFPP_LOCAL && !topo_node_plug(node, port->name))
+        || eth_addr_is_multicast(port->mac) || eth_addr_is_zero(port->mac)) {
+        return false;
+    }
+    HMAP_FOR_EACH_WITH_HASH (other, mac_node, hash_mac(port->mac, 0, 0),
+                             &node->ports_by_mac) {
+        if (eth_addr_equals(other->mac, port->mac)
+            && topo_node_is_access(node, other->name)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Returns whether there is an edge in a cluster with 'node' whose ports, and
+ * so whose addresses, are not known because it has never connected. */
+bool
+topo_node_has_unmet_peer(const struct topo_node *node)
+{
+    const struct topo_user *user;
+
+    LIST_FOR_EACH (user, tnode_node, &node->uses) {
+        for (size_t i = 0; user->member && i < user->cluster->n_members;
+             i++) {
+            if (hmap_is_empty(&user->cluster->members[i]->ports_by_ofport)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The address of 'port' of 'node' has come, gone or changed. */
+static void
+topo_port_addr_changed(struct topo_node *node, const struct topo_port *port)
+{
+    if (port->ofport == OFPP_LOCAL || topo_node_plug(node, port->name)) {
+        topo_node_mark_addrs(node);
+    }
+}
+
 /* The port called 'name' has come with the number 'ofport', or gone. */
 static void
 topo_node_port_changed(struct topo *topo, struct topo_node *node,
@@ -179,12 +228,14 @@ topo_node_set_port(struct topo *topo, struct topo_node *node,
         hmap_insert(&node->ports_by_mac, &port->mac_node,
                     hash_mac(mac, 0, 0));
         topo_node_port_changed(topo, node, name, ofport);
+        topo_port_addr_changed(node, port);
     }
     if (!eth_addr_equals(port->mac, mac)) {
         hmap_remove(&node->ports_by_mac, &port->mac_node);
         port->mac = mac;
         hmap_insert(&node->ports_by_mac, &port->mac_node,
                     hash_mac(mac, 0, 0));
+        topo_port_addr_changed(node, port);
     }
     port->stale = false;
     port->link_up = link_up;
@@ -253,6 +304,7 @@ topo_node_del_port(struct topo *topo, struct topo_node *node,
         hmap_remove(&node->ports_by_ofport, &port->ofport_node);
         hmap_remove(&node->ports_by_mac, &port->mac_node);
         topo_node_port_changed(topo, node, port->name, ofport);
+        topo_port_addr_changed(node, port);
         free(port->name);
         free(port);
         if (hmap_count(&node->ports_by_ofport) == TOPO_MAX_PORTS - 1) {

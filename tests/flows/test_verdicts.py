@@ -82,6 +82,14 @@ ROWS = [
      local("p1", 10, "03:00:00:00:00:01", 3), []),
     ("zero as source", "pair.e1",
      local("p1", 10, "00:00:00:00:00:00", 3), []),
+    ("the edge's own address as source", "pair.e1",
+     local("p1", 10, "02:ff:00:00:01:02", 3), []),
+    ("that of its peer", "pair.e1",
+     local("p1", 10, "02:ff:00:00:02:02", 3), []),
+    ("its own, from the overlay", "pair.e1",
+     tunnel("fd00::3", "02:ff:00:00:01:02", 1), []),
+    ("its own, to it", "pair.e1",
+     local("p1", 10, 1, "02:ff:00:00:01:02"), [E3]),
 
     # The standby: its gate is closed.
     ("standby, known", "pair.e2", local("p1", 10, 1, 3), []),

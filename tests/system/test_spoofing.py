@@ -32,6 +32,11 @@ def wait_counted(switch, match, number):
     assert counted(switch, match) == number
 
 
+def own_mac(switch, port):
+    return switch.vsctl("get", "interface", port,
+                        "mac_in_use").strip().strip('"')
+
+
 # ---- Static MACs ---------------------------------------------------------
 
 def test_static_mac_is_accepted_only_at_its_place(blue, wires):
@@ -120,3 +125,65 @@ def test_guards_survive_restarts(blue, wires):
     wait_synced(blue)
     wires.check("vm2", BROADCAST, set(), src=MAC)
     wires.check("ph1", BROADCAST, {"vm1", "vm2"}, src=MAC)
+
+
+# ---- Addresses of the edges, and of nobody ------------------------------
+
+def test_nobody_is_an_edge(blue, wires):
+    """Who says that he is one is not believed, nor that he is its peer."""
+    active, standby = active_edge(blue)
+    for switch in active, standby:
+        for port in "trunk0", "br0":
+            mac = own_mac(switch, port)
+            refusal = f"table=9,dl_src={mac}"
+            before = counted(active, refusal)
+            wires.check("ph1", BROADCAST, set(), src=mac, count=5)
+            wait_counted(active, refusal, before + 5)
+            # The host is no peer, and its own stations may hear it.
+            wires.check("vm1", BROADCAST, {"vm2"}, src=mac, count=5)
+            wait_counted(active, refusal, before + 10)
+    wires.check("ph1", BROADCAST, {"vm1", "vm2"})
+
+
+def test_group_and_zero_are_nobodys(blue, wires):
+    active, _ = active_edge(blue)
+    group = "table=9,dl_src=01:00:00:00:00:00/01:00:00:00:00:00"
+    # The ToR drops some of these itself, but not what the host's ports get.
+    for mac in "01:00:00:00:00:77", BROADCAST:
+        wires.check("vm1", BROADCAST, set(), src=mac)
+    wait_counted(blue.switch("host1"), group, 20)
+    wires.check("vm1", BROADCAST, set(), src="00:00:00:00:00:00")
+    wait_counted(blue.switch("host1"), "table=9,dl_src=00:00:00:00:00:00", 10)
+    assert not counted(active, group)
+
+
+def test_addresses_survive_a_restart(blue):
+    """Whichever edge connects first, no flow goes and comes back."""
+    before = {edge.name: sorted(our_flows(edge, "table=9"))
+              for edge in active_edge(blue)}
+    for flows in before.values():
+        assert sum("cookie=0x4b480a" in flow for flow in flows) >= 4
+    late = active_edge(blue)[1]
+    late.set_link("mgmt", False)
+    blue.control.stop_daemon()
+    blue.control.start_daemon()
+    wait_synced(blue, active_edge(blue)[0].name, "host1")
+    late.set_link("mgmt", True)
+    wait_synced(blue)
+    for edge in active_edge(blue):
+        assert sorted(our_flows(edge, "table=9")) == before[edge.name]
+        shown = blue.control.edge(edge.name)
+        assert (shown["added"], shown["changed"], shown["deleted"]) \
+            == (0, 0, 0)
+
+
+def test_address_that_changes(blue, wires):
+    """A trunk gets another address: it is the edge's from then on."""
+    active, standby = active_edge(blue)
+    mac = "02:00:00:00:00:99"
+    wires.check("ph1", BROADCAST, {"vm1", "vm2"}, src=mac)
+    standby.ip(f"link set trunk0 address {mac}")
+    wait_until(lambda: our_flows(active, f"table=9,dl_src={mac}"),
+               what="its address refused by the other")
+    wait_synced(blue)
+    wires.check("ph1", BROADCAST, set(), src=mac)

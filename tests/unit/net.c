@@ -346,6 +346,7 @@ net_dirt(struct net *net, unsigned int n)
         [LAYOUT_K_NODE] = "node",       [LAYOUT_K_PORT] = "port",
         [LAYOUT_K_CLUSTER] = "cluster", [LAYOUT_K_SEGMENT] = "segment",
         [LAYOUT_K_STATIC] = "static",   [LAYOUT_K_LEARNED] = "macs",
+        [LAYOUT_K_ADDRS] = "addrs",
     };
     struct sset marks = SSET_INITIALIZER(&marks);
     struct ds s = DS_EMPTY_INITIALIZER;

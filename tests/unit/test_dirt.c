@@ -48,15 +48,16 @@ test_dirt(void **state)
     net_binding(net, 1, 3, 1, "p2", 7);
     net_settle(net);
     net_check_dirt(net, "one segment more among 1000", 1,
-                   "port 3, segment 7000");
-    net_check_dirt(net, "and on the standby", 2, "port 3, segment 7000");
+                   "addrs 0, port 3, segment 7000");
+    net_check_dirt(net, "and on the standby", 2,
+                   "addrs 0, port 3, segment 7000");
     net_check_dirt(net, "and elsewhere", 3, "");
     net_clean(net);
 
     net_host_port(net, 1, 3, 3, "p1");
     net_settle(net);
     net_check_dirt(net, "a host joins: its port", 3,
-                   "cluster 1, port 2, segment 7000");
+                   "addrs 0, cluster 1, port 2, segment 7000");
     net_check_dirt(net, "a host joins: the edge floods to it", 1,
                    "segment 7000");
     net_clean(net);
@@ -79,7 +80,8 @@ test_dirt(void **state)
 
     net_del(net, TOPO_BINDING, 1);
     net_settle(net);
-    net_check_dirt(net, "a binding goes", 1, "port 3, segment 7000");
+    net_check_dirt(net, "a binding goes", 1,
+                   "addrs 0, port 3, segment 7000");
     net_check_dirt(net, "a binding goes", 3, "cluster 1, segment 7000");
 }
 
@@ -171,7 +173,8 @@ test_active_leaves(void **state)
     net_cluster(net, 1, "1");
     net_settle(net);
     assert_null(net_get_cluster(net, 1)->active);
-    net_check_dirt(net, "its gate has to go", 2, "cluster 1");
+    net_check_dirt(net, "its gate has to go", 2,
+                   "addrs 0, cluster 1");
 }
 
 static void

@@ -241,8 +241,9 @@ test_port_appears(void **state)
 
     net_port(net, 2, "p9", 8);
     check_error(net, "renumbered", TOPO_BINDING, 1, "");
-    net_check_dirt(net, "renumbered", 2, "port 8, port 9, segment 5000");
-    net_check_dirt(net, "renumbered", 1, "");
+    net_check_dirt(net, "renumbered", 2,
+                   "addrs 0, port 8, port 9, segment 5000");
+    net_check_dirt(net, "renumbered, on its peer", 1, "addrs 0");
     assert_null(topo_node_claim(net_get_node(net, 2),
                                 layout_slot(u16_to_ofp(9), 10)));
     assert_non_null(topo_node_claim(net_get_node(net, 2),
@@ -510,7 +511,8 @@ test_vni_changes(void **state)
     net_segment(net, 1, 5999);
     net_settle(net);
     net_check_dirt(net, "both VNIs", 1,
-                   "cluster 1, macs 5000, port 2, segment 5000, segment 5999");
+                   "addrs 0, cluster 1, macs 5000, port 2, segment 5000, "
+                   "segment 5999");
     assert_null(topo_segment_by_vni(&net->topo, 5000));
     assert_true(!net->fdb.macs.n);
 

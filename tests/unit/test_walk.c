@@ -282,7 +282,11 @@ rebuild_state(struct walk *walk, struct net *again)
         HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
             unsigned int n = node->row.uuid.parts[3];
 
-            net_port(again, n, port->name, ofp_to_u16(port->ofport));
+            topo_node_set_port(&again->topo, net_get_node(again, n),
+                               port->name, port->ofport, port->mac, true,
+                               true);
+            topo_node_set_ports_known(&again->topo, net_get_node(again, n),
+                                      true);
             topo_node_set_looped(&again->topo, net_get_node(again, n),
                                  port->ofport, port->looped);
         }

@@ -60,6 +60,7 @@ walk_switch_ensure(struct topo_node *node)
         refused_init(&sw->refused);
         node->aux = sw;
         topo_node_mark(node, layout_cookie(LAYOUT_K_NODE, 0));
+        topo_node_mark(node, layout_cookie(LAYOUT_K_ADDRS, 0));
     }
 }
 
@@ -377,6 +378,14 @@ walk_port(struct walk *walk)
     struct topo_node *node = walk_pick_node(walk);
 
     if (node && !walk_random(walk, 10)) {
+        /* The local port, which often has the address of another. */
+        struct eth_addr mac = ETH_ADDR_C(02,ff,00,00,00,00);
+
+        mac.ea[4] = 1 + walk_random(walk, 2);
+        mac.ea[5] = walk_random(walk, 6);
+        topo_node_set_port(&walk->net.topo, node, "br0", OFPP_LOCAL, mac,
+                           true, true);
+    } else if (node && !walk_random(walk, 10)) {
         topo_node_set_looped(&walk->net.topo, node,
                              u16_to_ofp(1 + walk_random(walk, 12)),
                              walk_random(walk, 2));
