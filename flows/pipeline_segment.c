@@ -161,17 +161,30 @@ pipeline_classify_vtep(struct pipeline_ctx *ctx, const struct in6_addr *ip,
     pipeline_end(ctx);
 }
 
+/* CLASSIFY, tunnel side: other VTEPs have no business in the segment.  They
+ * would be dropped without this flow too, but not counted by segment. */
+static void
+pipeline_refuse_vteps(struct pipeline_ctx *ctx)
+{
+    pipeline_begin(ctx, LAYOUT_CLASSIFY, LAYOUT_PRIO_ELSE);
+    match_set_in_port(&ctx->match, topo_node_tunnel(ctx->node));
+    match_set_tun_id(&ctx->match, htonll(ctx->segment->vni));
+    pipeline_end(ctx);
+}
+
 static void
 pipeline_classify_vteps(struct pipeline_ctx *ctx)
 {
     const struct topo_attach *attach;
     const struct topo_vtep *vtep;
+    bool any = false;
 
     if (topo_node_tunnel(ctx->node) == OFPP_NONE) {
         return;
     }
     LIST_FOR_EACH (vtep, segment_node, &ctx->segment->vteps) {
         pipeline_classify_vtep(ctx, &vtep->ip, false, NULL);
+        any = true;
     }
     LIST_FOR_EACH (attach, segment_node, &ctx->segment->attaches) {
         /* The edges of one cluster have nothing to say to each other. */
@@ -184,8 +197,12 @@ pipeline_classify_vteps(struct pipeline_ctx *ctx)
             if (other != ctx->node) {
                 pipeline_classify_vtep(ctx, &other->ip, true,
                                        attach->cluster);
+                any = true;
             }
         }
+    }
+    if (any) {
+        pipeline_refuse_vteps(ctx);
     }
 }
 

@@ -187,3 +187,45 @@ def test_address_that_changes(blue, wires):
                what="its address refused by the other")
     wait_synced(blue)
     wires.check("ph1", BROADCAST, set(), src=mac)
+
+
+# ---- VTEPs ---------------------------------------------------------------
+
+def test_unknown_vtep_is_refused(blue, wires):
+    """It is counted by segment, nothing is learned, and once it has a row its
+    frames pass."""
+    far = blue.switch("far")
+    refusal = "table=0,tun_id=5001"
+    program_foreign(far, 5001, [n.tunnel_ip for n in blue.controlled])
+    for dst in BROADCAST, wires["vm1"].mac:
+        wires.check("vm9", dst, set(), src=MAC, count=10)
+    for switch in blue.controlled:
+        wait_counted(switch, refusal, 20)
+    assert MAC not in blue.control.macs("blue")
+
+    configure(blue, ("vtep-add", "blue", far.tunnel_ip))
+    wires.check("vm9", BROADCAST, {"ph1", "vm1", "vm2"}, src=MAC)
+    wait_location(blue, MAC, far.tunnel_ip)
+    configure(blue, ("vtep-del", "blue", far.tunnel_ip))
+    wires.check("vm9", BROADCAST, set(), src=MAC, count=5)
+    # A datapath may count those before under what their flow has become.
+    for switch in blue.controlled:
+        wait_until(lambda: counted(switch, refusal) >= 25, what="5 more")
+
+
+def test_vtep_of_another_segment_is_refused(blue, wires):
+    """To be known is not enough."""
+    far = blue.switch("far")
+    configure(blue, ("segment-add", "red", 5002),
+              ("bind", "red", "edges", "trunk0", 200),
+              ("vtep-add", "red", far.tunnel_ip))
+    active, _ = active_edge(blue)
+    nodes = [n.tunnel_ip for n in blue.controlled]
+    program_foreign(far, 5002, nodes)
+    wires.check("vm9", BROADCAST, {"ph2"}, src=MAC)
+    far.ofctl("del-flows", "br0")
+    program_foreign(far, 5001, nodes)
+    wires.check("vm9", BROADCAST, set(), src=MAC, count=10)
+    for switch in active, blue.switch("host1"):
+        wait_counted(switch, "table=0,tun_id=5001", 10)
+    assert set(blue.control.macs("blue")) == set()
