@@ -246,7 +246,13 @@ pipeline_port(const struct topo_node *node, ofp_port_t ofport,
                      "actions=drop",
                      LAYOUT_CLASSIFY, LAYOUT_PRIO_REFUSE, ofport);
 
-    if (ofport != topo_node_tunnel(node)) {
+    if (ofport == topo_node_tunnel(node)) {
+        /* RFC 8926, section 3.4: what is in a control packet is for tunnel
+         * endpoints alone. */
+        pipeline_add_str(set, cookie, "table=%d,priority=%d,in_port=%"PRIu32","
+                         "tun_flags=+oam,actions=drop",
+                         LAYOUT_CLASSIFY, LAYOUT_PRIO_REFUSE, ofport);
+    } else {
         pipeline_show(set, cookie, ofport, marker, LAYOUT_METER_MARKER);
     }
 

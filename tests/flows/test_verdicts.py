@@ -72,6 +72,8 @@ ROWS = [
      tunnel("10.0.0.9", 3, 1), []),
     ("the other edge of the cluster as VTEP", "pair.e1",
      tunnel("10.0.0.2", 3, 1), []),
+    ("a control packet of the overlay", "pair.e1",
+     tunnel("fd00::3", 3, 1) + ",tun_flags=oam", []),
     ("an address that no bridge forwards", "pair.e1",
      local("p1", 10, 1, "01:80:c2:00:00:0e"), []),
     ("the same from the overlay", "pair.e1",

@@ -5,10 +5,17 @@
 What each of these tests shows stands in docs/security.md, which names them.
 """
 
+import itertools
+import os
 import re
+import socket
+import struct
 
+import pytest
+
+import netns
 from faults import kill, wait_active
-from frames import BROADCAST
+from frames import BROADCAST, ETHERTYPE, HEAD, packed
 from netns import wait_until
 from world import (active_edge, configure, our_flows, program_foreign,
                    wait_location, wait_synced)
@@ -229,3 +236,112 @@ def test_vtep_of_another_segment_is_refused(blue, wires):
     for switch in active, blue.switch("host1"):
         wait_counted(switch, "table=0,tun_id=5001", 10)
     assert set(blue.control.macs("blue")) == set()
+
+
+# ---- What GENEVE itself says (RFC 8926) ----------------------------------
+
+GENEVE_PORT = 6081
+ETHERNET = 0x6558
+OAM, CRITICAL = 0x80, 0x40
+tokens = itertools.count(1000000)
+
+
+def option(kind, words=1):
+    """Of a class for experiments; critical if the kind has 0x80."""
+    return struct.pack("!HBB", 0xfff1, kind, words) + bytes(4 * words)
+
+
+def geneve(frame, options=b"", flags=0, version=0, protocol=ETHERNET,
+           length=None):
+    length = len(options) // 4 if length is None else length
+    return struct.pack("!BBHI", version << 6 | length, flags, protocol,
+                       5001 << 8) + options + frame
+
+
+class Forger:
+    """Sends to an edge what no OVS would, from the address of a VTEP."""
+
+    def __init__(self, lab, wires):
+        self.edge, _ = active_edge(lab)
+        self.wire = wires["ph1"]
+        far = lab.switch("far")
+        configure(lab, ("vtep-add", "blue", far.tunnel_ip))
+        self.socket = netns.open_socket(far.namespace, socket.AF_INET,
+                                        socket.SOCK_DGRAM, 0)
+        self.socket.bind((far.tunnel_ip, 0))
+
+    def send(self, src=MAC, count=3, **header):
+        """Numbered frames; the function tells how many have arrived."""
+        token = next(tokens)
+        for number in range(count):
+            frame = packed(BROADCAST) + packed(src) \
+                + HEAD.pack(ETHERTYPE, os.getpid(), token, number) + bytes(40)
+            self.socket.sendto(geneve(frame, **header),
+                               (self.edge.tunnel_ip, GENEVE_PORT))
+        return lambda: len(self.wire.copies(token))
+
+    def check(self, passes, **header):
+        """Frames with this header arrive, or do not, but those that are sent
+        after them do."""
+        # As if nothing had been sent before.
+        self.edge.appctl("revalidator/purge")
+        arrived = self.send(**header)
+        self.wait_sent(arrived if passes else None)
+        assert arrived() == (3 if passes else 0)
+
+    def wait_sent(self, arrived):
+        self.edge.appctl("revalidator/purge")
+        arrived = arrived or self.send()
+        wait_until(lambda: arrived() == 3, what="later frames at ph1")
+
+    def close(self):
+        self.socket.close()
+
+
+@pytest.fixture(name="forger")
+def fixture_forger(blue, wires):
+    forger = Forger(blue, wires)
+    yield forger
+    forger.close()
+
+
+GENEVE = [
+    # What, is it delivered, header.
+    ("nothing special", True, {}),
+    ("an option to be ignored", True, {"options": option(1)}),
+    ("an option that must be known", False,
+     {"options": option(0x81), "flags": CRITICAL}),
+    ("the same behind another", False,
+     {"options": option(1) + option(0x81, 3), "flags": CRITICAL}),
+    ("the same, but the header does not say so", False,
+     {"options": option(0x81)}),
+    ("a header that says so of none", True, {"flags": CRITICAL}),
+    ("a control packet", False, {"flags": OAM}),
+    ("another version", False, {"version": 1}),
+    ("no Ethernet frame", False, {"protocol": 0x0800}),
+    ("options longer than the packet", False, {"length": 63}),
+    ("an option longer than the options", False,
+     {"options": struct.pack("!HBB", 0xfff1, 1, 5) + bytes(4)}),
+]
+
+
+@pytest.mark.parametrize("what,passes,header", GENEVE,
+                         ids=[row[0] for row in GENEVE])
+def test_geneve_header(forger, what, passes, header):
+    forger.check(passes, **header)
+
+
+def test_control_packets_are_counted(forger):
+    forger.send(count=7, flags=OAM)
+    wait_counted(forger.edge, "table=0,tun_flags=+oam", 7)
+
+
+def test_critical_option_is_refused_before_the_flows(forger):
+    """By Open vSwitch, which says so in its log.  Version 3.1 takes others of
+    the same VTEP, segment and EtherType for the same, as long as they come."""
+    forger.edge.appctl("revalidator/purge")
+    arrived = forger.send(count=1, options=option(0x81), flags=CRITICAL)
+    wait_until(lambda: "Invalid Geneve tunnel metadata"
+               in forger.edge.log("ovs-vswitchd.log"), what="a warning")
+    assert not arrived()
+    forger.wait_sent(None)
