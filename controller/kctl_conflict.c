@@ -11,9 +11,11 @@
 #include "controller/kctl.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "controller/kctl_index.h"
+#include "svec.h"
 #include "util.h"
 
 /* Reports an error if 'port' leads from 'edge' to the overlay or to its
@@ -77,8 +79,29 @@ check_trunk(struct ctl_context *ctx, const struct kkrec_cluster *cluster,
     return true;
 }
 
+/* Adds to 'rows' what binding 'vlan' of 'port' through 'cluster' would meet
+ * through 'other'. */
+static void
+find_meeting(struct ctl_context *ctx, const struct kkrec_cluster *cluster,
+             const struct kkrec_cluster *other, const char *port,
+             int64_t vlan, struct svec *rows)
+{
+    const struct kkrec_edge *edge = shared_edge(cluster, other);
+    const struct kkrec_binding *b
+        = edge ? kctl_find_binding(ctx, other, port, vlan) : NULL;
+
+    if (b) {
+        svec_add_nocopy(rows, xasprintf(
+            "edge \"%s\" has it bound to segment \"%s\" already, through "
+            "cluster \"%s\"", edge->name, kctl_segment_name(b->segment),
+            other->name));
+    }
+}
+
 /* The loop: frames of one VLAN cannot belong to two segments, and a segment
- * that had the same VLAN through two clusters would see each frame twice. */
+ * that had the same VLAN through two clusters would see each frame twice.
+ * Reports all rows that are in the way, for who removes one wants to know
+ * whether that is enough. */
 bool
 kctl_check_binding(struct ctl_context *ctx,
                    const struct kkrec_segment *segment,
@@ -86,26 +109,28 @@ kctl_check_binding(struct ctl_context *ctx,
                    int64_t vlan)
 {
     const struct kkrec_cluster *other;
+    struct svec rows;
 
     if (!check_trunk(ctx, cluster, port)) {
         return false;
     }
+    svec_init(&rows);
     KKREC_CLUSTER_FOR_EACH (other, ctx->idl) {
-        const struct kkrec_edge *edge = shared_edge(cluster, other);
-        const struct kkrec_binding *b
-            = edge ? kctl_find_binding(ctx, other, port, vlan) : NULL;
-
-        if (b) {
-            ctl_error(ctx, "cannot bind segment \"%s\" to VLAN %"PRId64
-                      " of port \"%s\" through cluster \"%s\": edge \"%s\" "
-                      "has it bound to segment \"%s\" already, through "
-                      "cluster \"%s\"",
-                      segment->name, vlan, port, cluster->name, edge->name,
-                      kctl_segment_name(b->segment), other->name);
-            return false;
-        }
+        find_meeting(ctx, cluster, other, port, vlan, &rows);
     }
-    return true;
+
+    bool ok = !rows.n;
+    if (!ok) {
+        svec_sort(&rows);
+        char *text = svec_join(&rows, "; ", "");
+
+        ctl_error(ctx, "cannot bind segment \"%s\" to VLAN %"PRId64" of port "
+                  "\"%s\" through cluster \"%s\": %s",
+                  segment->name, vlan, port, cluster->name, text);
+        free(text);
+    }
+    svec_destroy(&rows);
+    return ok;
 }
 
 /* Returns any binding of 'port' through 'cluster', or NULL. */

@@ -402,6 +402,14 @@ REFUSED = [
     ("cluster-add c e3 e2 -- bind blue c eth1 10",
      'edge "e2" has it bound to segment "blue" already, through cluster "wes'),
     ("bind red e1 eth1 10", 'edge "e1" has it bound to segment "blue" alre'),
+    ("bind blue west eth2 7 -- bind red west eth2 7",
+     'edge "e1" has it bound to segment "blue" already, through cluster "west"'),
+    ("bind blue e1 eth2 7 -- bind blue west eth2 7",
+     'edge "e1" has it bound to segment "blue" already, through cluster "e1"'),
+    ("bind red e3 eth1 10 -- cluster-add c e3 e2 -- bind blue c eth1 10",
+     'through cluster "c": edge "e2" has it bound to segment "blue" already, '
+     'through cluster "west"; edge "e3" has it bound to segment "red" already,'
+     ' through cluster "e3"'),
     ("bind blue h1 vm1 0", '"vm1" of edge "h1" is an access port of segment'),
     ("bind blue h1 vm1 7", '"vm1" of edge "h1" is an access port of segment'),
     ("host-port-add blue e1 eth1", 'port "eth1" of edge "e1" is a trunk'),
@@ -465,6 +473,16 @@ REFUSED = [
                          ids=[command for command, _ in REFUSED])
 def test_refused(steady, command, message):
     assert message in steady.fail(command)
+
+
+@pytest.mark.parametrize("command,message", [
+    row for row in REFUSED if "has it bound" in row[1]
+    or "is bound to" in row[1]], ids=lambda text: text)
+def test_dry_run_refuses_what_makes_a_loop(steady, command, message):
+    """With the same words, whichever command of several it is."""
+    told = steady.fail(command)
+    assert message in told
+    assert steady.fail("--dry-run " + command) == told
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a\nb", "\x7f"])

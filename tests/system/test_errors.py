@@ -16,7 +16,7 @@ import pytest
 from frames import BROADCAST, drain
 from netns import wait_until
 from world import (active_edge, both_ways, configure, controller_socket,
-                   row_id, wait_error, wait_synced)
+                   error_of, row_id, wait_error, wait_synced)
 
 
 @pytest.mark.parametrize("column, bad", [
@@ -42,6 +42,10 @@ def create(lab, table, *settings):
     return lab.control.ctl("create", table, *settings).strip()
 
 
+# What the error of a row says of the one that is in its way.
+NAMED = "edge edge1 belongs to segment blue already, by edges/trunk0/100"
+
+
 def test_vlan_conflict_through_two_clusters(blue, wires):
     """The same trunk and VLAN of one edge, for two segments."""
     configure(blue, ("segment-add", "red", 5002),
@@ -55,12 +59,32 @@ def test_vlan_conflict_through_two_clusters(blue, wires):
     ids = [bad, first]
     wait_until(lambda: any(row_error(blue, i) for i in ids),
                what="an error of one of the two bindings")
-    # Who was there first stays.
+    # Who was there first stays, and is named.
     assert row_error(blue, bad) and not row_error(blue, first)
+    assert NAMED in error_of(blue, "binding", bad)
     wires.check("ph1", BROADCAST, {"vm1", "vm2"})
     wires.check("vm1", BROADCAST, {"ph1", "vm2"})
     blue.control.ctl("set", "binding", bad, "vlan=200")
     wait_error(blue, "binding", bad, wanted=False)
+    wait_synced(blue)
+
+
+def test_edge_joins_a_cluster_where_its_vlan_is_taken(blue, wires):
+    """Two VNIs would meet in a VLAN after the bindings were made."""
+    configure(blue, ("segment-add", "red", 5002),
+              ("cluster-add", "solo", "host1"),
+              ("bind", "red", "solo", "trunk0", 100))
+    red = row_id(blue, "binding",
+                 "segment=" + row_id(blue, "segment", "name=red"))
+    edge = row_id(blue, "edge", "name=edge1")
+    host = row_id(blue, "edge", "name=host1")
+    assert "trunk0" in wait_error(blue, "binding", red)    # It has none.
+    blue.control.ctl("--wait=edges", "set", "cluster", "solo",
+                     f"edges=1={host},2={edge}")
+    wait_until(lambda: NAMED in error_of(blue, "binding", red),
+               what="the row in the way named")
+    wires.check("ph1", BROADCAST, {"vm1", "vm2"})
+    wires.check("vm1", BROADCAST, {"ph1", "vm2"})
     wait_synced(blue)
 
 
