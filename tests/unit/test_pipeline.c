@@ -27,6 +27,7 @@
 #include "flows/layout.h"
 #include "flows/pipeline.h"
 #include "openvswitch/dynamic-string.h"
+#include "svec.h"
 #include "tests/unit/net.h"
 #include "util.h"
 
@@ -520,6 +521,77 @@ test_meter_numbers(void **state OVS_UNUSED)
     }
 }
 
+/* Fails unless edge 1 refuses the addresses that end so as sources. */
+static void
+check_addrs(struct net *net, const char *what, const char *expected)
+{
+    struct svec addrs = SVEC_EMPTY_INITIALIZER;
+    struct flowset set;
+    struct flowset_flow *flow;
+
+    flowset_init(&set);
+    pipeline_addrs(net_get_node(net, 1), &set);
+    HMAP_FOR_EACH (flow, node, &set.flows) {
+        struct match match;
+
+        minimatch_expand(&flow->match, &match);
+        svec_add_nocopy(&addrs, xasprintf("%x.%x", match.flow.dl_src.ea[4],
+                                          match.flow.dl_src.ea[5]));
+    }
+    svec_sort(&addrs);
+
+    char *text = svec_join(&addrs, " ", "");
+    if (strcmp(text, expected)) {
+        fail_msg("%s: %s, not %s", what, text, expected);
+    }
+    free(text);
+    svec_destroy(&addrs);
+    flowset_destroy(&set);
+}
+
+static void
+set_local(struct net *net, unsigned int node, uint8_t a, uint8_t b)
+{
+    struct eth_addr mac = ETH_ADDR_C(02,ff,00,00,00,00);
+
+    mac.ea[4] = a;
+    mac.ea[5] = b;
+    topo_node_set_port(&net->topo, net_get_node(net, node), "br0", OFPP_LOCAL,
+                       mac, true, true);
+}
+
+/* Which addresses are those of edges.  Port p1 of edge N has N.2, p2 N.3. */
+static void
+test_addrs(void **state OVS_UNUSED)
+{
+    struct net net;
+
+    net_init(&net);
+    make_pair(&net);
+    check_addrs(&net, "trunks", "1.2 2.2");
+    set_local(&net, 1, 1, 0xff);
+    set_local(&net, 2, 2, 0xff);
+    set_local(&net, 3, 3, 0xff);
+    check_addrs(&net, "local ports", "1.2 1.ff 2.2 2.ff");
+    set_local(&net, 1, 1, 2);
+    check_addrs(&net, "local port with the address of a trunk",
+                "1.2 2.2 2.ff");
+    net_host_port(&net, 9, 1, 1, "br0");
+    net_settle(&net);
+    check_addrs(&net, "which is a station by the local port", "2.2 2.ff");
+    net_host_port(&net, 8, 1, 2, "p2");
+    set_local(&net, 2, 2, 3);
+    net_settle(&net);
+    check_addrs(&net, "an access port of the peer has it", "2.2");
+    topo_node_set_port(&net.topo, net_get_node(&net, 2), "br0", OFPP_LOCAL,
+                       eth_addr_zero, true, true);
+    check_addrs(&net, "zero is refused anyway", "2.2");
+    net_cluster(&net, 1, "1");
+    net_settle(&net);
+    check_addrs(&net, "a peer no more", "");
+    net_destroy(&net);
+}
+
 int
 main(void)
 {
@@ -528,6 +600,7 @@ main(void)
         cmocka_unit_test(test_count),
         cmocka_unit_test(test_owners),
         cmocka_unit_test(test_meter_numbers),
+        cmocka_unit_test(test_addrs),
     };
 
     return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);
