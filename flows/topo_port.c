@@ -87,41 +87,36 @@ topo_node_sees_by(const struct topo_node *node, const char *name)
     return nullable_string_is_equal(node->peer_port, name);
 }
 
-/* Returns whether 'mac' is that of a port of 'node' itself. */
+/* Returns whether 'mac' is that of a port of 'node' itself.  One that an
+ * access port has is that of a station, which may be the machine on which the
+ * switch runs. */
 bool
 topo_node_owns_mac(const struct topo_node *node, struct eth_addr mac)
 {
     const struct topo_port *port;
+    bool owns = false;
 
     HMAP_FOR_EACH_WITH_HASH (port, mac_node, hash_mac(mac, 0, 0),
                              &node->ports_by_mac) {
         if (eth_addr_equals(port->mac, mac)) {
-            return true;
+            if (topo_node_is_access(node, port->name)) {
+                return false;
+            }
+            owns = true;
         }
     }
-    return false;
+    return owns;
 }
 
-/* Returns whether the address of 'port' is that of 'node' itself: whether it
- * is the local port or a trunk.  An address that an access port has too is
- * that of a station, which may be the machine on which the switch runs. */
+/* Returns whether 'port' is the local port of 'node' or a trunk, and its
+ * address that of 'node' itself. */
 bool
 topo_port_is_own(const struct topo_node *node, const struct topo_port *port)
 {
-    const struct topo_port *other;
-
-    if ((port->ofport != OFPP_LOCAL && !topo_node_plug(node, port->name))
-        || eth_addr_is_multicast(port->mac) || eth_addr_is_zero(port->mac)) {
-        return false;
-    }
-    HMAP_FOR_EACH_WITH_HASH (other, mac_node, hash_mac(port->mac, 0, 0),
-                             &node->ports_by_mac) {
-        if (eth_addr_equals(other->mac, port->mac)
-            && topo_node_is_access(node, other->name)) {
-            return false;
-        }
-    }
-    return true;
+    return ((port->ofport == OFPP_LOCAL || topo_node_plug(node, port->name))
+            && !eth_addr_is_multicast(port->mac)
+            && !eth_addr_is_zero(port->mac)
+            && topo_node_owns_mac(node, port->mac));
 }
 
 /* Returns whether there is an edge in a cluster with 'node' whose ports, and

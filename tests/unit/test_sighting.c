@@ -14,6 +14,7 @@
 #include "flows/flowset.h"
 #include "flows/layout.h"
 #include "flows/packetin.h"
+#include "flows/pipeline.h"
 #include "flows/sighting.h"
 #include "openvswitch/ofp-packet.h"
 #include "tests/unit/net.h"
@@ -216,6 +217,29 @@ test_not_active(void **state)
                                         &pin, &s));
 }
 
+/* Where the access port is the machine's own, so is the station behind it. */
+static void
+test_access_port(void **state)
+{
+    struct net *net = *state;
+    const struct topo_node *node = net_get_node(net, 2);
+    const struct topo_place *place = net_get_place(net, TOPO_HOST_PORT, 1);
+    struct eth_header frame[5] = {
+        { .eth_src = topo_node_port(node, "p1")->mac }
+    };
+    struct packetin pin = {
+        .frame = frame, .frame_len = sizeof frame,
+        .metadata = htonll(5000), .reg0 = pipeline_place_slot(node, place),
+    };
+    struct sighting s;
+
+    assert_null(sighting_from_packet_in(&net->topo, node, &pin, &s));
+    assert_ptr_equal(s.place, place);
+    frame[0].eth_src = topo_node_port(node, "genev0")->mac;
+    assert_string_equal(sighting_from_packet_in(&net->topo, node, &pin, &s),
+                        "source is the switch itself");
+}
+
 #define DST "dl_dst=aa:00:00:00:00:01,actions="
 
 static void
@@ -282,6 +306,7 @@ main(void)
         TEST(test_source),
         TEST(test_packet_in),
         TEST(test_not_active),
+        TEST(test_access_port),
         TEST(test_dest),
     };
 
