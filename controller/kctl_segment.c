@@ -138,11 +138,11 @@ kctl_segment_add(struct ctl_context *ctx)
             kkrec_segment_set_mac_aging(segment, &spec.mac_aging, 1);
         }
         if (spec.unknown_unicast) {
-            const struct smap options
-                = SMAP_CONST1(&options, "unknown_unicast",
-                              spec.unknown_unicast);
+            struct smap options = SMAP_INITIALIZER(&options);
 
+            smap_add(&options, "unknown_unicast", spec.unknown_unicast);
             kkrec_segment_set_options(segment, &options);
+            smap_destroy(&options);
         }
     }
 }
