@@ -36,8 +36,9 @@ VERSION := 0.1.0
 # The functional core: no I/O, no clock, no log.
 FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/bundlemsg.c flows/delta.c flows/failover.c \
-                  flows/fdb.c flows/fdb_age.c flows/fdb_flap.c flows/fdb_node.c \
-                  flows/fdb_table.c flows/flowset.c flows/inquiry.c \
+                  flows/fdb.c flows/fdb_age.c flows/fdb_flap.c \
+                  flows/fdb_node.c flows/fdb_static.c flows/fdb_table.c \
+                  flows/flowset.c flows/inquiry.c \
                   flows/macdump.c flows/macmsg.c \
                   flows/packetin.c flows/packetout.c flows/pipeline.c \
                   flows/pipeline_alone.c flows/pipeline_cluster.c \
@@ -75,7 +76,8 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/agent_lease.c controller/agent_probe.c \
                   controller/agent_refused.c controller/agent_shard.c \
                   controller/agent_sync.c controller/conf.c \
-                  controller/conf_options.c controller/conf_peers.c \
+                  controller/conf_global.c controller/conf_options.c \
+                  controller/conf_peers.c \
                   controller/conf_schema.c controller/conf_write.c \
                   controller/edge.c \
                   controller/edge_age.c controller/edge_dump.c \

@@ -6,7 +6,6 @@
 
 #include "conf-idl.h"
 #include <errno.h>
-#include "flows/fdb.h"
 #include "flows/topo.h"
 #include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
@@ -30,16 +29,6 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 #define CONF_MAC_LIMIT 2048
 #define CONF_MAC_AGING 300
 #define CONF_HOLDDOWN 10000     /* Milliseconds. */
-
-/* Packet-ins a second for learning, of one edge: more than a vswitchd learns
- * at (its limit is near 20,000 new MACs a second), less than would starve it
- * when somebody plays with source addresses. */
-#define CONF_LEARN_RATE 20000
-
-/* Announcements a second, of one cluster, after a take-over. */
-#define CONF_ANNOUNCE_RATE 2000
-#define CONF_CLOSE_MACS 3
-#define CONF_CLOSE_TIME 60          /* Seconds. */
 
 /* The columns that we write.  All others are the user's, to be read. */
 static const struct ovsdb_idl_column *const conf_own_columns[] = {
@@ -80,14 +69,13 @@ conf_create(const char *remote, struct topo *topo,
     conf->edge_status = edge_status;
     conf->member_status = member_status;
     conf->row_error = row_error;
-    conf->learn_rate = CONF_LEARN_RATE;
-    conf->announce_rate = CONF_ANNOUNCE_RATE;
     conf->idl = ovsdb_idl_create(remote, &confrec_idl_class, true, true);
     ovsdb_idl_set_leader_only(conf->idl, false);
     ovsdb_idl_track_add_all(conf->idl);
     for (size_t i = 0; i < ARRAY_SIZE(conf_own_columns); i++) {
         ovsdb_idl_omit_alert(conf->idl, conf_own_columns[i]);
     }
+    conf_read_global(conf);
     return conf;
 }
 
@@ -295,58 +283,6 @@ conf_read_table(struct conf *conf, const struct conf_table *t, bool in_error)
             conf->errors_pending |= in_error;
         }
     }
-}
-
-/* Returns options:'key', a number of 'least' or more, or 'def'. */
-static unsigned int
-conf_read_number(const struct confrec_kakehashi_global *g, const char *key,
-                 unsigned int least, unsigned int def)
-{
-    const char *value = g ? smap_get(&g->options, key) : NULL;
-    unsigned int number;
-
-    if (!value) {
-        return def;
-    }
-    if (!str_to_uint(value, 10, &number) || number < least) {
-        VLOG_WARN_RL(&rl, "options:%s \"%s\" is no %snumber; it is %u",
-                     key, value, least ? "positive " : "", def);
-        return def;
-    }
-    return number;
-}
-
-static unsigned int
-conf_read_rate(const struct confrec_kakehashi_global *g, const char *key,
-               unsigned int def)
-{
-    return conf_read_number(g, key, 1, def);
-}
-
-/* The same where 0 means that there is no limit. */
-static unsigned int
-conf_read_limit(const struct confrec_kakehashi_global *g, const char *key,
-                unsigned int def)
-{
-    return conf_read_number(g, key, 0, def);
-}
-
-static void
-conf_read_global(struct conf *conf)
-{
-    const struct confrec_kakehashi_global *g
-        = confrec_kakehashi_global_first(conf->idl);
-
-    conf->cfg_seq = g ? g->cfg_seq : 0;
-    conf->learn_rate = conf_read_rate(g, "learn_rate", CONF_LEARN_RATE);
-    conf->announce_rate = conf_read_rate(g, "announce_rate",
-                                         CONF_ANNOUNCE_RATE);
-    conf->flap_moves = conf_read_limit(g, "flap_moves", FDB_FLAP_MOVES);
-    conf->flap_window = conf_read_rate(g, "flap_window",
-                                       FDB_FLAP_WINDOW / 1000);
-    conf->flap_hold = conf_read_rate(g, "flap_hold", FDB_FLAP_WINDOW / 1000);
-    conf->close_macs = conf_read_limit(g, "close_macs", CONF_CLOSE_MACS);
-    conf->close_time = conf_read_rate(g, "close_time", CONF_CLOSE_TIME);
 }
 
 /* The database did not take what was written.  A disk that is full stays so
@@ -569,45 +505,6 @@ const char *
 conf_remote(const struct conf *conf)
 {
     return conf->remote;
-}
-
-/* Returns how many packet-ins a second an edge may send for learning. */
-unsigned int
-conf_learn_rate(const struct conf *conf)
-{
-    return conf->learn_rate;
-}
-
-/* Returns how many frames a second a cluster may send to tell its neighbours
- * of a take-over. */
-unsigned int
-conf_announce_rate(const struct conf *conf)
-{
-    return conf->announce_rate;
-}
-
-/* Sets after how many moves 'fdb' freezes a MAC, and for how long. */
-void
-conf_get_flap(const struct conf *conf, struct fdb *fdb)
-{
-    fdb->flap_moves = conf->flap_moves;
-    fdb->flap_window = conf->flap_window * 1000LL;
-    fdb->flap_hold = conf->flap_hold * 1000LL;
-}
-
-/* Returns how many frozen MACs it takes to close their rival, 0 if any number
- * does not. */
-unsigned int
-conf_close_macs(const struct conf *conf)
-{
-    return conf->close_macs;
-}
-
-/* Returns for how long a binding is closed, in milliseconds. */
-long long
-conf_close_time(const struct conf *conf)
-{
-    return conf->close_time * 1000LL;
 }
 
 /* Upward. */

@@ -7,7 +7,8 @@
 /* What the files of controller/conf.h share among themselves.
  *
  *   conf.c        the connection, and what comes from the database
- *   conf_options.c  what is in its columns 'options'
+ *   conf_global.c what is there once: options of all
+ *   conf_options.c  what is in other columns 'options'
  *   conf_write.c  what goes there
  *   conf_peers.c  the other controllers, as the database knows them
  *   conf_schema.c whether the database is one that we can read
@@ -74,6 +75,7 @@ void conf_schema_wait(struct conf *);
 char *conf_read_limits(const struct smap *,
                        struct topo_limit[TOPO_N_DIRECTIONS]);
 char *conf_read_unknown(const struct smap *, bool *drop);
+void conf_read_global(struct conf *);
 void conf_run_txn(struct conf *);
 void conf_write_self(struct conf *);
 void conf_write_global(struct conf *);

@@ -11,6 +11,7 @@
  *   fdb_flap.c  MACs that move to and fro
  *   fdb_node.c  one node's view: the flows that it should have, and taking
  *               MACs back from those that it has
+ *   fdb_static.c  static MACs
  *
  * fdb_create() and the fdb_seen functions say nothing to the switches: who
  * calls them pushes the operations. */
@@ -21,6 +22,7 @@ void fdb_push_source(struct fdb_ops *, const struct fdb_mac *,
                      const struct fdb_seen *, bool add);
 void fdb_push_dest(struct fdb_ops *, const struct fdb_mac *, bool add,
                    const struct topo_node *except);
+void fdb_push_guard(struct fdb_ops *, const struct fdb_mac *, bool add);
 struct fdb_mac *fdb_create(struct fdb *, struct topo_place *, struct eth_addr,
                            bool is_static, long long now);
 void fdb_remove(struct fdb *, struct fdb_mac *, struct fdb_ops *);
