@@ -93,6 +93,7 @@ rows_make_segment(struct rows *rows, struct row *row, unsigned int n)
 static void
 rows_make_edge(struct rows *rows, struct row *row, unsigned int n)
 {
+    static char none[] = "";
     uint8_t how = bytes_u8(rows->in);
 
     row->flag = how & 1;
@@ -105,8 +106,8 @@ rows_make_edge(struct rows *rows, struct row *row, unsigned int n)
                                                "fd00::1", "::ffff:10.0.0.2",
                                                "?")
                            : rows_name(rows, "10.0.0.", n + 1));
-    row->edge.tunnel_port = (how & 8 ? ROWS_TEXT(rows, "p1", "peer0", "genev1")
-                             : CONST_CAST(char *, ""));
+    row->edge.tunnel_port = how & 8 ? ROWS_TEXT(rows, "p1", "peer0", "genev1")
+                            : none;
     row->edge.peer_port = how & 16 ? ROWS_TEXT(rows, "peer0", "p1", "genev0")
                           : NULL;
     row->edge.n_drained = how >> 7;
