@@ -39,6 +39,12 @@ def wait_counted(switch, match, number):
     assert counted(switch, match) == number
 
 
+def wait_uncached(*switches):
+    """Until what the datapaths have cached follows the flows."""
+    for switch in switches:
+        switch.appctl("revalidator/wait")
+
+
 def own_mac(switch, port):
     return switch.vsctl("get", "interface", port,
                         "mac_in_use").strip().strip('"')
@@ -193,6 +199,7 @@ def test_address_that_changes(blue, wires):
     wait_until(lambda: our_flows(active, f"table=9,dl_src={mac}"),
                what="its address refused by the other")
     wait_synced(blue)
+    wait_uncached(active)
     wires.check("ph1", BROADCAST, set(), src=mac)
 
 
@@ -214,6 +221,7 @@ def test_unknown_vtep_is_refused(blue, wires):
     wires.check("vm9", BROADCAST, {"ph1", "vm1", "vm2"}, src=MAC)
     wait_location(blue, MAC, far.tunnel_ip)
     configure(blue, ("vtep-del", "blue", far.tunnel_ip))
+    wait_uncached(*blue.controlled)
     wires.check("vm9", BROADCAST, set(), src=MAC, count=5)
     # A datapath may count those before under what their flow has become.
     for switch in blue.controlled:
@@ -232,6 +240,7 @@ def test_vtep_of_another_segment_is_refused(blue, wires):
     wires.check("vm9", BROADCAST, {"ph2"}, src=MAC)
     far.ofctl("del-flows", "br0")
     program_foreign(far, 5001, nodes)
+    wait_uncached(far)
     wires.check("vm9", BROADCAST, set(), src=MAC, count=10)
     for switch in active, blue.switch("host1"):
         wait_counted(switch, "table=0,tun_id=5001", 10)
