@@ -81,7 +81,8 @@ def test_only_the_new_binding(blue, wires):
     new = row_id(blue, "binding", "vlan=200")
     assert "OFPFMFC_TABLE_FULL (table 8)" in wait_error(blue, "binding", new)
     wait_error(blue, "segment", "blue")
-    assert not error_of(blue, "binding", row_id(blue, "binding", "vlan=100"))
+    wait_error(blue, "binding", row_id(blue, "binding", "vlan=100"),
+               wanted=False)
     wires.check("ph1", BROADCAST, {"vm1", "vm2"})
     wires.check("vm1", BROADCAST, {"ph1", "vm2"})
     # Taking something away makes room.
@@ -191,7 +192,7 @@ def test_nothing_works(blue, wires):
         check_bridge(blue, wires)
         before = blue.control.edge(standby.name)["flow_mods"]
         wait_until(lambda: all(o["next_try"] > 3000 for o in blue.control.edge(
-            standby.name)["refused"]), 30, "longer breaks")
+            standby.name)["refuses"]), 30, "longer breaks")
         # A dozen owners and a handful of tries.
         after = blue.control.edge(standby.name)["flow_mods"]
         assert after - before < 500
