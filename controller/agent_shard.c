@@ -99,12 +99,28 @@ agent_begin(struct agent *agent, struct edge *edge)
     agent_busy(agent, edge);
 }
 
-/* Returns why this controller leads 'node' from now on, as text that the
- * caller frees: what has become of the one that did, says the database. */
-static char *
-agent_lead_reason(const struct agent *agent, const struct topo_node *node)
+/* Remembers who leads 'node', says the database: it forgets that with the one
+ * who does. */
+static void
+agent_note_leader(const struct agent *agent, struct topo_node *node)
 {
-    const char *before = conf_leader(agent->conf, node);
+    const char *leader = conf_leader(agent->conf, node);
+
+    if (leader && !nullable_string_is_equal(node->last_leader, leader)) {
+        free(node->last_leader);
+        node->last_leader = xstrdup(leader);
+    }
+}
+
+/* Returns why this controller leads 'node' from now on, as text that the
+ * caller frees: what has become of the one that did. */
+static char *
+agent_lead_reason(const struct agent *agent, struct topo_node *node)
+{
+    const char *before;
+
+    agent_note_leader(agent, node);
+    before = node->last_leader;
 
     return (!before ? xstrdup("the first to ask for it")
             : !strcmp(before, lead_name(agent->lead))
@@ -213,6 +229,7 @@ agent_shards_look(struct agent *agent)
     HMAP_FOR_EACH (node, row.node, &agent->topo.rows[TOPO_EDGE]) {
         lead_edge(agent->lead, &node->shard, agent_session(node) != NULL,
                   conf_is_met_by_others(agent->conf, node));
+        agent_note_leader(agent, node);
     }
     lead_edges_end(agent->lead);
 }

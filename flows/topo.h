@@ -317,6 +317,7 @@ struct topo_node {
     struct topo_node *shard_parent; /* While looking for it... */
     struct uuid shard_name;         /* ...likewise... */
     bool shard_by_cluster;          /* ...whether that is a cluster's. */
+    char *last_leader;              /* Name of a controller, or NULL. */
     bool led;                       /* By this controller... */
     char *led_reason;               /* ...and why: NULL if it never was... */
     long long led_since;            /* ...since then, in wall clock time. */

@@ -299,6 +299,7 @@ topo_node_free(struct topo_node *node)
     free(node->name);
     free(node->dpid_string);
     free(node->ip_string);
+    free(node->last_leader);
     free(node->led_reason);
     free(node->tunnel_port);
     free(node->peer_port);
