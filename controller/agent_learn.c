@@ -84,6 +84,7 @@ agent_packet_in(struct agent *agent, struct edge *edge,
     case FDB_CONFIRMED:
     case FDB_MOVED:
     case FDB_FROZEN:
+    case FDB_FULL:
         break;
     default:
         OVS_NOT_REACHED();

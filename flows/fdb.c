@@ -9,6 +9,9 @@
 #include "openvswitch/ofpbuf.h"
 #include "util.h"
 
+/* How many of its own MACs a place may push out in a second. */
+#define FDB_MAX_CHURN 1000
+
 /* Operations. */
 
 void
@@ -289,9 +292,23 @@ fdb_heaviest(const struct topo_segment *segment, struct topo_place *own)
     return heaviest;
 }
 
-/* Makes room in the segment for one more MAC at 'place'. */
-static void
-fdb_make_room(struct fdb *fdb, struct topo_place *place, struct fdb_ops *ops)
+/* Whether the place of 'segment' that holds most MACs may push out one more of
+ * its own. */
+static bool
+fdb_may_churn(struct topo_segment *segment, long long now)
+{
+    if (now - segment->churn_since >= 1000) {
+        segment->churn_since = now;
+        segment->n_churned = 0;
+    }
+    return segment->n_churned++ < FDB_MAX_CHURN;
+}
+
+/* Makes room in the segment for one more MAC at 'place'.  Returns false if
+ * there is none. */
+static bool
+fdb_make_room(struct fdb *fdb, struct topo_place *place, long long now,
+              struct fdb_ops *ops)
 {
     struct topo_segment *segment = place->segment;
 
@@ -300,7 +317,10 @@ fdb_make_room(struct fdb *fdb, struct topo_place *place, struct fdb_ops *ops)
         struct fdb_mac *e;
 
         if (!victim->n_learned) {
-            return;
+            return true;
+        }
+        if (victim == place && !fdb_may_churn(segment, now)) {
+            return false;
         }
         LIST_FOR_EACH (e, place_node, &victim->macs) {
             if (!e->is_static) {
@@ -310,6 +330,7 @@ fdb_make_room(struct fdb *fdb, struct topo_place *place, struct fdb_ops *ops)
         fdb_remove(fdb, e, ops);
         fdb->n_evicted++;
     }
+    return true;
 }
 
 /* The node 'node' saw a frame from 'mac' come in by 'place', which is in
@@ -341,7 +362,9 @@ fdb_sight(struct fdb *fdb, struct topo_node *node, struct topo_place *place,
         fdb->n_moved++;
         fdb_push_dest(ops, e, true, NULL);
     } else {
-        fdb_make_room(fdb, place, ops);
+        if (!fdb_make_room(fdb, place, now, ops)) {
+            return FDB_FULL;
+        }
         e = fdb_create(fdb, place, mac, false, now);
         fdb->n_learned++;
         fdb_push_dest(ops, e, true, NULL);

@@ -26,7 +26,8 @@
  * Each segment has a limit.  When it is reached, the place that holds most
  * loses its oldest MAC, so that a port that floods the table with addresses
  * pushes out its own and not its neighbours' (the same defence as in OVS's
- * lib/mac-learning.h).
+ * lib/mac-learning.h).  How many of its own it may push out in a second is
+ * limited, for each is work for all nodes of the segment.
  *
  * A MAC that moves to and fro is frozen for a while where it is, because what
  * says that it is elsewhere is a loop, or a second station (fdb_flap.c).
@@ -141,6 +142,7 @@ enum fdb_verdict {
     FDB_REFUSED,                /* Static elsewhere. */
     FDB_FROZE,                  /* Has moved too often: from now on... */
     FDB_FROZEN,                 /* ...it stays where it is for a while. */
+    FDB_FULL,                   /* No room, for now. */
 };
 enum fdb_verdict fdb_sight(struct fdb *, struct topo_node *,
                            struct topo_place *, struct eth_addr,

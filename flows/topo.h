@@ -85,6 +85,8 @@ struct topo_segment {
     uint32_t n_macs, n_learned; /* All, and without the static ones. */
     struct ovs_list macs;       /* Of struct fdb_mac. */
     struct heap_node ageing_node;   /* While there are learned ones. */
+    long long churn_since;      /* In the second that began then... */
+    uint32_t n_churned;         /* ...so many pushed out their neighbours. */
 };
 
 /* A node in a segment.  Within a batch of changes 'n_claims' may be 0: a place

@@ -237,6 +237,25 @@ test_limit(void **state)
     assert_int_equal(segment->n_learned, 2);
 }
 
+/* A place pushes out a thousand of its own MACs a second, and no more; that is
+ * no concern of its neighbours'. */
+static void
+test_churn(void **state)
+{
+    struct net *net = *state;
+    unsigned int n_full = 0;
+
+    net_get_segment(net, 1)->mac_limit = 4;
+    for (unsigned int i = 0; i < 2000; i++) {
+        n_full += net_see(net, 1, TOPO_BINDING, 2, i % 200) == FDB_FULL;
+    }
+    assert_int_equal(net->fdb.n_evicted, 1000);
+    assert_true(n_full > 900);      /* The others are known already. */
+    assert_int_equal(net_see(net, 3, TOPO_HOST_PORT, 1, 201), FDB_LEARNED);
+    net->now += 1000;
+    assert_int_equal(net_see(net, 1, TOPO_BINDING, 2, 202), FDB_LEARNED);
+}
+
 /* Where none holds more, a place takes from itself. */
 static void
 test_limit_even(void **state)
@@ -393,6 +412,7 @@ main(void)
         TEST(test_idle),
         TEST(test_static),
         TEST(test_limit),
+        TEST(test_churn),
         TEST(test_limit_even),
         TEST(test_flush),
         TEST(test_withdrawn),
