@@ -77,6 +77,49 @@ admin_no_such(struct unixctl_conn *conn, const char *what, const char *name)
     free(error);
 }
 
+/* Stores into '*segment' the one that 'argv[1]' names, or NULL if no argument
+ * is given.  Replies and returns false if there is no such segment. */
+bool
+admin_segment(struct unixctl_conn *conn, const struct agent *agent, int argc,
+              const char *argv[], struct topo_segment **segment)
+{
+    *segment = argc > 1 ? topo_segment_by_name(&agent->topo, argv[1]) : NULL;
+    if (argc > 1 && !*segment) {
+        admin_no_such(conn, "segment", argv[1]);
+        return false;
+    }
+    return true;
+}
+
+/* Replies with 'rows', JSON objects that it takes, in the order of their
+ * names: as JSON, or as text below 'header', a line of 'to_text' each. */
+void
+admin_reply_rows(struct unixctl_conn *conn, struct shash *rows, bool as_json,
+                 const char *header,
+                 void (*to_text)(const struct json *, struct ds *))
+{
+    const struct shash_node **nodes = shash_sort(rows);
+    struct json *array = json_array_create_empty();
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    ds_put_cstr(&s, header);
+    for (size_t i = 0; i < shash_count(rows); i++) {
+        if (!as_json) {
+            to_text(nodes[i]->data, &s);
+        }
+        json_array_add(array, nodes[i]->data);
+    }
+    if (as_json) {
+        admin_reply_json(conn, array);
+    } else {
+        unixctl_command_reply(conn, ds_cstr(&s));
+        json_destroy(array);
+    }
+    ds_destroy(&s);
+    free(nodes);
+    shash_destroy(rows);
+}
+
 struct json *
 admin_json_string(const char *s)
 {
@@ -90,16 +133,12 @@ admin_mac_flush(struct unixctl_conn *conn, int argc, const char *argv[],
                 void *agent_)
 {
     struct agent *agent = agent_;
-    struct topo_segment *segment = NULL;
+    struct topo_segment *segment;
     struct eth_addr mac;
     char *error;
 
-    if (argc > 1) {
-        segment = topo_segment_by_name(&agent->topo, argv[1]);
-        if (!segment) {
-            admin_no_such(conn, "segment", argv[1]);
-            return;
-        }
+    if (!admin_segment(conn, agent, argc, argv, &segment)) {
+        return;
     }
     if (argc > 2 && !addr_parse_mac(argv[2], &mac, &error)) {
         unixctl_command_reply_error(conn, error);

@@ -146,28 +146,13 @@ admin_limits_to_text(const struct json *json, struct ds *s)
 static void
 admin_limits_reply(struct admin_limits *limits)
 {
-    const struct shash_node **nodes = shash_sort(&limits->rows);
-    struct json *array = json_array_create_empty();
-    struct ds s = DS_EMPTY_INITIALIZER;
+    char *header = xasprintf("%-16s %-28s %-12s %-3s %9s %-9s %12s %12s\n",
+                             "SEGMENT", "BINDING", "EDGE", "WAY", "LIMIT",
+                             "UNIT", "PASSED", "DROPPED");
 
-    ds_put_format(&s, "%-16s %-28s %-12s %-3s %9s %-9s %12s %12s\n",
-                  "SEGMENT", "BINDING", "EDGE", "WAY", "LIMIT", "UNIT",
-                  "PASSED", "DROPPED");
-    for (size_t i = 0; i < shash_count(&limits->rows); i++) {
-        if (!limits->json) {
-            admin_limits_to_text(nodes[i]->data, &s);
-        }
-        json_array_add(array, nodes[i]->data);
-    }
-    if (limits->json) {
-        admin_reply_json(limits->conn, array);
-    } else {
-        unixctl_command_reply(limits->conn, ds_cstr(&s));
-        json_destroy(array);
-    }
-    ds_destroy(&s);
-    free(nodes);
-    shash_destroy(&limits->rows);
+    admin_reply_rows(limits->conn, &limits->rows, limits->json, header,
+                     admin_limits_to_text);
+    free(header);
     free(limits);
 }
 
@@ -193,20 +178,14 @@ admin_binding_limits(struct unixctl_conn *conn, int argc, const char *argv[],
                      void *agent_)
 {
     const struct agent *agent = agent_;
-    struct topo_segment *segment = NULL;
+    struct topo_segment *segment;
     struct admin_limits *limits;
     struct topo_node *node;
     bool json;
 
-    if (!admin_format(conn, &argc, argv, 1, &json)) {
+    if (!admin_format(conn, &argc, argv, 1, &json)
+        || !admin_segment(conn, agent, argc, argv, &segment)) {
         return;
-    }
-    if (argc > 1) {
-        segment = topo_segment_by_name(&agent->topo, argv[1]);
-        if (!segment) {
-            admin_no_such(conn, "segment", argv[1]);
-            return;
-        }
     }
     limits = xzalloc(sizeof *limits);
     limits->conn = conn;

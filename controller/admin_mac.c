@@ -186,30 +186,13 @@ admin_mac_to_text(const struct json *json, struct ds *s)
 static void
 admin_read_reply(struct admin_read *read)
 {
-    const struct shash_node **nodes = shash_sort(&read->macs);
-    struct json *array = json_array_create_empty();
-    struct ds s = DS_EMPTY_INITIALIZER;
+    char *header = xasprintf("%-16s %8s  %-17s  %-28s %-7s %6s %5s  %s\n",
+                             "SEGMENT", "VNI", "MAC", "LOCATION", "TYPE",
+                             "AGE", "MOVES", "SEEN BY");
 
-    ds_put_format(&s, "%-16s %8s  %-17s  %-28s %-7s %6s %5s  %s\n",
-                  "SEGMENT", "VNI", "MAC", "LOCATION", "TYPE", "AGE",
-                  "MOVES", "SEEN BY");
-    for (size_t i = 0; i < shash_count(&read->macs); i++) {
-        struct json *mac = nodes[i]->data;
-
-        if (!read->json) {
-            admin_mac_to_text(mac, &s);
-        }
-        json_array_add(array, mac);
-    }
-    if (read->json) {
-        admin_reply_json(read->conn, array);
-    } else {
-        unixctl_command_reply(read->conn, ds_cstr(&s));
-        json_destroy(array);
-    }
-    ds_destroy(&s);
-    free(nodes);
-    shash_destroy(&read->macs);
+    admin_reply_rows(read->conn, &read->macs, read->json, header,
+                     admin_mac_to_text);
+    free(header);
     free(read);
 }
 
@@ -242,20 +225,14 @@ admin_mac_show(struct unixctl_conn *conn, int argc, const char *argv[],
                void *agent_)
 {
     struct agent *agent = agent_;
-    struct topo_segment *segment = NULL;
+    struct topo_segment *segment;
     struct admin_read *read;
     struct edge *edge;
     bool json;
 
-    if (!admin_format(conn, &argc, argv, 1, &json)) {
+    if (!admin_format(conn, &argc, argv, 1, &json)
+        || !admin_segment(conn, agent, argc, argv, &segment)) {
         return;
-    }
-    if (argc > 1) {
-        segment = topo_segment_by_name(&agent->topo, argv[1]);
-        if (!segment) {
-            admin_no_such(conn, "segment", argv[1]);
-            return;
-        }
     }
     read = xzalloc(sizeof *read);
     read->conn = conn;

@@ -23,12 +23,19 @@
 
 struct ds;
 struct json;
+struct shash;
 struct topo_cluster;
+struct topo_segment;
 
 bool admin_format(struct unixctl_conn *, int *argc, const char *argv[],
                   int most, bool *json);
 void admin_reply_json(struct unixctl_conn *, struct json *);
 void admin_no_such(struct unixctl_conn *, const char *what, const char *name);
+bool admin_segment(struct unixctl_conn *, const struct agent *, int argc,
+                   const char *argv[], struct topo_segment **);
+void admin_reply_rows(struct unixctl_conn *, struct shash *rows, bool as_json,
+                      const char *header,
+                      void (*to_text)(const struct json *, struct ds *));
 struct json *admin_json_string(const char *);
 struct json *admin_edges_to_json(const struct agent *, const char *name);
 
