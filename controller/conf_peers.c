@@ -156,9 +156,7 @@ conf_owns(const struct conf *conf, const struct topo_row *row)
     case TOPO_BINDING:
     case TOPO_HOST_PORT:
         attach = CONTAINER_OF(row, struct topo_attach, place.row);
-        owner = topo_row(conf->topo, (row->table == TOPO_BINDING
-                                      ? TOPO_CLUSTER : TOPO_EDGE),
-                         &attach->owner_uuid);
+        owner = topo_attach_owner(conf->topo, attach);
         return owner ? conf_owns(conf, owner) : conf->chief;
     case TOPO_SEGMENT:
     case TOPO_VTEP:

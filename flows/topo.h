@@ -460,6 +460,8 @@ void topo_set_error(struct topo *, struct topo_row *, char *error);
 /* Look-ups. */
 struct topo_row *topo_row(const struct topo *, enum topo_table,
                           const struct uuid *);
+struct topo_row *topo_attach_owner(const struct topo *,
+                                   const struct topo_attach *);
 struct topo_segment *topo_segment_by_vni(const struct topo *, uint32_t vni);
 struct topo_segment *topo_segment_by_name(const struct topo *, const char *);
 struct topo_node *topo_node_by_dpid(const struct topo *, uint64_t dpid);

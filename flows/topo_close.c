@@ -14,8 +14,9 @@
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
 
-static void
-topo_attach_drop_closure(struct topo_attach *attach)
+/* Forgets that 'attach' is closed: it goes, or is told anew. */
+void
+topo_attach_forget_closure(struct topo_attach *attach)
 {
     if (attach->closure) {
         ovs_list_remove(&attach->closure->node);
@@ -43,7 +44,7 @@ topo_attach_close(struct topo *topo, struct topo_attach *attach,
     if (!attach->closure && !until) {
         return;
     }
-    topo_attach_drop_closure(attach);
+    topo_attach_forget_closure(attach);
     if (until) {
         struct topo_closure *closure = xmalloc(sizeof *closure);
 
@@ -69,13 +70,6 @@ topo_attach_close_row(struct topo *topo, struct topo_attach *attach,
             topo_attach_close(topo, attach, until, reason);
         }
     }
-}
-
-/* 'attach' goes. */
-void
-topo_attach_forget_closure(struct topo_attach *attach)
-{
-    topo_attach_drop_closure(attach);
 }
 
 /* Returns until when 'attach' is closed, or 0. */

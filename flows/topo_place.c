@@ -357,6 +357,17 @@ topo_segment_insert_attach(struct topo_segment *segment,
     ovs_list_insert(after, &attach->segment_node);
 }
 
+/* Returns the cluster or edge to which 'attach' belongs, in force or not, or
+ * NULL if there is no such row. */
+struct topo_row *
+topo_attach_owner(const struct topo *topo, const struct topo_attach *attach)
+{
+    bool bound = attach->place.row.table == TOPO_BINDING;
+
+    return topo_row(topo, bound ? TOPO_CLUSTER : TOPO_EDGE,
+                    &attach->owner_uuid);
+}
+
 /* Finds the nodes on which 'attach' is to be, storing them into 'nodes', and
  * their number, which may be 0.  '*cluster' becomes the cluster, if any. */
 static size_t
@@ -364,21 +375,19 @@ topo_attach_nodes(const struct topo *topo, const struct topo_attach *attach,
                   struct topo_node *nodes[TOPO_MAX_EDGES],
                   struct topo_cluster **cluster)
 {
-    const struct topo_row *row;
+    struct topo_row *row = topo_attach_owner(topo, attach);
 
     *cluster = NULL;
-    if (attach->place.row.table == TOPO_BINDING) {
-        row = topo_row(topo, TOPO_CLUSTER, &attach->owner_uuid);
-        if (!row) {
-            return 0;
-        }
+    if (!row) {
+        return 0;
+    }
+    if (row->table == TOPO_CLUSTER) {
         *cluster = CONTAINER_OF(row, struct topo_cluster, row);
         memcpy(nodes, (*cluster)->members, sizeof (*cluster)->members);
         return (*cluster)->n_members;
     }
-    row = topo_row(topo, TOPO_EDGE, &attach->owner_uuid);
-    nodes[0] = row ? CONTAINER_OF(row, struct topo_node, row) : NULL;
-    return row && nodes[0]->valid;
+    nodes[0] = CONTAINER_OF(row, struct topo_node, row);
+    return nodes[0]->valid;
 }
 
 /* Brings 'attach' in force if it can be, otherwise returns what is in the

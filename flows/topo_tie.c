@@ -43,11 +43,9 @@ struct topo_node *
 topo_attach_owner_node(const struct topo *topo,
                        const struct topo_attach *attach)
 {
-    bool bound = attach->place.row.table == TOPO_BINDING;
-    struct topo_row *row = topo_row(topo, bound ? TOPO_CLUSTER : TOPO_EDGE,
-                                    &attach->owner_uuid);
+    struct topo_row *row = topo_attach_owner(topo, attach);
 
-    if (row && bound) {
+    if (row && row->table == TOPO_CLUSTER) {
         struct topo_cluster *cluster = CONTAINER_OF(row, struct topo_cluster,
                                                     row);
 
