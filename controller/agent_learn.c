@@ -40,7 +40,7 @@ agent_sight_in_vain(struct agent *agent, const struct sighting *s)
     const struct fdb_mac *e = fdb_find(&agent->fdb, s->place->segment, s->mac);
 
     if (e && !e->is_static && e->place != s->place) {
-        fdb_forget(&agent->fdb, s->place->segment, s->mac, &agent->ops);
+        fdb_flush(&agent->fdb, s->place->segment, &s->mac, &agent->ops);
         agent_send_ops(agent);
     }
 }

@@ -475,13 +475,21 @@ fdb_flush_place(struct fdb *fdb, struct topo_place *place,
 /* Forgets the learned MACs of 'segment', or of all segments if it is NULL,
  * and only 'mac' unless it is NULL.  Returns how many. */
 size_t
-fdb_flush(struct fdb *fdb, struct topo_segment *segment,
+fdb_flush(struct fdb *fdb, const struct topo_segment *segment,
           const struct eth_addr *mac, struct fdb_ops *ops)
 {
     struct fdb_walk walk;
     struct fdb_mac *e;
     size_t n = 0;
 
+    if (segment && mac) {
+        e = fdb_find(fdb, segment, *mac);
+        if (!e || e->is_static) {
+            return 0;
+        }
+        fdb_remove(fdb, e, ops);
+        return 1;
+    }
     FDB_TABLE_FOR_EACH (e, &walk, &fdb->macs) {
         if (!e->is_static && (!segment || e->segment == segment)
             && (!mac || eth_addr_equals(e->mac, *mac))) {
@@ -490,18 +498,6 @@ fdb_flush(struct fdb *fdb, struct topo_segment *segment,
         }
     }
     return n;
-}
-
-/* Forgets one MAC, if it is learned. */
-void
-fdb_forget(struct fdb *fdb, const struct topo_segment *segment,
-           struct eth_addr mac, struct fdb_ops *ops)
-{
-    struct fdb_mac *e = fdb_find(fdb, segment, mac);
-
-    if (e && !e->is_static) {
-        fdb_remove(fdb, e, ops);
-    }
 }
 
 /* The place of 'e' is in force again, perhaps on other nodes or by other

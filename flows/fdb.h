@@ -170,11 +170,9 @@ bool fdb_age_out(struct fdb *, const struct topo_node *,
                  const struct topo_segment *, const struct fdb_idle_mac *,
                  long long asked, struct fdb_ops *);
 
-size_t fdb_flush(struct fdb *, struct topo_segment *, const struct eth_addr *,
-                 struct fdb_ops *);
+size_t fdb_flush(struct fdb *, const struct topo_segment *,
+                 const struct eth_addr *, struct fdb_ops *);
 void fdb_flush_place(struct fdb *, struct topo_place *, struct fdb_ops *);
-void fdb_forget(struct fdb *, const struct topo_segment *, struct eth_addr,
-                struct fdb_ops *);
 void fdb_flush_withdrawn(struct fdb *, struct topo *, struct fdb_ops *);
 void fdb_sync_statics(struct fdb *, const struct topo *, long long now,
                       struct fdb_ops *);
