@@ -563,7 +563,7 @@ agent_memory_usage(const struct agent *agent, struct simap *usage)
     usage_add(usage, "macs", agent->fdb.macs.n);
     usage_add(usage, "sessions", ovs_list_size(&agent->edges));
     usage_add(usage, "segments",
-                   hmap_count(&agent->topo.rows[TOPO_SEGMENT]));
+              hmap_count(&agent->topo.rows[TOPO_SEGMENT]));
     usage_add(usage, "bindings",
-                   hmap_count(&agent->topo.rows[TOPO_BINDING]));
+              hmap_count(&agent->topo.rows[TOPO_BINDING]));
 }

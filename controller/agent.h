@@ -41,7 +41,8 @@ struct ofputil_flow_removed;
 struct packetin;
 struct simap;
 
-#define AGENT_MAX_HISTORY 256   /* Take-overs that are remembered. */
+#define AGENT_MAX_HISTORY 256   /* Take-overs that are remembered, of all
+                                 * clusters. */
 
 #define AGENT_N_VERSIONS (OFP15_VERSION - OFP13_VERSION + 1)
 

@@ -16,8 +16,6 @@
 
 VLOG_DEFINE_THIS_MODULE(agent_failover);
 
-/* Take-overs that are remembered, of all clusters. */
-
 /* Whether the switch of 'edge' has a flow of 'priority' in GATE for
  * 'cluster': that of an active edge, or that of a standby. */
 static bool

@@ -65,13 +65,7 @@ agent_retry(struct agent *agent, struct edge *edge, long long now)
     }
     HMAP_FOR_EACH (o, node, &edge->refused.owners) {
         if (o->state == REFUSED_TRIED) {
-            enum layout_kind kind = layout_cookie_kind(o->cookie);
-
-            topo_node_mark(edge->tnode,
-                           layout_kind_is_mac(kind)
-                           ? layout_cookie(LAYOUT_K_LEARNED,
-                                           layout_cookie_owner(o->cookie))
-                           : o->cookie);
+            topo_node_mark(edge->tnode, layout_mark(o->cookie));
         }
     }
     agent_sync(agent, edge);

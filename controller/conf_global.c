@@ -21,6 +21,8 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 /* Announcements a second, of one cluster, after a take-over. */
 #define CONF_ANNOUNCE_RATE 2000
+
+/* How many frozen MACs it takes to close a binding, and for how long. */
 #define CONF_CLOSE_MACS 3
 #define CONF_CLOSE_TIME 60          /* Seconds. */
 
@@ -43,21 +45,6 @@ conf_read_number(const struct confrec_kakehashi_global *g, const char *key,
     return number;
 }
 
-static unsigned int
-conf_read_rate(const struct confrec_kakehashi_global *g, const char *key,
-               unsigned int def)
-{
-    return conf_read_number(g, key, 1, def);
-}
-
-/* The same where 0 means that there is no limit. */
-static unsigned int
-conf_read_limit(const struct confrec_kakehashi_global *g, const char *key,
-                unsigned int def)
-{
-    return conf_read_number(g, key, 0, def);
-}
-
 /* Reads what is there once. */
 void
 conf_read_global(struct conf *conf)
@@ -66,15 +53,16 @@ conf_read_global(struct conf *conf)
         = confrec_kakehashi_global_first(conf->idl);
 
     conf->cfg_seq = g ? g->cfg_seq : 0;
-    conf->learn_rate = conf_read_rate(g, "learn_rate", CONF_LEARN_RATE);
-    conf->announce_rate = conf_read_rate(g, "announce_rate",
-                                         CONF_ANNOUNCE_RATE);
-    conf->flap_moves = conf_read_limit(g, "flap_moves", FDB_FLAP_MOVES);
-    conf->flap_window = conf_read_rate(g, "flap_window",
+    conf->learn_rate = conf_read_number(g, "learn_rate", 1, CONF_LEARN_RATE);
+    conf->announce_rate = conf_read_number(g, "announce_rate", 1,
+                                           CONF_ANNOUNCE_RATE);
+    conf->flap_moves = conf_read_number(g, "flap_moves", 0, FDB_FLAP_MOVES);
+    conf->flap_window = conf_read_number(g, "flap_window", 1,
+                                         FDB_FLAP_WINDOW / 1000);
+    conf->flap_hold = conf_read_number(g, "flap_hold", 1,
                                        FDB_FLAP_WINDOW / 1000);
-    conf->flap_hold = conf_read_rate(g, "flap_hold", FDB_FLAP_WINDOW / 1000);
-    conf->close_macs = conf_read_limit(g, "close_macs", CONF_CLOSE_MACS);
-    conf->close_time = conf_read_rate(g, "close_time", CONF_CLOSE_TIME);
+    conf->close_macs = conf_read_number(g, "close_macs", 0, CONF_CLOSE_MACS);
+    conf->close_time = conf_read_number(g, "close_time", 1, CONF_CLOSE_TIME);
 }
 
 /* Returns how many packet-ins a second an edge may send for learning. */

@@ -207,15 +207,6 @@ edge_suspect(struct edge *edge, long long now)
     return n > 0;
 }
 
-/* The cookie by which the flows of the owner 'cookie' are derived anew. */
-static uint64_t
-edge_mark_of(uint64_t cookie)
-{
-    return (layout_kind_is_mac(layout_cookie_kind(cookie))
-            ? layout_cookie(LAYOUT_K_LEARNED, layout_cookie_owner(cookie))
-            : cookie);
-}
-
 /* The switch has refused the transaction, and has what it had before.  All
  * that is in the transaction is to be derived anew. */
 void
@@ -227,7 +218,7 @@ edge_undo(struct edge *edge)
 
     HMAP_FOR_EACH (o, node, &edge->refused.owners) {
         if (o->state == REFUSED_NEW
-            && topo_node_is_marked(node, edge_mark_of(o->cookie))) {
+            && topo_node_is_marked(node, layout_mark(o->cookie))) {
             o->state = REFUSED_TRIED;
         }
     }
@@ -235,7 +226,7 @@ edge_undo(struct edge *edge)
         topo_node_mark(node, txn->config.changes[i].flow->cookie);
     }
     for (size_t i = 0; i < txn->macs.n_wipes; i++) {
-        topo_node_mark(node, edge_mark_of(txn->macs.wipes[i]));
+        topo_node_mark(node, layout_mark(txn->macs.wipes[i]));
     }
     edge_txn_destroy(edge->txn);
     edge->txn = NULL;

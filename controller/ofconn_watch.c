@@ -125,8 +125,7 @@ ofconn_memory_usage(struct simap *usage)
     usage_add(usage, "guests-max-per-address", OFCONN_MAX_GUESTS_OF_ONE);
     usage_add(usage, "queued-kB", total / 1024);
     usage_add(usage, "queued-kB-longest", longest / 1024);
-    usage_add(usage, "queued-kB-max-per-edge",
-                   OFCONN_MAX_QUEUE / 1024);
+    usage_add(usage, "queued-kB-max-per-edge", OFCONN_MAX_QUEUE / 1024);
     usage_add(usage, "queued-kB-max-per-guest",
-                   OFCONN_MAX_GUEST_QUEUE / 1024);
+              OFCONN_MAX_GUEST_QUEUE / 1024);
 }

@@ -146,6 +146,16 @@ layout_kind_is_mac(enum layout_kind kind)
     return kind == LAYOUT_K_STATIC || kind == LAYOUT_K_LEARNED;
 }
 
+/* The cookie that is marked for the flows of the owner 'cookie' to be derived
+ * anew (struct topo_dirty): those of MACs are by segment. */
+static inline uint64_t
+layout_mark(uint64_t cookie)
+{
+    return (layout_kind_is_mac(layout_cookie_kind(cookie))
+            ? layout_cookie(LAYOUT_K_LEARNED, layout_cookie_owner(cookie))
+            : cookie);
+}
+
 static inline uint32_t
 layout_slot(ofp_port_t port, uint16_t vlan)
 {
