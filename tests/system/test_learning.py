@@ -9,8 +9,9 @@ import pytest
 
 from frames import BROADCAST
 from netns import wait_until
-from world import (both_ways, configure, flows_of_mac, our_flows, speak_only,
-                   wait_gone, wait_location, wait_synced)
+from world import (both_ways, configure, flows_of_mac, our_flows,
+                   speak_only, speak_until, wait_gone, wait_location,
+                   wait_synced)
 
 MAC = "02:00:00:00:00:77"
 TRUNK = "edges/trunk0/100"
@@ -51,13 +52,9 @@ def test_station_moves_to_the_other_side(blue):
 
 def move(blue, wires, sender, location):
     """MAC comes up at 'sender', and frames for it go there."""
-    def seen():
-        # What LEARN noted for a second may hide a return within it.
-        wires[sender].send(BROADCAST, src=MAC)
-        time.sleep(0.2)
-        return blue.control.macs("blue").get(MAC, {}).get(
-            "location") == location
-    wait_until(seen, 5, f"{MAC} at {location}")
+    speak_until(wires[sender], MAC,
+                lambda: blue.control.macs("blue").get(MAC, {}).get(
+                    "location") == location, 5, f"{MAC} at {location}")
     wires.follow("vm1", MAC, {sender})
 
 

@@ -6,7 +6,8 @@ import time
 
 from frames import BROADCAST
 from netns import wait_until
-from world import both_ways, configure, wait_synced
+from world import (both_ways, configure, error_of, row_id, speak_until,
+                   wait_synced)
 
 MAC = "02:00:00:00:00:77"
 PLACES = {"ph1": "edges/trunk0/100", "vm2": "host1/vm2"}
@@ -22,19 +23,10 @@ def entry(lab):
     return lab.control.macs("blue").get(MAC, {})
 
 
-def speak_until(wires, sender, done, what):
-    """What LEARN noted for a second may hide a return within it."""
-    def spoken():
-        wires[sender].send(BROADCAST, src=MAC)
-        time.sleep(0.1)
-        return done()
-    wait_until(spoken, 10, what)
-
-
 def move(lab, wires, sender):
-    speak_until(wires, sender,
+    speak_until(wires[sender], MAC,
                 lambda: entry(lab).get("location") == PLACES[sender],
-                f"{MAC} at {sender}")
+                10, f"{MAC} at {sender}")
 
 
 def test_a_mac_is_frozen(blue, wires):
@@ -44,8 +36,8 @@ def test_a_mac_is_frozen(blue, wires):
         move(blue, wires, "ph1")
         move(blue, wires, "vm2")
     move(blue, wires, "ph1")
-    speak_until(wires, "vm2", lambda: entry(blue)["type"] == "frozen",
-                f"{MAC} frozen")
+    speak_until(wires["vm2"], MAC,
+                lambda: entry(blue)["type"] == "frozen", 10, f"{MAC} frozen")
     assert (entry(blue)["location"], entry(blue)["moves"]) == (PLACES["ph1"],
                                                                4)
     wires.follow("vm1", MAC, {"ph1"})
@@ -63,9 +55,8 @@ def bindings(lab):
             {int(vlan) for vlan, until in found if until != "[]"})
 
 
-def error_of(lab, vlan):
-    return lab.control.ctl("--bare", "--columns=error", "find", "binding",
-                           f"vlan={vlan}")
+def binding(lab, vlan):
+    return row_id(lab, "binding", f"vlan={vlan}")
 
 
 def test_a_loop(blue, wires):
@@ -101,21 +92,20 @@ def test_a_loop(blue, wires):
 
     def unloop(vlan):
         wait_until(lambda: not bindings(blue)[1], 20, "both open")
-        assert error_of(blue, vlan).strip() == ""
+        assert not error_of(blue, "binding", binding(blue, vlan))
         works()
 
     vlan = loop(600)
-    assert "loop" in error_of(blue, vlan)
+    assert "loop" in error_of(blue, "binding", binding(blue, vlan))
     works()
     blue.control.kill()
     blue.control.start()
     wait_synced(blue)
-    assert vlan in bindings(blue)[1] and "loop" in error_of(blue, vlan)
+    assert vlan in bindings(blue)[1]
+    assert "loop" in error_of(blue, "binding", binding(blue, vlan))
     both_ways(ph1, vm1)
     tor.vsctl("del-port", "p100", "--", "del-port", "p200")
-    uuid = blue.control.ctl("--bare", "--columns=_uuid", "find", "binding",
-                            f"vlan={vlan}").strip()
-    configure(blue, ("clear", "binding", uuid, "closed_until"))
+    configure(blue, ("clear", "binding", binding(blue, vlan), "closed_until"))
     unloop(vlan)
 
     vlan = loop(2)

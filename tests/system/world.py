@@ -3,8 +3,10 @@
 """What several system tests do with a lab."""
 
 import re
+import time
 
 import netns
+from frames import BROADCAST
 from netns import wait_until
 
 COOKIE = "cookie=0x4b48000000000000/0xffff000000000000"
@@ -69,6 +71,16 @@ def wait_location(lab, mac, location, segment="blue", timeout=10):
         entry = lab.control.macs(segment).get(mac)
         return entry and entry["location"] == location
     wait_until(there, timeout, f"{mac} at {location}")
+
+
+def speak_until(wire, mac, done, timeout, what):
+    """Until 'done' returns something true, 'mac' speaks up again and again:
+    what LEARN noted for a second may hide a return within it."""
+    def spoken():
+        wire.send(BROADCAST, src=mac)
+        time.sleep(0.2)         # It takes its way.
+        return done()
+    wait_until(spoken, timeout, what)
 
 
 def wait_gone(lab, mac, timeout=15):
