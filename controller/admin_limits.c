@@ -177,7 +177,7 @@ void
 admin_binding_limits(struct unixctl_conn *conn, int argc, const char *argv[],
                      void *agent_)
 {
-    const struct agent *agent = agent_;
+    struct agent *agent = agent_;
     struct topo_segment *segment;
     struct admin_limits *limits;
     struct topo_node *node;
@@ -200,6 +200,7 @@ admin_binding_limits(struct unixctl_conn *conn, int argc, const char *argv[],
             edge->limits = limits;
             limits->n_waiting++;
             edge_ask_counts(edge);
+            agent_busy(agent, edge);
         } else {
             admin_limits_add_node(limits, node, NULL);
         }

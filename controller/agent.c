@@ -460,7 +460,7 @@ agent_run_edges(struct agent *agent, long long now)
         agent_age_step(agent, edge, now);
         if (agent_edge_in_sync(agent, edge)
             && !edge_is_ageing(edge) && !edge_is_asked(edge)
-            && !agent_is_retrying(edge)) {
+            && !edge->counts_xid && !agent_is_retrying(edge)) {
             ovs_list_remove(&edge->busy_node);
             ovs_list_init(&edge->busy_node);
         }

@@ -202,7 +202,8 @@ struct edge {
     bool has_stale_meters;
     struct edge_count *counts;  /* As reported since edge_ask_counts(). */
     size_t n_counts, allocated_counts;
-    ovs_be32 counts_xid;        /* Of that question, 0: there is none. */
+    ovs_be32 counts_xid;        /* Of that question, 0: there is none... */
+    long long counts_since;     /* ...and when it was asked. */
     bool leased;                /* It knows that we are here; and if not, it
                                  * may have decided by itself. */
     struct unixctl_conn *diff;  /* Who asked for a dump, or NULL. */

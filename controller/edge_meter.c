@@ -14,6 +14,7 @@
 #include "openvswitch/ofp-meter.h"
 #include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofpbuf.h"
+#include "timeval.h"
 
 /* What a gate lets pass, in kbit/s: a terabit a second when it is open, when
  * it is closed less than a frame while it matters.  (No limit, and none at
@@ -234,6 +235,7 @@ void
 edge_ask_counts(struct edge *edge)
 {
     edge_forget_counts(edge);
+    edge->counts_since = time_msec();
     edge->counts_xid = edge_send(edge, ofputil_encode_meter_request(
                                            ofconn_version(edge->conn),
                                            OFPUTIL_METER_STATS, OFPM13_ALL));
