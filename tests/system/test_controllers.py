@@ -4,7 +4,6 @@
 
 import json
 import signal
-import subprocess
 
 import pytest
 
@@ -13,8 +12,7 @@ from crowd import (answers, get, harm, in_sync, leader, led, mend, name_of,
 from database import SCHEMA
 from frames import BROADCAST, Wires
 from netns import wait_until
-from node import parse_ping
-from world import both_ways, configure, our_flows
+from world import LastingPing, both_ways, configure, our_flows
 
 MACS = 40
 TWO = pytest.mark.parametrize("lab", [{"extras": False, "controllers": 2}],
@@ -53,19 +51,9 @@ def leads(controller, number):
     return controller.json("show")["controller"]["leads"] == number
 
 
-def ping(lab):
-    """A frame each way every 10 ms."""
-    ph1, vm1 = lab.station("ph1"), lab.station("vm1")
-    return ph1.spawn("ping", "-n", "-q", "-i", "0.01", vm1.ip_address,
-                     stdout=subprocess.PIPE, text=True)
-
-
-def nothing_lost(lab, process):
-    """Of all that were sent, however many these are by now."""
-    both_ways(lab.station("ph1"), lab.station("vm1"), count=10)
-    process.send_signal(signal.SIGINT)
-    sent, received = parse_ping(process.communicate(timeout=30)[0])
-    assert sent and received >= sent - 1        # One may be under way.
+def lasting_ping(lab):
+    both_ways(lab.station("ph1"), lab.station("vm1"))
+    return LastingPing(lab.station("ph1"), lab.station("vm1"))
 
 
 def segment(lab, n):
@@ -252,7 +240,7 @@ def test_one_of_each(blue, which, number):
     """No frame is lost, no MAC, and nothing that was configured."""
     speak(blue)
     macs = known(blue)
-    process = ping(blue)
+    ping = lasting_ping(blue)
     segment(blue, 1)
     victim = which(blue)
     harm(victim, number)
@@ -261,7 +249,7 @@ def test_one_of_each(blue, which, number):
     mend(victim, number)
     segment(blue, 3)
     in_sync(blue)
-    nothing_lost(blue, process)
+    assert not ping.stop()
     assert all(in_force(blue, n) for n in (1, 2, 3))
     wait_until(lambda: macs.items() <= known(blue).items(), 20,
                "all MACs known")
@@ -276,12 +264,12 @@ def test_deposed_leader(blue):
     wait_until(lambda: leader(blue) not in (None, one), 40, "another leader")
     led(blue)
     flows = all_flows(blue)
-    process = ping(blue)
+    ping = lasting_ping(blue)
     one.cont()
     wait_until(lambda: answers(one) and all(
         e["state"] == "following" for e in one.json("edge/show")
         if e["name"].startswith("edge")), 20, "it follows")
-    nothing_lost(blue, process)
+    assert not ping.stop()
     assert all_flows(blue) == flows
     assert "led from here no more" in one.log("kakehashi.log")
     assert leader(blue) is not one
@@ -311,13 +299,13 @@ def test_come_and_go(blue):
     """Leaders are spread anew, and no frame is lost."""
     one, two = blue.controllers
     configure(blue, ("edge-add", "another", "99", "192.0.2.99"))
-    process = ping(blue)
+    ping = lasting_ping(blue)
     for _ in range(3):
         wait_until(lambda: leads(one, 1) and leads(two, 1), 20, "one each")
         assert two.exit_daemon() == 0
         wait_until(lambda: leads(one, 2), 20, "one leads all")
         two.start()
-    nothing_lost(blue, process)
+    assert not ping.stop()
 
 
 # ---- The database ---------------------------------------------------------
@@ -327,7 +315,7 @@ def test_two_of_three_databases(blue):
     """Frozen: learning goes on, nothing is configured, nobody takes over."""
     speak(blue)
     one = led(blue)
-    process = ping(blue)
+    ping = lasting_ping(blue)
     for database in blue.databases[:2]:
         database.kill()
     wait_until(lambda: "frozen" in one.appctl("show"), 30, "frozen")
@@ -342,7 +330,7 @@ def test_two_of_three_databases(blue):
         database.start()
     wait_until(lambda: "frozen" not in one.appctl("show"), 30, "back")
     segment(blue, 2)
-    nothing_lost(blue, process)
+    assert not ping.stop()
 
 
 @TWO
@@ -361,7 +349,7 @@ def test_schema_with_another_column(blue, tmp_path):
     path.write_text(json.dumps(schema))
     speak(blue)
     macs = known(blue)
-    process = ping(blue)
+    ping = lasting_ping(blue)
     blue.control.run("ovsdb-client", "convert", blue.kakehashi_db, str(path))
     segment(blue, 1)
 
@@ -374,6 +362,6 @@ def test_schema_with_another_column(blue, tmp_path):
     segment(blue, 2)
     assert blue.control.output(*read).count("unknown here") == 3
     assert macs.items() <= known(blue).items()
-    nothing_lost(blue, process)
+    assert not ping.stop()
     assert "1000.0.0" in blue.control.output(
         "ovsdb-client", "get-schema-version", blue.kakehashi_db, "Kakehashi")

@@ -10,7 +10,6 @@ frames have all arrived, and a real switch with that datapath ID works.
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 
@@ -18,9 +17,8 @@ import pytest
 
 import liar
 from netns import wait_until
-from node import parse_ping
 from world import (active_edge, both_ways, configure, controller_log,
-                   wait_synced)
+                   no_frame_lost, wait_synced)
 
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "liar.py")
 UNKNOWN = "00000000000bad00"
@@ -53,26 +51,8 @@ def counts(process):
 def fixture_ping(blue):
     """A frame each way every 10 ms, none of which may get lost, and that
     goes on when a test has ended sooner."""
-    def said():
-        with open(ph1.path("ping"), encoding="ascii") as stream:
-            return stream.read()
-
-    def replies():
-        return {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", said())}
-
-    ph1, vm1 = blue.station("ph1"), blue.station("vm1")
-    both_ways(ph1, vm1)
-    with open(ph1.path("ping"), "w", encoding="ascii") as output:
-        process = ph1.spawn("ping", "-n", "-i", "0.01", vm1.ip_address,
-                            stdout=output)
-        yield process
-        wait_until(lambda: len(replies()) > 30, what="30 pings")
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
-    seen, (sent, _) = replies(), parse_ping(said())
-    # The last ones may be under way.
-    assert seen >= set(range(1, sent - 9)), sorted(
-        set(range(1, sent + 1)) - seen)
+    with no_frame_lost(blue.station("ph1"), blue.station("vm1")) as ping:
+        yield ping.process
 
 
 @pytest.fixture(name="far")

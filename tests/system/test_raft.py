@@ -2,18 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """One controller, and a RAFT cluster of databases whose members fail."""
 
-import contextlib
 import re
 import signal
-import subprocess
 import time
 
 import pytest
 
 from frames import BROADCAST
 from netns import wait_until
-from node import parse_ping
-from world import both_ways, our_flows, wait_location, wait_synced
+from world import (both_ways, no_frame_lost, our_flows, wait_location,
+                   wait_synced)
 
 pytestmark = pytest.mark.parametrize("lab", [{"databases": 3}], indirect=True)
 
@@ -34,21 +32,6 @@ def known(lab):
 def check_known(lab, macs):
     """None of 'macs' is lost; there may be others."""
     assert macs.items() <= known(lab).items()
-
-
-@contextlib.contextmanager
-def no_frame_lost(here, there):
-    """Meanwhile, of a ping every 10 ms nothing is lost."""
-    both_ways(here, there)
-    ping = here.spawn("ping", "-n", "-q", "-i", "0.01", "-W", 2,
-                      there.ip_address, stdout=subprocess.PIPE, text=True)
-    try:
-        yield
-    finally:
-        ping.send_signal(signal.SIGINT)
-        text, _ = ping.communicate(timeout=10)
-    sent, received = parse_ping(text)
-    assert sent > 10 and received == sent, text
 
 
 def learn_many(lab, wires, number=60):

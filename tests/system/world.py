@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What several system tests do with a lab."""
 
+import contextlib
 import re
+import signal
 import time
 
 import netns
@@ -24,6 +26,46 @@ def join(rows):
 def configure(lab, *rows):
     """Run commands of kakehashi-ctl as one, until the edges have it."""
     lab.control.ctl("--wait=edges", *join(rows))
+
+
+class LastingPing:
+    """A ping every 10 ms from one station to another, until it is stopped.
+
+    What got lost are gaps between replies: of the last requests the replies
+    may be under way when it stops."""
+
+    def __init__(self, here, there):
+        self.output = here.path("ping")
+        with open(self.output, "w", encoding="ascii") as output:
+            self.process = here.spawn("ping", "-n", "-i", "0.01",
+                                      there.ip_address, stdout=output)
+
+    def replies(self):
+        with open(self.output, encoding="ascii") as stream:
+            return {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl",
+                                               stream.read())}
+
+    def stop(self):
+        """Once 30 more have been answered; the numbers of those lost."""
+        before = max(self.replies(), default=0)
+        wait_until(lambda: max(self.replies(), default=0) > before + 30,
+                   what="30 more pings")
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(30)
+        seen = self.replies()
+        return sorted(set(range(1, max(seen))) - seen)
+
+
+@contextlib.contextmanager
+def no_frame_lost(here, there):
+    """Meanwhile, of a ping every 10 ms nothing is lost."""
+    both_ways(here, there)
+    ping = LastingPing(here, there)
+    try:
+        yield ping
+    finally:
+        lost = ping.stop()
+    assert not lost
 
 
 def wait_synced(lab, *names, timeout=15):
