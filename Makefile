@@ -43,7 +43,8 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/packetin.c flows/packetout.c flows/pipeline.c \
                   flows/pipeline_alone.c flows/pipeline_cluster.c \
                   flows/pipeline_mac.c flows/pipeline_segment.c \
-                  flows/pipeline_storm.c flows/refused.c flows/sighting.c \
+                  flows/pipeline_storm.c flows/refused.c flows/share.c \
+                  flows/sighting.c \
                   flows/topo.c flows/topo_claim.c flows/topo_close.c \
                   flows/topo_cluster.c flows/topo_node.c \
                   flows/topo_place.c flows/topo_port.c flows/topo_shard.c \
@@ -75,6 +76,7 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/agent_failover.c controller/agent_learn.c \
                   controller/agent_lease.c controller/agent_probe.c \
                   controller/agent_refused.c controller/agent_shard.c \
+                  controller/agent_share.c \
                   controller/agent_sync.c controller/conf.c \
                   controller/conf_global.c controller/conf_options.c \
                   controller/conf_peers.c \

@@ -186,6 +186,24 @@ admin_ports_to_json(const struct topo_node *node)
     return ports;
 }
 
+/* The segments that have more new MACs than their share. */
+static struct json *
+admin_held_to_json(const struct topo_node *node)
+{
+    struct json *array = json_array_create_empty();
+    const struct share_segment *held;
+
+    HMAP_FOR_EACH (held, node, &node->share.segments) {
+        const struct topo_segment *segment
+            = topo_segment_by_vni(node->topo, held->vni);
+
+        if (segment && held->held) {
+            json_array_add(array, json_string_create(segment->name));
+        }
+    }
+    return array;
+}
+
 /* The tables of MACs that are full. */
 static struct json *
 admin_full_to_json(const struct edge *edge)
@@ -276,6 +294,7 @@ admin_node_to_json(const struct agent *agent, const struct topo_node *node)
     json_object_put(json, "ports", admin_ports_to_json(node));
     json_object_put(json, "macs",
                     json_integer_create(admin_count_macs(node)));
+    json_object_put(json, "held", admin_held_to_json(node));
     if (edge) {
         admin_session_to_json(edge, json);
     } else {
@@ -379,6 +398,12 @@ admin_edge_to_text(const struct json *json, struct ds *s)
                       json_string(shash_find_data(o, "error")),
                       (long long) json_integer(shash_find_data(o,
                                                                "next_try")));
+    }
+
+    const struct json *held = shash_find_data(object, "held");
+    for (size_t i = 0; held && i < json_array(held)->n; i++) {
+        ds_put_format(s, "    more new MACs than its share: %s\n",
+                      json_string(json_array(held)->elems[i]));
     }
 
     const struct json *ports = shash_find_data(object, "ports");

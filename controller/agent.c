@@ -261,7 +261,7 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         agent_ports_changed(agent, edge->tnode);
         break;
     case EDGE_EV_METER:
-        edge_set_rate(edge, LAYOUT_METER_LEARN, conf_learn_rate(agent->conf));
+        agent_set_learn_rate(agent, edge);
         edge_set_rate(edge, LAYOUT_METER_PROBE, AGENT_PROBE_RATE);
         edge_set_rate(edge, LAYOUT_METER_MARKER, AGENT_PROBE_RATE);
         edge_ask_flows(edge);
@@ -318,6 +318,7 @@ agent_create(const char *db, const char *name)
     agent_probe_init(agent);
     agent->elect_at = LLONG_MAX;
     agent->trim_at = LLONG_MAX;
+    agent->shares_at = LLONG_MAX;
     agent->conf = conf_create(db, &agent->topo, agent_edge_status,
                               agent_member_status, agent_row_error);
     agent->lead = lead_create(db, name);
@@ -490,6 +491,7 @@ agent_run(struct agent *agent)
     }
     agent_age_run(agent);
     agent_closures_run(agent, now);
+    agent_shares_run(agent, now);
     agent_claims_run(agent);
     agent_run_edges(agent, now);
     agent_rounds_run(agent);
@@ -519,6 +521,7 @@ agent_wait(struct agent *agent)
     agent_leases_wait(agent);
     agent_age_wait(agent);
     agent_closures_wait(agent);
+    agent_shares_wait(agent);
     agent_claims_wait(agent);
     if (agent->elect_at != LLONG_MAX) {
         poll_timer_wait_until(agent->elect_at);

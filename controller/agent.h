@@ -15,9 +15,10 @@
  * and agent_announce.c tells the neighbours.  agent_refused.c sees to what
  * switches do not take, and agent_blame.c tells the rows of it.  agent_age.c
  * asks which MACs nobody uses any more, agent_close.c closes bindings that are
- * part of a loop, agent_admit.c decides which connection is which edge's, and
- * agent_shard.c sees to it that each edge is led by one controller, and that
- * we do what we do to those that we lead.
+ * part of a loop, agent_share.c sees to it that one segment's new MACs do not
+ * keep others from being learned, agent_admit.c decides which connection is
+ * which edge's, and agent_shard.c sees to it that each edge is led by one
+ * controller, and that we do what we do to those that we lead.
  *
  * agent.c takes what comes from the connections and starts the walk that it
  * calls for; agent_run() does what was left for the end of a turn of the main
@@ -68,6 +69,8 @@ struct agent {
     long long lease_at;         /* When leases are renewed. */
     long long trim_at;          /* When memory that was freed goes back to the
                                  * system, LLONG_MAX: need not. */
+    long long shares_at;        /* When shares in learning are looked at again,
+                                 * LLONG_MAX: nobody has more than his. */
     unsigned int n_leases;      /* How often they have been. */
     struct ovs_list rounds;     /* For agent_probe.c. */
     long long depose_at;        /* When edges are told again that they are not
@@ -121,6 +124,13 @@ void agent_close_binding(struct agent *, struct topo_attach *,
 void agent_froze(struct agent *, const struct topo_segment *);
 void agent_closures_run(struct agent *, long long now);
 void agent_closures_wait(const struct agent *);
+
+/* agent_share.c */
+void agent_set_learn_rate(const struct agent *, struct edge *);
+void agent_share_count(struct agent *, struct topo_node *, uint32_t vni,
+                       long long now);
+void agent_shares_run(struct agent *, long long now);
+void agent_shares_wait(const struct agent *);
 
 /* agent_admit.c */
 #define AGENT_CLAIM_WAIT 3000   /* Milliseconds for an answer. */

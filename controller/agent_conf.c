@@ -8,7 +8,6 @@
 #include "controller/conf.h"
 #include "controller/edge.h"
 #include "controller/ofconn.h"
-#include "flows/layout.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
 
@@ -111,8 +110,7 @@ agent_conf_changed(struct agent *agent)
     conf_get_flap(agent->conf, &agent->fdb);
     LIST_FOR_EACH (edge, node, &agent->edges) {
         if (edge->state > EDGE_METER) {
-            edge_set_rate(edge, LAYOUT_METER_LEARN,
-                          conf_learn_rate(agent->conf));
+            agent_set_learn_rate(agent, edge);
         }
     }
     conf_status_changed(agent->conf);

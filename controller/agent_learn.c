@@ -65,6 +65,7 @@ agent_packet_in(struct agent *agent, struct edge *edge,
                     why);
         return;
     }
+    agent_share_count(agent, edge->tnode, s.place->segment->vni, time_msec());
     if (agent_has_no_room(edge, true, false, s.place->segment->vni)) {
         agent_sight_in_vain(agent, &s);
         return;

@@ -90,6 +90,7 @@ enum layout_priority {
     LAYOUT_PRIO_REFUSE = 300,   /* Never to be forwarded. */
     LAYOUT_PRIO_LIMIT = 200,    /* Not beyond a limit. */
     LAYOUT_PRIO_GUARD = 200,    /* Only from where it belongs. */
+    LAYOUT_PRIO_HOLD = 150,     /* A segment apart from others. */
     LAYOUT_PRIO_EXCEPT = 110,   /* An exception to the next. */
     LAYOUT_PRIO_MAIN = 100,
     LAYOUT_PRIO_ELSE_LIMIT = 20,    /* ELSE, within a limit. */
@@ -165,13 +166,15 @@ layout_slot(ofp_port_t port, uint16_t vlan)
 /* Meters.  The numbers are out of the way of the small ones that people choose
  * by hand.
  *
- * LEARN, PROBE and MARKER bound what goes to the controller.  The meter of a
+ * LEARN, HELD (flows/share.h), PROBE and MARKER bound what goes to the
+ * controller.  The meter of a
  * gate lets all pass, or nothing: unlike a flow, whose verdict lives on in
  * what the datapath has cached, a meter is asked for every frame, so that a
  * gate that is closed by it is closed when the switch says so. */
 #define LAYOUT_METER_LEARN 19272
 #define LAYOUT_METER_PROBE 19273
 #define LAYOUT_METER_MARKER 19274
+#define LAYOUT_METER_HELD  19275
 #define LAYOUT_METER_GATE  20000
 #define LAYOUT_N_GATE_METERS 40000
 

@@ -25,5 +25,6 @@ void pipeline_follow(struct flowset *, uint64_t cookie);
 void pipeline_probe(struct flowset *, uint64_t cookie, ofp_port_t tunnel);
 void pipeline_limits(const struct topo_claim *, struct flowset *);
 void pipeline_drop_unknown(const struct topo_segment *, struct flowset *);
+void pipeline_hold(const struct topo_segment *, struct flowset *);
 
 #endif /* flows/pipeline_private.h */

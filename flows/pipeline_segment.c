@@ -361,6 +361,9 @@ pipeline_segment(const struct topo_node *node,
     if (segment->drop_unknown) {
         pipeline_drop_unknown(segment, set);
     }
+    if (share_is_held(&node->share, segment->vni)) {
+        pipeline_hold(segment, set);
+    }
     pipeline_classify_vteps(&ctx);
     pipeline_flood(&ctx);
     ofpbuf_uninit(&ctx.acts);

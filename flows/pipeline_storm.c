@@ -73,6 +73,20 @@ pipeline_drop_unknown(const struct topo_segment *segment, struct flowset *set)
                      LAYOUT_DEST, LAYOUT_PRIO_LAST_REFUSE, segment->vni);
 }
 
+/* LEARN: 'segment' has so many new MACs that others would not be heard.  No
+ * entries stand in for them: they would be more than what is learned, and each
+ * is as much work for the switch. */
+void
+pipeline_hold(const struct topo_segment *segment, struct flowset *set)
+{
+    pipeline_add_str(set, layout_cookie(LAYOUT_K_SEGMENT, segment->vni),
+                     "table=%d,priority=%d,metadata=%#"PRIx32","
+                     "actions=controller(max_len=64,meter_id=%d),"
+                     "goto_table:%d",
+                     LAYOUT_LEARN, LAYOUT_PRIO_HOLD, segment->vni,
+                     LAYOUT_METER_HELD, LAYOUT_POLICY);
+}
+
 static void
 pipeline_claim_meters(const struct topo_claim *claim,
                       pipeline_meter_func *func, void *aux)

@@ -38,6 +38,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "flows/failover.h"
+#include "flows/share.h"
 #include "heap.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
@@ -310,6 +311,7 @@ struct topo_node {
     char *refused;                  /* Who was not let in last, and why, or
                                      * NULL. */
     long long refused_at;
+    struct share share;             /* Who may have how much of learning. */
     long long met;                  /* When it last answered a probe. */
     long long sessions_at;          /* When it would have begun its last one,
                                      * had it not been in a hurry. */

@@ -122,6 +122,7 @@ topo_node_create(struct topo *topo, const struct uuid *uuid)
     hmap_init(&node->slots);
     hmap_init(&node->dirty);
     smap_init(&node->bfd_ports);
+    share_init(&node->share);
     return node;
 }
 
@@ -296,6 +297,7 @@ topo_node_free(struct topo_node *node)
     ovs_list_remove(&node->dirty_node);
     ovs_assert(ovs_list_is_empty(&node->uses));
     smap_destroy(&node->bfd_ports);
+    share_destroy(&node->share);
     free(node->name);
     free(node->dpid_string);
     free(node->ip_string);

@@ -372,6 +372,20 @@ def test_what_is_metered(switch, what, frame, expected):
     assert sorted(asked) == expected, what
 
 
+@pytest.mark.parametrize("frame,held", [
+    (local("p1", 10, STRANGER, ALL), True),
+    (tunnel("192.0.2.1", STRANGER, ALL), False),
+    (local("p1", 30, STRANGER, ALL), False),
+])
+def test_held(switch, frame, held):
+    """Segments that have many new MACs have a meter of their own, and nothing
+    stands in for a MAC that has yet to be learned."""
+    load(switch, "storm.e1")
+    text = switch.trace(frame)
+    assert ("meter_id=19275" in text) == held
+    assert ("meter_id=19272" in text) == ("learn(" in text)
+
+
 def test_a_limit_drops_its_copy_alone(switch):
     """The datapath makes a copy for each meter on the way out: what a meter
     drops is dropped with all that comes after it."""

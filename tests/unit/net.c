@@ -285,6 +285,32 @@ net_active(struct net *net, unsigned int cluster, unsigned int node)
                             node ? net_get_node(net, node) : NULL);
 }
 
+static void
+net_share_changed(uint32_t vni, bool held, void *node)
+{
+    topo_node_mark(node, layout_cookie(LAYOUT_K_SEGMENT, vni));
+}
+
+/* 'node' has many new MACs in the segment 'vni', or has no more than others
+ * in any. */
+void
+net_hold(struct net *net, struct topo_node *node, uint32_t vni)
+{
+    if (share_count(&node->share, vni, 2, net->now)) {
+        share_hold(&node->share, 2, net_share_changed, node);
+    }
+}
+
+void
+net_release(struct net *net, struct topo_node *node)
+{
+    /* The second window has nothing in it. */
+    for (int i = 1; i <= 2; i++) {
+        share_turn(&node->share, 2, net->now + i * SHARE_WINDOW,
+                   net_share_changed, node);
+    }
+}
+
 static struct topo_row *
 net_row(struct net *net, enum topo_table table, unsigned int n)
 {

@@ -70,6 +70,8 @@ void net_del(struct net *, enum topo_table, unsigned int n);
 void net_port(struct net *, unsigned int node, const char *name,
               uint16_t ofport);
 void net_active(struct net *, unsigned int cluster, unsigned int node);
+void net_hold(struct net *, struct topo_node *, uint32_t vni);
+void net_release(struct net *, struct topo_node *);
 
 /* The objects, which must exist. */
 struct topo_segment *net_get_segment(struct net *, unsigned int n);

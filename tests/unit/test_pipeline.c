@@ -236,8 +236,8 @@ make_three(struct net *net)
     see(net, 2, TOPO_BINDING, 1, 1);
 }
 
-/* Limits of what is flooded, and a segment where what has an unknown address
- * is not. */
+/* Limits of what is flooded, a segment where what has an unknown address is
+ * not, and one that has many new MACs. */
 static void
 make_storm(struct net *net)
 {
@@ -250,6 +250,7 @@ make_storm(struct net *net)
     net_binding(net, 5, 2, 1, "p2", 30);
     net_settle(net);
     see(net, 1, TOPO_BINDING, 4, 4);
+    net_hold(net, net_get_node(net, 1), 5000);
 }
 
 static const struct golden {
@@ -281,7 +282,8 @@ static const struct golden {
     { "fence", "alone, with isolation=fence", make_fence, 3 },
     { "three", "edges e1, e2 (active) and e3 see each other by BFD (4, 5)",
       make_three, 3 },
-    { "storm", "pair, with limits; VLAN 30 drops what has an unknown address",
+    { "storm", "pair, with limits; VLAN 30 drops what has an unknown address; "
+      "e1 holds 5000",
       make_storm, 3 },
 };
 

@@ -266,7 +266,8 @@ rebuild_rows(struct walk *walk, struct net *again)
     net_settle(again);
 }
 
-/* Tells 'again' what the switches of 'walk' say, and who is active. */
+/* Tells 'again' what the switches of 'walk' say, who is active, and whom
+ * nodes hold. */
 static void
 rebuild_state(struct walk *walk, struct net *again)
 {
@@ -274,6 +275,7 @@ rebuild_state(struct walk *walk, struct net *again)
     struct topo_node *node;
 
     HMAP_FOR_EACH (node, row.node, &walk->net.topo.rows[TOPO_EDGE]) {
+        const struct share_segment *held;
         struct topo_port *port;
 
         if (!node->valid) {
@@ -289,6 +291,10 @@ rebuild_state(struct walk *walk, struct net *again)
                                       true);
             topo_node_set_looped(&again->topo, net_get_node(again, n),
                                  port->ofport, port->looped);
+        }
+        HMAP_FOR_EACH (held, node, &node->share.segments) {
+            net_hold(again, net_get_node(again, node->row.uuid.parts[3]),
+                     held->vni);
         }
     }
     HMAP_FOR_EACH (cluster, row.node, &walk->net.topo.rows[TOPO_CLUSTER]) {

@@ -412,6 +412,25 @@ walk_active(struct walk *walk)
     }
 }
 
+/* A node has many new MACs in a segment, or has no more. */
+static void
+walk_share(struct walk *walk)
+{
+    struct topo_node *node = walk_pick_node(walk);
+    const struct topo_segment *segment;
+    uint32_t n = walk_random(walk, 1 + WALK_SEGMENTS);
+
+    if (node && !n) {
+        net_release(&walk->net, node);
+    } else if (node) {
+        struct uuid uuid = net_uuid(TOPO_SEGMENT, n);
+        struct topo_row *row = topo_row(&walk->net.topo, TOPO_SEGMENT, &uuid);
+
+        segment = row ? CONTAINER_OF(row, struct topo_segment, row) : NULL;
+        net_hold(&walk->net, node, segment ? segment->vni : 9999);
+    }
+}
+
 /* A node sees a frame come in at one of its places, unless the node and the
  * place that were drawn do not fit. */
 static bool
@@ -513,8 +532,10 @@ walk_step(struct walk *walk)
         walk_sync(walk);
     } else if (chance < 45) {
         walk_port(walk);
-    } else if (chance < 55) {
+    } else if (chance < 53) {
         walk_active(walk);
+    } else if (chance < 55) {
+        walk_share(walk);
     } else if (chance < 92) {
         int tries = 20;
 
