@@ -5,6 +5,7 @@
 import re
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -13,8 +14,9 @@ from crowd import led, other, spread
 from frames import BROADCAST, QUIET
 from netns import wait_until
 from node import parse_ping
-from world import (active_edge, both_ways, configure, dropped, row_id,
-                   speak_only, wait_error, wait_location, wait_synced)
+from world import (active_edge, both_ways, configure, dropped, no_frame_lost,
+                   our_flows, row_id, speak_only, wait_error, wait_location,
+                   wait_synced)
 
 STRANGER = "02:00:00:00:00:99"
 PPS = 50                        # A limit...
@@ -254,6 +256,59 @@ def test_edges_that_do_not_answer(blue):
     told = [(t["edge"], t["limit"], t["dropped"])
             for t in blue.control.json("binding/limits")]
     assert told == [("edge1", PPS, None), ("edge2", PPS, 0)]
+
+
+class Crowd(threading.Thread):
+    """New stations at a wire, 1,000 a second, each with one frame."""
+
+    def __init__(self, wire):
+        super().__init__()
+        self.wire, self.over = wire, threading.Event()
+
+    def run(self):
+        number = 0
+        while not self.over.wait(0.005):
+            for number in range(number + 1, number + 6):
+                low = f"{number:08x}"
+                self.wire.send(STRANGER, src="06:00:" + ":".join(
+                    low[i:i + 2] for i in range(0, 8, 2)))
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.join()
+
+
+def test_new_macs(blue, wires):
+    """Who has too many is learned apart: others are learned at their first
+    frame, what is known loses nothing, and then all is as it was."""
+    configure(blue, ("segment-add", "red", 5002),
+              ("bind", "red", "edges", "trunk0", 200),
+              ("set", "kakehashi_global", ".", "options:learn_rate=100"),
+              ("set", "segment", "blue", "mac_limit=100"))
+    edge, _ = active_edge(blue)
+
+    def held():
+        return blue.control.edge(edge.name)["held"]
+
+    with no_frame_lost(blue.station("ph1"), blue.station("vm1")), \
+            Crowd(wires["ph1"]):
+        wait_until(lambda: held() == ["blue"], what="blue held")
+        for n in range(10):
+            mac = f"02:00:00:00:02:{n:02x}"
+            wires["ph2"].send(BROADCAST, src=mac)
+            wait_location(blue, mac, "edges/trunk0/200", "red")
+        assert held() == ["blue"]
+        assert our_flows(edge, "table=3,metadata=5001")
+    wait_until(lambda: not held(), what="nobody held")
+    wires["ph1"].send(BROADCAST, src="02:00:00:00:03:01")
+    wait_location(blue, "02:00:00:00:03:01", "edges/trunk0/100")
+    assert len(blue.control.macs()) <= 110
+    wait_synced(blue)
+    assert not blue.control.appctl("flows/diff", edge.name)
 
 
 @pytest.mark.parametrize("lab", [{"extras": False, "controllers": 2}],

@@ -65,7 +65,7 @@ def no_frame_lost(here, there):
         yield ping
     finally:
         lost = ping.stop()
-    assert not lost
+    assert not lost, f"{lost} of pings lost"
 
 
 def wait_synced(lab, *names, timeout=15):
