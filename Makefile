@@ -498,7 +498,7 @@ lab-down:
 
 # ---- Benchmarks ------------------------------------------------------------
 
-BENCHES := learn scale intake burst first dataplane restart ageing
+BENCHES := learn scale intake burst storm first dataplane restart ageing
 
 bench: $(CHECK_DEPS) build/bench-deps
 	@for b in $(BENCHES); do \

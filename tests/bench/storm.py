@@ -8,23 +8,24 @@ Frames with one new source address each come into a binding of the segment
 Meanwhile
 
   - stations speak for the first time in the segment "red", one every 50 ms:
-    how long until each is known to the controller (it is asked every 2 ms);
-    a station that is not within a second speaks again;
-  - 1,000 frames a second between stations of "blue" that were known before,
-    by another trunk than the storm's: how many get lost;
-  - memory of the controller is measured.
+    how long until each is known to the controller, which is asked every 2 ms;
+    one that is not within a second speaks again;
+  - 1,000 frames a second go each way between stations of "blue" that were
+    known before, by another trunk than the storm's: how many get lost;
+  - the controller's memory is measured.
 
 And then: how long until a station of "blue" that speaks for the first time is
-known, and until nobody is held any more.
+known, and until nobody is held any more (flows/share.h).
 
-What the switch itself can do is shown by the same without a controller: its
-own learning (actions=NORMAL), in a bridge with the same frames and the same
-storm.  Each way is run --runs times, in turn.
+What of all that is due to the switch, which has one thread for all frames, is
+shown by the same storm through another bridge of the same switch, which knows
+no controller and forwards by its own learning (actions=NORMAL).
 
 Prints a table, and a line of JSON for each run into build/bench/storm.json.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import socket
@@ -53,7 +54,8 @@ RED = [("segment-add", "red", RED_VNI),
        ("vtep-add", "red", VTEP)]
 HOME = "0a:00:00:00:98:01"      # Known, in blue, by the second trunk.
 NEWCOMER = 0x0a0000970000       # First of those in red.
-STORM = 0x060000000000
+FIRST = 0x060000000000
+QUIET, BESIDE, STORM = "none", "beside", "inside"
 
 
 def as_mac(number):
@@ -136,11 +138,19 @@ def known_traffic(lab, seconds):
                      "underlay", "plain0")}
 
 
-def start_storm(lab, options):
+def start_storm(lab, options, way):
+    """In the segment, or through the bridge beside it."""
+    if way == QUIET:
+        return None
+    if way == BESIDE:
+        lab.edge.vsctl("del-port", "br0", "trunk0", "--", "add-br", "br9",
+                       "--", "set", "bridge", "br9", "datapath_type=netdev",
+                       "--", "add-port", "br9", "trunk0",
+                       "--", "add-port", "br9", "plain1")
     return wire(lab, f"--vlan={VLAN}", f"--destination={STATION}",
-                f"--source={as_mac(STORM)}", f"--sources={1 << 30}",
+                f"--source={as_mac(FIRST)}", f"--sources={1 << 30}",
                 f"--rate={options.rate}", f"--seconds={options.seconds}",
-                "trunk0", "underlay")
+                "trunk0", "plain1" if way == BESIDE else "underlay")
 
 
 def meet(ask, segment, speak, mac):
@@ -158,49 +168,85 @@ def meet(ask, segment, speak, mac):
     return (time.monotonic() - start) * 1000, again
 
 
-def ours(options, rate):
-    """One storm, or as long a time without (rate 0)."""
+def newcomers(ask, speak, until):
+    """(milliseconds until known, for each; how many spoke again; whether
+    anybody was held)"""
+    times, again, held = [], 0, False
+    for number in itertools.count(NEWCOMER):
+        if time.monotonic() > until:
+            return times, again, held
+        took, more = meet(ask, "red", speak, as_mac(number))
+        times.append(took)
+        again += more
+        held |= ask.held() != []
+        time.sleep(0.05)
+
+
+def measure(options, way):
+    """What becomes of one storm."""
     with ready() as (lab, controller):
         ask = Asker(controller)
-        red = Speaker(lab, "plain0", RED_VLAN)
-        blue = Speaker(lab, "plain0", VLAN)
+        red, blue = (Speaker(lab, "plain0", vlan)
+                     for vlan in (RED_VLAN, VLAN))
         streams = known_traffic(lab, options.seconds + 1)
-        raging = start_storm(lab, options) if rate else None
-        until = time.monotonic() + options.seconds
-        times, again, held, number = [], 0, False, NEWCOMER
-        while time.monotonic() < until:
-            number += 1
-            took, more = meet(ask, "red", red, as_mac(number))
-            times.append(took)
-            again += more
-            held |= ask.held() != []
-            time.sleep(0.05)
-        storm = result(raging) if rate else {"sent": 0, "received": 0}
+        raging = start_storm(lab, options, way)
+        times, again, held = newcomers(
+            ask, red, time.monotonic() + options.seconds)
+        storm = result(raging) if raging else {"sent": 0, "received": 0}
         end = time.monotonic()
-        after, _ = meet(ask, "blue", blue, as_mac(number + 1))
+        after, _ = meet(ask, "blue", blue, as_mac(NEWCOMER - 1))
         wait_until(lambda: ask.held() == [], what="nobody held")
         calm = (time.monotonic() - end) * 1000
-        row = {way: result(process) for way, process in streams.items()}
+        known = {way: result(process) for way, process in streams.items()}
         return {
-            "rate": rate, "sent": storm["sent"],
-            "forwarded": storm["received"], "newcomers": len(times),
-            "median": statistics.median(times), "worst": max(times),
-            "again": again, "held": held, "after": after, "calm": calm,
-            "peak": controller.memory("VmHWM"),
-            "macs": controller.count("macs"),
-            **{f"lost_{way}": r["sent"] - r["received"]
-               for way, r in row.items()},
-            **{f"sent_{way}": r["sent"] for way, r in row.items()}}
+            "way": way, "sent": storm["sent"], "passed": storm["received"],
+            "newcomers": len(times), "median": statistics.median(times),
+            "worst": max(times), "again": again, "held": held,
+            "after": after, "calm": calm,
+            "known": sum(k["sent"] for k in known.values()),
+            "lost": sum(k["sent"] - k["received"] for k in known.values()),
+            "memory": controller.memory("VmHWM"),
+            "macs": controller.count("macs")}
+
+
+def show(way, rows):
+    """The line of the table for all runs of one way."""
+    def of(key, function=statistics.median):
+        return function(row[key] for row in rows)
+    print(f"{way:8} {of('sent'):9.0f} {of('passed'):9.0f} "
+          f"{of('median'):8.1f} ({of('worst', max):5.0f}) "
+          f"{of('again', sum):5} {of('lost', sum):5} of {of('known', sum):6} "
+          f"{of('after'):6.0f} ({of('after', max):4.0f}) "
+          f"{of('calm'):6.0f} ({of('calm', max):4.0f}) "
+          f"{of('memory', max) / 1024:6.1f} {of('macs', max):5}", flush=True)
 
 
 def main():
     parser = options_of(__doc__)
     parser.add_argument("--rate", type=int, default=100000)
     parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--quick", action="store_true",
+                        help="one run of three seconds")
     options = parser.parse_args()
-    for rate in 0, options.rate:
-        print(json.dumps(ours(options, rate)), flush=True)
+    if options.quick:
+        options.runs, options.seconds = 1, 3
+    rows = {way: [] for way in (QUIET, BESIDE, STORM)}
+    with results("storm") as stream:
+        for _ in range(options.runs):
+            for way, found in rows.items():
+                found.append(measure(options, way))
+                print(json.dumps(found[-1]), file=stream, flush=True)
+    print(f"New MACs, {options.rate} a second for {options.seconds:g} s, "
+          f"{options.runs} runs each: median (worst).  Newcomers of\n"
+          "another segment: ms until known, how many had to speak again.  "
+          "Frames of known\nstations that were lost, in all runs.  "
+          "Afterwards: ms until a newcomer of the\nstorm's segment is known, "
+          "and until nobody is held.  Memory: MiB at most.\n\n"
+          "storm         sent    passed    newcomers      again  lost        "
+          "       then known   calm         memory  MACs")
+    for way, found in rows.items():
+        show(way, found)
 
 
 if __name__ == "__main__":
