@@ -14,6 +14,7 @@ import json
 import os
 import re
 import signal
+import stat
 import struct
 
 import pytest
@@ -418,3 +419,20 @@ def test_schema_that_does_not_fit(blue, wires, tmp_path, change, what):
     configure(blue, ("bind", "blue", "edges", "trunk0", 200))
     check_bridge(blue, wires, others=("ph2", "vm2"))
     assert not control.json("show")["database"]["error"]
+
+
+def test_sockets_are_the_owners(lab):
+    """Others cannot give orders, be a switch, or read what is logged."""
+    control = lab.control
+    control.stop_daemon()
+    umask = os.umask(0)
+    try:
+        control.start_daemon(f"--listen=punix:{control.path('of.sock')}")
+    finally:
+        os.umask(umask)
+    names = [control.path("of.sock"), control.daemon_log,
+             *glob.glob(control.path("kakehashi.*.ctl"))]
+    assert len(names) == 3
+    for name in names:
+        mode = os.stat(name).st_mode
+        assert not mode & stat.S_IRWXO, f"{name}: {mode:o}"
