@@ -67,14 +67,15 @@ CTL_SRC        := controller/kctl_args.c controller/kctl_client.c \
                   controller/sig.c controller/tls.c
 CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/admin_diff.c controller/admin_limits.c \
-                  controller/admin_mac.c \
+                  controller/admin_mac.c controller/admin_mtu.c \
                   controller/admin_show.c \
                   controller/agent.c controller/agent_admit.c \
                   controller/agent_age.c controller/agent_announce.c \
                   controller/agent_blame.c controller/agent_close.c \
                   controller/agent_conf.c \
                   controller/agent_failover.c controller/agent_learn.c \
-                  controller/agent_lease.c controller/agent_probe.c \
+                  controller/agent_lease.c controller/agent_mtu.c \
+                  controller/agent_probe.c \
                   controller/agent_refused.c controller/agent_shard.c \
                   controller/agent_share.c \
                   controller/agent_sync.c controller/conf.c \

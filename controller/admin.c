@@ -295,6 +295,10 @@ admin_node_to_json(const struct agent *agent, const struct topo_node *node)
     json_object_put(json, "macs",
                     json_integer_create(admin_count_macs(node)));
     json_object_put(json, "held", admin_held_to_json(node));
+
+    char *narrow = agent_narrow(agent, node);
+    json_object_put(json, "narrow", admin_json_string(narrow));
+    free(narrow);
     if (edge) {
         admin_session_to_json(edge, json);
     } else {
@@ -370,7 +374,7 @@ admin_edge_to_text(const struct json *json, struct ds *s)
         "datapath_id", "address", "certificate", "version", "connected_for",
         "leader", "leader_reason", "tunnel_ip", "tunnel_port", "flows",
         "macs", "packet_ins", "flow_mods", "reconciles", "added", "changed",
-        "deleted", "adopted", "last_error", "refused", "error",
+        "deleted", "adopted", "last_error", "refused", "narrow", "error",
     };
     const struct shash *object = json_object(json);
     const struct json *name = shash_find_data(object, "name");
@@ -474,6 +478,8 @@ admin_init(struct agent *agent)
                              agent);
     unixctl_command_register("edge/undrain", "EDGE", 1, 1,
                              admin_edge_undrain, agent);
+    unixctl_command_register("edge/mtu-probe", "[--format=json] [EDGE [EDGE]]",
+                             0, 3, admin_edge_mtu_probe, agent);
     unixctl_command_register("flows/diff", "[--format=json] EDGE", 1, 2,
                              admin_diff, agent);
 }

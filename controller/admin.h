@@ -28,5 +28,7 @@ void admin_diff_done(struct edge *);
 void admin_diff_failed(struct edge *);
 void admin_read_done(struct edge *, bool reported);
 void admin_limits_done(struct edge *);
+void admin_mtu_run(struct agent *);
+void admin_mtu_clear(struct agent *);
 
 #endif /* controller/admin.h */

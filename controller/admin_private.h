@@ -46,5 +46,6 @@ void admin_cluster_to_text(const struct json *, struct ds *);
 unixctl_cb_func admin_show, admin_diff, admin_mac_show, admin_binding_limits;
 unixctl_cb_func admin_cluster_show, admin_cluster_history;
 unixctl_cb_func admin_cluster_failover, admin_edge_drain, admin_edge_undrain;
+unixctl_cb_func admin_edge_mtu_probe;
 
 #endif /* controller/admin_private.h */

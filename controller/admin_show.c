@@ -210,6 +210,10 @@ admin_text_edge(const struct json *e, struct ds *s)
                       admin_get_int(e, "flows"));
     }
     ds_put_char(s, '\n');
+    if (admin_get(e, "narrow")) {
+        ds_put_format(s, "    warning: frames of full size do not get to %s\n",
+                      admin_get(e, "narrow"));
+    }
     admin_text_error(e, 4, s);
 }
 

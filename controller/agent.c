@@ -64,6 +64,8 @@ agent_edge_status(const struct topo_node *node,
     } else {
         status->error = node->refused;
     }
+    status->narrow = agent_narrow(CONTAINER_OF(node->topo, struct agent, topo),
+                                  node);
 }
 
 /* What conf writes into the row of 'cluster' about 'node'. */
@@ -188,6 +190,7 @@ agent_confirmed(struct agent *agent, struct edge *edge)
                   edge->n_deleted, edge->n_adopted);
         conf_status_changed(agent->conf);
         agent_probe_ports(agent, edge);
+        agent_mtu_soon(agent);
         agent->trim_at = time_msec() + AGENT_TRIM_DELAY;
     }
     edge_confirm(edge);
@@ -316,6 +319,8 @@ agent_create(const char *db, const char *name)
             ofputil_protocol_from_ofp_version(OFP13_VERSION + i));
     }
     agent_probe_init(agent);
+    agent_mtu_init(agent);
+    ovs_list_init(&agent->mtu_probes);
     agent->elect_at = LLONG_MAX;
     agent->trim_at = LLONG_MAX;
     agent->shares_at = LLONG_MAX;
@@ -347,6 +352,8 @@ agent_destroy(struct agent *agent)
 
     agent_announcements_clear(agent);
     agent_rounds_clear(agent);
+    admin_mtu_clear(agent);
+    agent_mtu_destroy(agent);
 
     struct agent_takeover *t;
     LIST_FOR_EACH_SAFE (t, node, &agent->history) {
@@ -492,6 +499,8 @@ agent_run(struct agent *agent)
     agent_age_run(agent);
     agent_closures_run(agent, now);
     agent_shares_run(agent, now);
+    agent_mtu_run(agent, now);
+    admin_mtu_run(agent);
     agent_claims_run(agent);
     agent_run_edges(agent, now);
     agent_rounds_run(agent);
@@ -522,6 +531,7 @@ agent_wait(struct agent *agent)
     agent_age_wait(agent);
     agent_closures_wait(agent);
     agent_shares_wait(agent);
+    agent_mtu_wait(agent);
     agent_claims_wait(agent);
     if (agent->elect_at != LLONG_MAX) {
         poll_timer_wait_until(agent->elect_at);

@@ -16,7 +16,8 @@
  * switches do not take, and agent_blame.c tells the rows of it.  agent_age.c
  * asks which MACs nobody uses any more, agent_close.c closes bindings that are
  * part of a loop, agent_share.c sees to it that one segment's new MACs do not
- * keep others from being learned, agent_admit.c decides which connection is
+ * keep others from being learned, agent_mtu.c finds out how much the overlay
+ * carries, agent_admit.c decides which connection is
  * which edge's, and agent_shard.c sees to it that each edge is led by one
  * controller, and that we do what we do to those that we lead.
  *
@@ -29,6 +30,7 @@
  * and the sessions.  The 'aux' of a topo_node is its session, or NULL. */
 
 #include "flows/fdb.h"
+#include "flows/mtu.h"
 #include "flows/topo.h"
 #include "openvswitch/list.h"
 #include "openvswitch/ofp-protocol.h"
@@ -79,10 +81,32 @@ struct agent {
     struct ovs_list history;    /* Of struct agent_takeover, oldest first. */
     struct ovs_list announcements;  /* For agent_announce.c. */
 
+    /* For agent_mtu.c. */
+    struct hmap paths;          /* Of struct agent_path. */
+    struct ovs_list searches;   /* Those that are searched. */
+    struct ovs_list mtu_probes; /* For controller/admin_mtu.c. */
+    size_t n_narrow;
+    unsigned int paths_round;
+    long long paths_at;         /* When the next round is due, LLONG_MAX: there
+                                 * are no paths. */
+
     /* For the line in the log that says what was learned. */
     unsigned long long told_learned, told_moved, told_aged, told_evicted;
     long long tell_at;
 };
+
+/* How much the overlay carries from an edge to another node. */
+struct agent_path {
+    struct hmap_node node;      /* In 'paths' of struct agent, by both. */
+    struct ovs_list search_node;    /* In 'searches', or empty. */
+    struct uuid from, to;       /* Rows of nodes; these may go. */
+    struct mtu_search search;   /* The one under way... */
+    struct mtu_search last;     /* ...and the one before... */
+    bool known;                 /* ...if there was one. */
+    unsigned int round;         /* The last in which it was wanted. */
+};
+
+#define AGENT_MAX_PATHS 65536
 
 /* One edge took over from another. */
 struct agent_takeover {
@@ -124,6 +148,22 @@ void agent_close_binding(struct agent *, struct topo_attach *,
 void agent_froze(struct agent *, const struct topo_segment *);
 void agent_closures_run(struct agent *, long long now);
 void agent_closures_wait(const struct agent *);
+
+/* agent_mtu.c */
+void agent_mtu_init(struct agent *);
+void agent_mtu_destroy(struct agent *);
+void agent_mtu_run(struct agent *, long long now);
+void agent_mtu_wait(const struct agent *);
+void agent_mtu_soon(struct agent *);
+void agent_mtu_answered(struct agent *, const struct topo_node *from,
+                        const struct topo_node *to, size_t size);
+struct agent_path *agent_path(const struct agent *, const struct topo_node *,
+                              const struct topo_node *);
+struct agent_path *agent_path_search(struct agent *, const struct topo_node *,
+                                     const struct topo_node *, bool exact,
+                                     long long at);
+char *agent_narrow(const struct agent *, const struct topo_node *);
+struct topo_node *agent_path_node(const struct agent *, const struct uuid *);
 
 /* agent_share.c */
 void agent_set_learn_rate(const struct agent *, struct edge *);
@@ -199,6 +239,8 @@ void agent_rounds_wait(const struct agent *);
 void agent_rounds_clear(struct agent *);
 void agent_depose_run(struct agent *);
 void agent_depose(struct agent *, const struct topo_cluster *);
+void agent_probe_size(const struct agent *, struct edge *,
+                      const struct topo_node *whom, uint16_t size);
 bool agent_probe_in(struct agent *, struct edge *,
                     const struct packetin *);
 void agent_probe_ports(const struct agent *, struct edge *);

@@ -66,10 +66,11 @@ agent_probe_send(struct edge *edge, struct dp_packet *packet,
     ofpbuf_uninit(acts);
 }
 
-/* Lets 'edge' send 'probe' to 'whom' through the overlay. */
+/* Lets 'edge' send 'probe' to 'whom' through the overlay, in a frame of 'size'
+ * bytes or as many as it takes. */
 static void
 agent_send_probe(struct edge *edge, const struct topo_node *whom,
-                 const struct packetout_probe *probe)
+                 const struct packetout_probe *probe, size_t size)
 {
     ofp_port_t tunnel = topo_node_tunnel(edge->tnode);
 
@@ -78,8 +79,11 @@ agent_send_probe(struct edge *edge, const struct topo_node *whom,
         struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
         struct dp_packet packet;
 
-        dp_packet_init(&packet, ETH_TOTAL_MIN);
+        dp_packet_init(&packet, MAX(ETH_TOTAL_MIN, size));
         packetout_ask(&packet, &acts, probe, tunnel, &whom->ip);
+        if (size > dp_packet_size(&packet)) {
+            dp_packet_put_zeros(&packet, size - dp_packet_size(&packet));
+        }
         agent_probe_send(edge, &packet, &acts);
     }
 }
@@ -93,7 +97,18 @@ agent_ask(const struct agent *agent, const struct topo_cluster *cluster,
                                                   PACKETOUT_ASK);
 
     probe.cluster = cluster->id;
-    agent_send_probe(edge, whom, &probe);
+    agent_send_probe(edge, whom, &probe, 0);
+}
+
+/* Lets 'edge' ask 'whom' through the overlay with a frame of 'size' bytes. */
+void
+agent_probe_size(const struct agent *agent, struct edge *edge,
+                 const struct topo_node *whom, uint16_t size)
+{
+    struct packetout_probe probe = agent_probe_by(agent, edge,
+                                                  PACKETOUT_ASK);
+
+    agent_send_probe(edge, whom, &probe, size);
 }
 
 /* Finds up to AGENT_MAX_WITNESSES nodes that share a segment with 'cluster'
@@ -236,7 +251,7 @@ agent_depose(struct agent *agent, const struct topo_cluster *cluster)
                                                           PACKETOUT_DEPOSE);
 
             probe.cluster = cluster->id;
-            agent_send_probe(edge, node, &probe);
+            agent_send_probe(edge, node, &probe, 0);
             agent->depose_at = MIN(agent->depose_at,
                                    time_msec() + AGENT_DEPOSE_INTERVAL);
         }
@@ -269,6 +284,7 @@ agent_answered(struct agent *agent, const struct topo_node *node,
 
     if (other) {
         other->met = time_msec();
+        agent_mtu_answered(agent, node, other, pin->frame_len);
     }
     for (size_t i = 0; other && cluster && i < cluster->n_members; i++) {
         if (cluster->members[i] == node

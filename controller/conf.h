@@ -43,6 +43,8 @@ struct conf_edge_status {
     const char *openflow;
     const char *certificate;    /* Whose it is, or NULL. */
     const char *error;          /* NULL if there is none. */
+    char *narrow;               /* To which nodes frames of full size do not
+                                 * get, or NULL.  The caller frees it. */
 };
 
 typedef void conf_edge_status_func(const struct topo_node *,

@@ -98,6 +98,7 @@ conf_write_edges(struct conf *conf)
         conf->edge_status(node, &status);
         conf_write_met(conf, r, node, status.connected);
         if (!node->led) {
+            free(status.narrow);
             continue;
         }
 
@@ -113,6 +114,9 @@ conf_write_edges(struct conf *conf)
         }
         if (status.certificate) {
             smap_add(&smap, "certificate", status.certificate);
+        }
+        if (status.narrow) {
+            smap_add_nocopy(&smap, xstrdup("narrow"), status.narrow);
         }
         if (r->connected != status.connected) {
             confrec_edge_set_connected(r, status.connected);
