@@ -41,10 +41,10 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/flowset.c flows/inquiry.c \
                   flows/macdump.c flows/macmsg.c flows/mtu.c \
                   flows/packetin.c flows/packetout.c flows/pipeline.c \
-                  flows/pipeline_alone.c flows/pipeline_cluster.c \
-                  flows/pipeline_mac.c flows/pipeline_segment.c \
-                  flows/pipeline_storm.c flows/refused.c flows/share.c \
-                  flows/sighting.c \
+                  flows/pipeline_alone.c flows/pipeline_bpdu.c \
+                  flows/pipeline_cluster.c flows/pipeline_mac.c \
+                  flows/pipeline_segment.c flows/pipeline_storm.c \
+                  flows/refused.c flows/share.c flows/sighting.c \
                   flows/topo.c flows/topo_claim.c flows/topo_close.c \
                   flows/topo_cluster.c flows/topo_node.c \
                   flows/topo_place.c flows/topo_port.c flows/topo_shard.c \
@@ -74,7 +74,8 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/agent_blame.c controller/agent_close.c \
                   controller/agent_conf.c \
                   controller/agent_failover.c controller/agent_learn.c \
-                  controller/agent_lease.c controller/agent_mtu.c \
+                  controller/agent_lease.c controller/agent_loop.c \
+                  controller/agent_mtu.c \
                   controller/agent_probe.c \
                   controller/agent_refused.c controller/agent_shard.c \
                   controller/agent_share.c \

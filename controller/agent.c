@@ -30,6 +30,9 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 /* How many probes, and how many markers, an edge may send us per second. */
 #define AGENT_PROBE_RATE 1000
 
+/* How many BPDUs, of bindings that are closed for the first of them. */
+#define AGENT_BPDU_RATE 100
+
 /* How often MACs on probation are looked at, in milliseconds. */
 #define AGENT_PROBATION_INTERVAL 1000
 
@@ -231,7 +234,8 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
     enum edge_event event = edge_receive(edge, oh, &in);
 
     if (event == EDGE_EV_PACKET_IN
-        && !agent_probe_in(agent, edge, &in.pin)) {
+        && !agent_probe_in(agent, edge, &in.pin)
+        && !agent_bpdu_in(agent, edge, &in.pin)) {
         agent_packet_in(agent, edge, &in.pin);
         loop_stay();
         return;
@@ -267,6 +271,8 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         agent_set_learn_rate(agent, edge);
         edge_set_rate(edge, LAYOUT_METER_PROBE, AGENT_PROBE_RATE);
         edge_set_rate(edge, LAYOUT_METER_MARKER, AGENT_PROBE_RATE);
+        edge_set_rate(edge, LAYOUT_METER_BPDU, AGENT_BPDU_RATE);
+        edge_set_rate(edge, LAYOUT_METER_LOOP, AGENT_PROBE_RATE);
         edge_ask_flows(edge);
         break;
     case EDGE_EV_FLOWS:
@@ -501,6 +507,7 @@ agent_run(struct agent *agent)
     agent_shares_run(agent, now);
     agent_mtu_run(agent, now);
     admin_mtu_run(agent);
+    agent_loops_run(agent, now);
     agent_claims_run(agent);
     agent_run_edges(agent, now);
     agent_rounds_run(agent);
@@ -532,6 +539,7 @@ agent_wait(struct agent *agent)
     agent_closures_wait(agent);
     agent_shares_wait(agent);
     agent_mtu_wait(agent);
+    agent_loops_wait(agent);
     agent_claims_wait(agent);
     if (agent->elect_at != LLONG_MAX) {
         poll_timer_wait_until(agent->elect_at);

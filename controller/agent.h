@@ -15,11 +15,12 @@
  * and agent_announce.c tells the neighbours.  agent_refused.c sees to what
  * switches do not take, and agent_blame.c tells the rows of it.  agent_age.c
  * asks which MACs nobody uses any more, agent_close.c closes bindings that are
- * part of a loop, agent_share.c sees to it that one segment's new MACs do not
- * keep others from being learned, agent_mtu.c finds out how much the overlay
- * carries, agent_admit.c decides which connection is
- * which edge's, and agent_shard.c sees to it that each edge is led by one
- * controller, and that we do what we do to those that we lead.
+ * part of a loop, agent_loop.c finds loops and bridges, agent_share.c sees to
+ * it that one segment's new MACs do not keep others from being learned,
+ * agent_mtu.c finds out how much the overlay carries, agent_admit.c decides
+ * which connection is which edge's, and agent_shard.c sees to it that each
+ * edge is led by one controller, and that we do what we do to those that we
+ * lead.
  *
  * agent.c takes what comes from the connections and starts the walk that it
  * calls for; agent_run() does what was left for the end of a turn of the main
@@ -42,6 +43,7 @@ struct lead;
 struct ofconn_listener;
 struct ofputil_flow_removed;
 struct packetin;
+struct packetout_probe;
 struct simap;
 
 #define AGENT_MAX_HISTORY 256   /* Take-overs that are remembered, of all
@@ -77,7 +79,9 @@ struct agent {
     struct ovs_list rounds;     /* For agent_probe.c. */
     long long depose_at;        /* When edges are told again that they are not
                                  * active, LLONG_MAX: there are none. */
-    uint64_t secret;            /* In all our probes. */
+    uint64_t secret;            /* In all our probes... */
+    uint64_t loop_secret;       /* ...but those for loops. */
+    long long loops_at;         /* When the next of these may be sent. */
     struct ovs_list history;    /* Of struct agent_takeover, oldest first. */
     struct ovs_list announcements;  /* For agent_announce.c. */
 
@@ -245,6 +249,15 @@ bool agent_probe_in(struct agent *, struct edge *,
                     const struct packetin *);
 void agent_probe_ports(const struct agent *, struct edge *);
 void agent_mark(const struct agent *, struct topo_cluster *, struct edge *);
+
+/* agent_loop.c */
+void agent_loops_run(struct agent *, long long now);
+void agent_loops_wait(const struct agent *);
+void agent_loop_in(struct agent *, const struct topo_node *,
+                   const struct topo_port *, const struct packetout_probe *,
+                   const struct packetin *);
+bool agent_bpdu_in(struct agent *, const struct edge *,
+                   const struct packetin *);
 
 /* agent_announce.c */
 void agent_announce(struct agent *, const struct topo_cluster *);

@@ -324,7 +324,7 @@ agent_mark(const struct agent *agent, struct topo_cluster *cluster,
         cluster->markers |= UINT64_C(1) << probe.port;
         if (claim && claim->slot) {
             dp_packet_init(&packet, ETH_TOTAL_MIN);
-            packetout_mark(&packet, &acts, &probe, claim->slot);
+            packetout_emit(&packet, &acts, &probe, claim->slot);
             agent_probe_send(edge, &packet, &acts);
         }
         probe.port++;
@@ -385,7 +385,8 @@ agent_probe_in(struct agent *agent, struct edge *edge,
     const struct topo_port *port = (node ? topo_node_ofport(node, pin->in_port)
                                     : NULL);
     if (!port
-        || (probe.type != PACKETOUT_MARKER && probe.secret != agent->secret)) {
+        || (probe.type != PACKETOUT_MARKER && probe.type != PACKETOUT_LOOP
+            && probe.secret != agent->secret)) {
         return true;
     }
     switch (probe.type) {
@@ -402,6 +403,9 @@ agent_probe_in(struct agent *agent, struct edge *edge,
         break;
     case PACKETOUT_MARKER:
         agent_marked(agent, node, &probe);
+        break;
+    case PACKETOUT_LOOP:
+        agent_loop_in(agent, node, port, &probe, pin);
         break;
     case PACKETOUT_DEPOSE:      /* That is for switches. */
         break;
@@ -434,10 +438,11 @@ agent_probe_ports(const struct agent *agent, struct edge *edge)
     }
 }
 
-/* Picks the number that tells our probes from others'. */
+/* Picks the numbers that tell our probes from others'. */
 void
 agent_probe_init(struct agent *agent)
 {
     ovs_list_init(&agent->rounds);
     agent->secret = random_uint64();
+    agent->loop_secret = random_uint64();
 }

@@ -186,7 +186,7 @@ conf_read_binding(struct conf *conf, const struct ovsdb_idl_row *row_)
         .closed_reason = r->closed_reason ? r->closed_reason : "",
     };
 
-    row.complaint = conf_read_limits(&r->options, row.limits);
+    conf_read_binding_options(&r->options, &row);
     topo_attach_set(conf->topo, &row);
 }
 

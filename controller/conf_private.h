@@ -72,8 +72,7 @@ void conf_schema_stop(struct conf *);
 void conf_schema_run(struct conf *);
 bool conf_schema_fits(const struct conf *);
 void conf_schema_wait(struct conf *);
-char *conf_read_limits(const struct smap *,
-                       struct topo_limit[TOPO_N_DIRECTIONS]);
+void conf_read_binding_options(const struct smap *, struct topo_attach_row *);
 char *conf_read_unknown(const struct smap *, bool *drop);
 void conf_read_global(struct conf *);
 void conf_run_txn(struct conf *);

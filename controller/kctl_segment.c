@@ -190,22 +190,22 @@ get_or_make_cluster(struct ctl_context *ctx, const char *name)
     return cluster;
 }
 
-/* How much of what is flooded passes by a binding: in packets a second or in
- * kbit/s. */
-#define BIND_LIMITS                                     \
+/* What may be said of a binding beside where it is; first how much of what is
+ * flooded passes by it: in packets a second or in kbit/s. */
+#define BIND_SETTINGS                                   \
     {                                                   \
         { "bum_in_pps", NULL }, { "bum_in_kbps", NULL },    \
         { "bum_out_pps", NULL }, { "bum_out_kbps", NULL },  \
+        { "bpdu", NULL }, { "loop_probe", NULL },       \
     }
-#define BIND_N_LIMITS 4
+enum { BIND_BPDU = 4, BIND_LOOP_PROBE, BIND_N_SETTINGS };
+#define BIND_N_LIMITS BIND_BPDU
 #define BIND_MAX_LIMIT 100000000
+#define BIND_MAX_LOOP_PROBE 3600
 
 static bool
-parse_limits(struct ctl_context *ctx, struct kctl_setting *limits)
+parse_limits(struct ctl_context *ctx, const struct kctl_setting *limits)
 {
-    if (!kctl_parse_settings(ctx, 5, limits, BIND_N_LIMITS)) {
-        return false;
-    }
     for (size_t i = 0; i < BIND_N_LIMITS; i++) {
         const struct kctl_setting *limit = &limits[i];
         int64_t n;
@@ -223,18 +223,42 @@ parse_limits(struct ctl_context *ctx, struct kctl_setting *limits)
     return true;
 }
 
-/* Reports an error unless 'b' has what is given of 'limits'. */
+static bool
+parse_bind_settings(struct ctl_context *ctx, struct kctl_setting *settings)
+{
+    const struct kctl_setting *bpdu = &settings[BIND_BPDU];
+    const struct kctl_setting *probe = &settings[BIND_LOOP_PROBE];
+    int64_t n;
+
+    if (!kctl_parse_settings(ctx, 5, settings, BIND_N_SETTINGS)
+        || !parse_limits(ctx, settings)) {
+        return false;
+    }
+    if (bpdu->value && strcmp(bpdu->value, "drop")
+        && strcmp(bpdu->value, "guard") && strcmp(bpdu->value, "forward")) {
+        ctl_error(ctx, "bpdu \"%s\" is none of drop, guard and forward",
+                  bpdu->value);
+        return false;
+    }
+    return (!probe->value
+            || kctl_parse_number(ctx, probe->key, probe->value, 1,
+                                 BIND_MAX_LOOP_PROBE, &n));
+}
+
+/* Reports an error unless 'b' has what is given of 'settings'. */
 static void
-compare_limits(struct ctl_context *ctx, const struct kkrec_binding *b,
-               const struct kctl_setting *limits)
+compare_settings(struct ctl_context *ctx, const struct kkrec_binding *b,
+               const struct kctl_setting *settings)
 {
     struct ds name = DS_EMPTY_INITIALIZER;
 
     kctl_format_binding(b, &name);
-    for (size_t i = 0; i < BIND_N_LIMITS; i++) {
-        if (!kctl_same(ctx, "binding", ds_cstr(&name), limits[i].key,
-                       smap_get_def(&b->options, limits[i].key, "the default"),
-                       limits[i].value)) {
+    for (size_t i = 0; i < BIND_N_SETTINGS; i++) {
+        const char *key = settings[i].key;
+
+        if (!kctl_same(ctx, "binding", ds_cstr(&name), key,
+                       smap_get_def(&b->options, key, "the default"),
+                       settings[i].value)) {
             break;
         }
     }
@@ -242,13 +266,14 @@ compare_limits(struct ctl_context *ctx, const struct kkrec_binding *b,
 }
 
 static void
-set_limits(const struct kkrec_binding *b, const struct kctl_setting *limits)
+set_settings(const struct kkrec_binding *b,
+             const struct kctl_setting *settings)
 {
     struct smap options = SMAP_INITIALIZER(&options);
 
-    for (size_t i = 0; i < BIND_N_LIMITS; i++) {
-        if (limits[i].value) {
-            smap_add(&options, limits[i].key, limits[i].value);
+    for (size_t i = 0; i < BIND_N_SETTINGS; i++) {
+        if (settings[i].value) {
+            smap_add(&options, settings[i].key, settings[i].value);
         }
     }
     if (!smap_is_empty(&options)) {
@@ -260,7 +285,7 @@ set_limits(const struct kkrec_binding *b, const struct kctl_setting *limits)
 static void
 kctl_bind(struct ctl_context *ctx)
 {
-    struct kctl_setting limits[BIND_N_LIMITS] = BIND_LIMITS;
+    struct kctl_setting settings[BIND_N_SETTINGS] = BIND_SETTINGS;
     const struct kkrec_segment *segment;
     const struct kkrec_cluster *cluster;
     const char *port = ctx->argv[3];
@@ -268,7 +293,7 @@ kctl_bind(struct ctl_context *ctx)
 
     if (!kctl_check_port(ctx, port)
         || !kctl_parse_vlan(ctx, ctx->argv[4], &vlan)
-        || !parse_limits(ctx, limits)
+        || !parse_bind_settings(ctx, settings)
         || !(segment = kctl_get_segment(ctx, ctx->argv[1]))
         || !(cluster = get_or_make_cluster(ctx, ctx->argv[2]))) {
         return;
@@ -277,7 +302,7 @@ kctl_bind(struct ctl_context *ctx)
     const struct kkrec_binding *b = kctl_find_binding(ctx, cluster, port,
                                                       vlan);
     if (b && b->segment == segment && kctl_may_exist(ctx)) {
-        compare_limits(ctx, b, limits);
+        compare_settings(ctx, b, settings);
     } else if (b && b->segment == segment) {
         ctl_error(ctx, "segment \"%s\" is bound to %s/%s/%"PRId64" already",
                   segment->name, cluster->name, port, vlan);
@@ -287,7 +312,7 @@ kctl_bind(struct ctl_context *ctx)
         kkrec_binding_set_cluster(b, cluster);
         kkrec_binding_set_port(b, port);
         kkrec_binding_set_vlan(b, vlan);
-        set_limits(b, limits);
+        set_settings(b, settings);
     }
 }
 
@@ -334,7 +359,8 @@ const struct ctl_command_syntax kctl_segment_commands[] = {
      "--if-exists,--cascade", RW},
     {"segment-list", 0, 0, "", NULL, kctl_segment_list, NULL, "", RO},
     {"bind", 4, INT_MAX, "SEGMENT CLUSTER|EDGE PORT VLAN "
-     "[bum_in_pps=N|bum_in_kbps=N] [bum_out_pps=N|bum_out_kbps=N]",
+     "[bum_in_pps=N|bum_in_kbps=N] [bum_out_pps=N|bum_out_kbps=N] "
+     "[bpdu=drop|guard|forward] [loop_probe=SECS]",
      NULL, kctl_bind, NULL, "--may-exist", RW},
     {"unbind", 4, 4, "SEGMENT CLUSTER|EDGE PORT VLAN", NULL, kctl_unbind,
      NULL, "--if-exists,--cascade", RW},

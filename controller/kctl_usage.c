@@ -77,6 +77,7 @@ Segment commands:\n\
   segment-list                print the segments\n\
   bind SEGMENT CLUSTER|EDGE PORT VLAN\n\
        [bum_in_pps=N|bum_in_kbps=N] [bum_out_pps=N|bum_out_kbps=N]\n\
+       [bpdu=drop|guard|forward] [loop_probe=SECS]\n\
                               join a VLAN (0: untagged) of a trunk\n\
   unbind SEGMENT CLUSTER|EDGE PORT VLAN\n\
                               undo \"bind\"\n\

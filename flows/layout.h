@@ -71,6 +71,7 @@ enum layout_flag {
     LAYOUT_F_LEASE = 1 << 3,    /* The controller was there a moment ago. */
     LAYOUT_F_LIMIT = 1 << 4,    /* One copy of a flood, by a slot that limits
                                  * them. */
+    LAYOUT_F_BPDU = 1 << 5,     /* For bindings alone that forward BPDUs. */
 };
 
 enum layout_alone {
@@ -87,6 +88,8 @@ enum layout_taken {
 #define LAYOUT_NO_PORT 0xffff
 
 enum layout_priority {
+    LAYOUT_PRIO_REPORT = 320,   /* Told, before anybody forwards or drops. */
+    LAYOUT_PRIO_ADMIT = 310,    /* An exception to REFUSE. */
     LAYOUT_PRIO_REFUSE = 300,   /* Never to be forwarded. */
     LAYOUT_PRIO_LIMIT = 200,    /* Not beyond a limit. */
     LAYOUT_PRIO_GUARD = 200,    /* Only from where it belongs. */
@@ -166,15 +169,17 @@ layout_slot(ofp_port_t port, uint16_t vlan)
 /* Meters.  The numbers are out of the way of the small ones that people choose
  * by hand.
  *
- * LEARN, HELD (flows/share.h), PROBE and MARKER bound what goes to the
- * controller.  The meter of a
- * gate lets all pass, or nothing: unlike a flow, whose verdict lives on in
- * what the datapath has cached, a meter is asked for every frame, so that a
- * gate that is closed by it is closed when the switch says so. */
+ * LEARN, HELD (flows/share.h), PROBE, MARKER, BPDU and LOOP bound what goes to
+ * the controller.  The meter of a gate lets all pass, or nothing: unlike a
+ * flow, whose verdict lives on in what the datapath has cached, a meter is
+ * asked for every frame, so that a gate that is closed by it is closed when the
+ * switch says so. */
 #define LAYOUT_METER_LEARN 19272
 #define LAYOUT_METER_PROBE 19273
 #define LAYOUT_METER_MARKER 19274
-#define LAYOUT_METER_HELD  19275
+#define LAYOUT_METER_BPDU  19275
+#define LAYOUT_METER_LOOP  19276
+#define LAYOUT_METER_HELD  19277
 #define LAYOUT_METER_GATE  20000
 #define LAYOUT_N_GATE_METERS 40000
 
@@ -241,6 +246,25 @@ layout_limit_slot(uint32_t id, bool *out)
 /* A probe that tells an edge, by way of another one, that it is not active any
  * more: the cluster is in the last four bytes of the source address. */
 #define LAYOUT_PROBE_DEPOSE ETH_ADDR_C(02,4b,48,00,00,04)
+
+/* A probe for loops: an edge sends it out of a binding, and shows those that
+ * come in, by whatever port, to its controller.  The cluster is in the last
+ * four bytes of the source address. */
+#define LAYOUT_PROBE_LOOP ETH_ADDR_C(03,4b,48,00,00,05)
+
+/* What the spanning tree protocols of other bridges are sent to: that of IEEE
+ * 802.1D, and the one of each VLAN that Cisco's bridges have beside it. */
+#define LAYOUT_BPDU_IEEE ETH_ADDR_C(01,80,c2,00,00,00)
+#define LAYOUT_BPDU_PVST ETH_ADDR_C(01,00,0c,cc,cc,cd)
+
+static inline bool
+layout_is_bpdu(struct eth_addr dst)
+{
+    static const struct eth_addr ieee = LAYOUT_BPDU_IEEE;
+    static const struct eth_addr pvst = LAYOUT_BPDU_PVST;
+
+    return eth_addr_equals(dst, ieee) || eth_addr_equals(dst, pvst);
+}
 
 /* What an active edge shows to others by a port by which they see it: a frame
  * to this address, in the last four bytes of which is the cluster. */

@@ -8,6 +8,7 @@
 #include "openflow/nicira-ext.h"
 #include "openflow/openflow.h"
 #include "openvswitch/ofp-packet.h"
+#include "openvswitch/ofpbuf.h"
 #include "packets.h"
 #include "unaligned.h"
 #include "util.h"
@@ -228,4 +229,24 @@ packetin_decode(const struct ofp_header *oh, struct packetin *pin)
         .tun_src = flow_tnl_src(&ofpin.flow_metadata.flow.tunnel),
     };
     return 0;
+}
+
+/* Reads the head of the frame of 'pin', which anybody may have sent.  Returns
+ * false if it has none. */
+bool
+packetin_read_head(const struct packetin *pin, struct packetin_head *head)
+{
+    struct ofpbuf b = ofpbuf_const_initializer(pin->frame, pin->frame_len);
+    const struct eth_header *eth = ofpbuf_try_pull(&b, sizeof *eth);
+    const struct vlan_header *vlan;
+
+    if (!eth) {
+        return false;
+    }
+    vlan = eth_type_vlan(eth->eth_type) ? ofpbuf_try_pull(&b, sizeof *vlan)
+           : NULL;
+    head->dst = eth->eth_dst;
+    head->src = eth->eth_src;
+    head->vlan = vlan ? vlan_tci_to_vid(vlan->vlan_tci) : 0;
+    return true;
 }

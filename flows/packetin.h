@@ -22,6 +22,7 @@
 #include <stdint.h>
 #include "openvswitch/ofp-errors.h"
 #include "openvswitch/types.h"
+#include "packets.h"
 
 struct ofp_header;
 
@@ -35,7 +36,14 @@ struct packetin {
     struct in6_addr tun_src;    /* IPv4 as IPv4-mapped; all zeros if none. */
 };
 
+/* Whose frame it is, and which tag it has. */
+struct packetin_head {
+    struct eth_addr dst, src;
+    uint16_t vlan;              /* 0 if there is none. */
+};
+
 bool packetin_read(const struct ofp_header *, struct packetin *);
 enum ofperr packetin_decode(const struct ofp_header *, struct packetin *);
+bool packetin_read_head(const struct packetin *, struct packetin_head *);
 
 #endif /* flows/packetin.h */

@@ -61,13 +61,17 @@ struct packetout_body {
     ovs_16aligned_be32 secret[2];
     ovs_16aligned_be32 dpid[2];
     ovs_16aligned_be32 cluster, port;
+    ovs_16aligned_be32 binding[4];
 };
+BUILD_ASSERT_DECL(ETH_HEADER_LEN + sizeof(struct packetout_body)
+                  <= ETH_TOTAL_MIN);
 
 static const struct eth_addr packetout_addrs[] = {
     [PACKETOUT_ASK] = LAYOUT_PROBE_ASK,
     [PACKETOUT_ANSWER] = LAYOUT_PROBE_ANSWER,
     [PACKETOUT_MARKER] = LAYOUT_PROBE_MARKER,
     [PACKETOUT_DEPOSE] = LAYOUT_PROBE_DEPOSE,
+    [PACKETOUT_LOOP] = LAYOUT_PROBE_LOOP,
 };
 
 /* Behind an Ethernet header there is alignment for 16 bits only. */
@@ -91,7 +95,8 @@ packetout_compose(struct dp_packet *packet,
 {
     struct eth_addr src = packetout_addrs[PACKETOUT_ANSWER];
 
-    if (probe->type == PACKETOUT_DEPOSE) {
+    /* To the bridges of a VLAN, too, that is an address with one place. */
+    if (probe->type == PACKETOUT_DEPOSE || probe->type == PACKETOUT_LOOP) {
         src.be16[1] = htons(probe->cluster >> 16);
         src.be16[2] = htons(probe->cluster);
     }
@@ -104,6 +109,9 @@ packetout_compose(struct dp_packet *packet,
     packetout_put64(body->dpid, probe->dpid);
     put_16aligned_be32(&body->cluster, htonl(probe->cluster));
     put_16aligned_be32(&body->port, htonl(probe->port));
+    for (size_t i = 0; i < ARRAY_SIZE(body->binding); i++) {
+        put_16aligned_be32(&body->binding[i], htonl(probe->binding.parts[i]));
+    }
     dp_packet_put_zeros(packet, ETH_TOTAL_MIN - dp_packet_size(packet));
 }
 
@@ -140,9 +148,10 @@ packetout_ask_by(struct dp_packet *packet, struct ofpbuf *acts,
     packetout_output(acts, port);
 }
 
-/* Makes 'packet' a marker that goes out by 'slot' (flows/layout.h). */
+/* Makes 'packet' a marker, or a probe for loops, that goes out by 'slot'
+ * (flows/layout.h). */
 void
-packetout_mark(struct dp_packet *packet, struct ofpbuf *acts,
+packetout_emit(struct dp_packet *packet, struct ofpbuf *acts,
                const struct packetout_probe *probe, uint32_t slot)
 {
     packetout_compose(packet, probe);
@@ -160,7 +169,7 @@ packetout_read(const void *packet, size_t size,
     const struct eth_header *eth = ofpbuf_try_pull(&b, sizeof *eth);
     ovs_be16 type = eth ? eth->eth_type : 0;
 
-    if (type == htons(ETH_TYPE_VLAN)) {
+    if (eth_type_vlan(type)) {
         const struct vlan_header *vlan = ofpbuf_try_pull(&b, sizeof *vlan);
 
         type = vlan ? vlan->vlan_next_type : 0;
@@ -174,6 +183,10 @@ packetout_read(const void *packet, size_t size,
     probe->dpid = packetout_get64(body->dpid);
     probe->cluster = ntohl(get_16aligned_be32(&body->cluster));
     probe->port = ntohl(get_16aligned_be32(&body->port));
+    for (size_t i = 0; i < ARRAY_SIZE(body->binding); i++) {
+        probe->binding.parts[i]
+            = ntohl(get_16aligned_be32(&body->binding[i]));
+    }
     for (size_t i = 0; i < ARRAY_SIZE(packetout_addrs); i++) {
         if (eth_addr_equals(eth->eth_dst, packetout_addrs[i])) {
             probe->type = i;

@@ -19,6 +19,9 @@
  *     port leads: they come as a packet-in of who is at the other end.
  *   - Markers, which an edge sends into the VLANs of a trunk behind what it
  *     has sent before.  When another edge gets one, it has got all of that.
+ *   - Probes for loops, which an edge sends out of a binding.  Stations see
+ *     them, so they have a number of their own, and one that comes in tells
+ *     of a loop only if that, or the binding that it names, is known.
  *   - What tells an edge with which there is no connection, by way of one with
  *     which there is, that it is not active any more (DEPOSE).
  *   - Frames that use up what a meter allows.
@@ -30,6 +33,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "openvswitch/types.h"
+#include "uuid.h"
 
 struct dp_packet;
 struct match;
@@ -43,16 +47,18 @@ void packetout_lease(struct ofpbuf *acts);
 void packetout_drain(struct ofpbuf *acts, uint32_t meter);
 
 enum packetout_type {
-    PACKETOUT_ASK, PACKETOUT_ANSWER, PACKETOUT_MARKER, PACKETOUT_DEPOSE
+    PACKETOUT_ASK, PACKETOUT_ANSWER, PACKETOUT_MARKER, PACKETOUT_DEPOSE,
+    PACKETOUT_LOOP
 };
 
 struct packetout_probe {
     enum packetout_type type;
     uint64_t secret;
     uint64_t dpid;              /* Who sent it. */
-    uint32_t cluster;           /* Of a marker, and of DEPOSE. */
+    uint32_t cluster;           /* Of a marker, of DEPOSE and of LOOP. */
     uint32_t port;              /* By which it was sent, or, of a marker, a
                                  * number for that. */
+    struct uuid binding;        /* Of LOOP: out of which it was sent. */
 };
 
 void packetout_ask(struct dp_packet *, struct ofpbuf *acts,
@@ -60,7 +66,7 @@ void packetout_ask(struct dp_packet *, struct ofpbuf *acts,
                    const struct in6_addr *dst);
 void packetout_ask_by(struct dp_packet *, struct ofpbuf *acts,
                       const struct packetout_probe *, ofp_port_t port);
-void packetout_mark(struct dp_packet *, struct ofpbuf *acts,
+void packetout_emit(struct dp_packet *, struct ofpbuf *acts,
                     const struct packetout_probe *, uint32_t slot);
 bool packetout_read(const void *packet, size_t size,
                     struct packetout_probe *);

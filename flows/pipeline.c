@@ -217,6 +217,7 @@ pipeline_port(const struct topo_node *node, ofp_port_t ofport,
     uint64_t cookie = layout_cookie(LAYOUT_K_PORT, ofp_to_u16(ofport));
     static const struct eth_addr ask = LAYOUT_PROBE_ASK;
     static const struct eth_addr marker = LAYOUT_PROBE_MARKER;
+    static const struct eth_addr loop = LAYOUT_PROBE_LOOP;
     static const struct eth_addr notice = LAYOUT_NOTICE_ADDR;
     static const struct eth_addr notice_mask = LAYOUT_NOTICE_MASK;
     const struct topo_port *port = topo_node_ofport(node, ofport);
@@ -240,11 +241,8 @@ pipeline_port(const struct topo_node *node, ofp_port_t ofport,
         return;
     }
 
-    /* IEEE 802.1Q, table 8-1: addresses that no bridge forwards. */
-    pipeline_add_str(set, cookie, "table=%d,priority=%d,in_port=%"PRIu32","
-                     "dl_dst=01:80:c2:00:00:00/ff:ff:ff:ff:ff:f0,"
-                     "actions=drop",
-                     LAYOUT_CLASSIFY, LAYOUT_PRIO_REFUSE, ofport);
+    pipeline_bpdu_port(node, ofport, set);
+    pipeline_show(set, cookie, ofport, loop, LAYOUT_METER_LOOP);
 
     if (ofport == topo_node_tunnel(node)) {
         /* RFC 8926, section 3.4: what is in a control packet is for tunnel

@@ -20,6 +20,9 @@ struct pipeline_ctx {
     /* The cluster through which alone 'node' is in the segment, or NULL. */
     const struct topo_cluster *only;
 
+    /* If nonnull, the flows are those for BPDUs to this address. */
+    const struct eth_addr *bpdu;
+
     struct match match;
     struct ofpbuf acts;
     struct flowset_spec spec;
@@ -45,6 +48,26 @@ static void
 pipeline_end(struct pipeline_ctx *ctx)
 {
     flowset_add(ctx->set, &ctx->spec);
+}
+
+/* Whether frames of the kind that the flows are for may leave by 'attach'. */
+static bool
+pipeline_takes(const struct pipeline_ctx *ctx,
+               const struct topo_attach *attach)
+{
+    return !ctx->bpdu || attach->bpdu == TOPO_BPDU_FORWARD;
+}
+
+/* Begins a flow of CLASSIFY for what comes in by 'port'. */
+static void
+pipeline_begin_classify(struct pipeline_ctx *ctx, ofp_port_t port)
+{
+    pipeline_begin(ctx, LAYOUT_CLASSIFY,
+                   ctx->bpdu ? LAYOUT_PRIO_ADMIT : LAYOUT_PRIO_MAIN);
+    match_set_in_port(&ctx->match, port);
+    if (ctx->bpdu) {
+        match_set_dl_dst(&ctx->match, *ctx->bpdu);
+    }
 }
 
 /* Returns the cluster through which alone 'node' is in 'segment', or NULL if
@@ -76,8 +99,7 @@ pipeline_classify_slot(struct pipeline_ctx *ctx,
     const struct topo_attach *attach = claim->attach;
     uint16_t vlan = attach->vlan;
 
-    pipeline_begin(ctx, LAYOUT_CLASSIFY, LAYOUT_PRIO_MAIN);
-    match_set_in_port(&ctx->match, u16_to_ofp(claim->slot >> 16));
+    pipeline_begin_classify(ctx, u16_to_ofp(claim->slot >> 16));
     match_set_default_packet_type(&ctx->match);
     match_set_dl_tci_masked(&ctx->match, htons(tagged ? VLAN_CFI | vlan : 0),
                             htons(VLAN_CFI | VLAN_VID_MASK));
@@ -92,6 +114,9 @@ pipeline_classify_slot(struct pipeline_ctx *ctx,
     acts_set_reg(&ctx->acts, 0, claim->slot);
     if (attach->cluster) {
         acts_set_reg(&ctx->acts, 2, attach->cluster->id);
+    }
+    if (ctx->bpdu) {
+        acts_set_reg(&ctx->acts, 3, LAYOUT_F_BPDU);
     }
     acts_goto(&ctx->acts, attach->cluster ? LAYOUT_GATE : LAYOUT_PASS);
     pipeline_end(ctx);
@@ -136,8 +161,11 @@ pipeline_classify_vtep(struct pipeline_ctx *ctx, const struct in6_addr *ip,
         flags |= LAYOUT_F_KNOWN;
     }
 
-    pipeline_begin(ctx, LAYOUT_CLASSIFY, LAYOUT_PRIO_MAIN);
-    match_set_in_port(&ctx->match, topo_node_tunnel(ctx->node));
+    if (ctx->bpdu) {
+        flags |= LAYOUT_F_BPDU;
+    }
+
+    pipeline_begin_classify(ctx, topo_node_tunnel(ctx->node));
     match_set_tun_id(&ctx->match, htonll(ctx->segment->vni));
     if (IN6_IS_ADDR_V4MAPPED(ip)) {
         match_set_tun_src(&ctx->match, in6_addr_get_mapped_ipv4(ip));
@@ -183,12 +211,15 @@ pipeline_classify_vteps(struct pipeline_ctx *ctx)
         return;
     }
     LIST_FOR_EACH (vtep, segment_node, &ctx->segment->vteps) {
-        pipeline_classify_vtep(ctx, &vtep->ip, false, NULL);
-        any = true;
+        if (!ctx->bpdu) {
+            pipeline_classify_vtep(ctx, &vtep->ip, false, NULL);
+            any = true;
+        }
     }
     LIST_FOR_EACH (attach, segment_node, &ctx->segment->attaches) {
         /* The edges of one cluster have nothing to say to each other. */
-        if (attach->cluster && attach->cluster == ctx->only) {
+        if ((attach->cluster && attach->cluster == ctx->only)
+            || !pipeline_takes(ctx, attach)) {
             continue;
         }
         for (size_t i = 0; i < attach->n_claims; i++) {
@@ -201,7 +232,7 @@ pipeline_classify_vteps(struct pipeline_ctx *ctx)
             }
         }
     }
-    if (any) {
+    if (any && !ctx->bpdu) {
         pipeline_refuse_vteps(ctx);
     }
 }
@@ -228,15 +259,16 @@ pipeline_compare_ips(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct in6_addr));
 }
 
-/* Whether 'attach' is the first in its segment that belongs to its cluster. */
+/* Whether 'attach' is the first in its segment that belongs to its cluster, of
+ * those that take the frames. */
 static bool
-pipeline_is_first_of_cluster(const struct topo_segment *segment,
+pipeline_is_first_of_cluster(const struct pipeline_ctx *ctx,
                              const struct topo_attach *attach)
 {
     const struct topo_attach *other;
 
-    LIST_FOR_EACH (other, segment_node, &segment->attaches) {
-        if (other->cluster == attach->cluster) {
+    LIST_FOR_EACH (other, segment_node, &ctx->segment->attaches) {
+        if (other->cluster == attach->cluster && pipeline_takes(ctx, other)) {
             return other == attach;
         }
     }
@@ -256,12 +288,14 @@ pipeline_flood_clusters(struct pipeline_ctx *ctx,
     LIST_FOR_EACH (attach, segment_node, &ctx->segment->attaches) {
         const struct topo_cluster *cluster = attach->cluster;
 
-        if (!cluster) {
+        if (!pipeline_takes(ctx, attach)) {
+            continue;
+        } else if (!cluster) {
             if (attach->claims[0].node != ctx->node) {
                 pipeline_target(targets, &attach->claims[0].node->ip);
             }
         } else if (cluster == ctx->only
-                   || !pipeline_is_first_of_cluster(ctx->segment, attach)) {
+                   || !pipeline_is_first_of_cluster(ctx, attach)) {
             continue;
         } else if (ovs_list_is_empty(&attach->overlap_node)) {
             acts_set_reg(&ctx->acts, 2, cluster->id);
@@ -280,13 +314,28 @@ pipeline_flood_local(struct pipeline_ctx *ctx)
     LIST_FOR_EACH (attach, segment_node, &ctx->segment->attaches) {
         const struct topo_claim *claim = topo_attach_claim(attach, ctx->node);
 
-        if (claim && claim->slot && attach->limits[TOPO_OUT].rate) {
+        if (!pipeline_takes(ctx, attach)) {
+            continue;
+        } else if (claim && claim->slot && attach->limits[TOPO_OUT].rate) {
             acts_flood_limited(&ctx->acts, claim->slot);
         } else if (claim && claim->slot) {
             acts_set_reg(&ctx->acts, 1, claim->slot);
             acts_resubmit(&ctx->acts, LAYOUT_OUTPUT);
         }
     }
+}
+
+/* Begins a flow of FLOOD for frames whose flag LAYOUT_F_TUNNEL is 'tunnel'. */
+static void
+pipeline_begin_flood(struct pipeline_ctx *ctx, uint32_t tunnel)
+{
+    uint32_t bpdu = ctx->bpdu ? LAYOUT_F_BPDU : 0;
+
+    pipeline_begin(ctx, LAYOUT_FLOOD,
+                   ctx->bpdu ? LAYOUT_PRIO_EXCEPT : LAYOUT_PRIO_MAIN);
+    match_set_metadata(&ctx->match, htonll(ctx->segment->vni));
+    match_set_reg_masked(&ctx->match, 3, tunnel | bpdu,
+                         LAYOUT_F_TUNNEL | bpdu);
 }
 
 /* FLOOD: from the tunnel side to local places alone (split horizon), from the
@@ -297,19 +346,17 @@ pipeline_flood(struct pipeline_ctx *ctx)
     struct pipeline_targets targets = { .n = 0 };
     const struct topo_vtep *vtep;
 
-    pipeline_begin(ctx, LAYOUT_FLOOD, LAYOUT_PRIO_MAIN);
-    match_set_metadata(&ctx->match, htonll(ctx->segment->vni));
-    match_set_reg_masked(&ctx->match, 3, LAYOUT_F_TUNNEL, LAYOUT_F_TUNNEL);
+    pipeline_begin_flood(ctx, LAYOUT_F_TUNNEL);
     pipeline_flood_local(ctx);
     pipeline_end(ctx);
 
-    pipeline_begin(ctx, LAYOUT_FLOOD, LAYOUT_PRIO_MAIN);
-    match_set_metadata(&ctx->match, htonll(ctx->segment->vni));
-    match_set_reg_masked(&ctx->match, 3, 0, LAYOUT_F_TUNNEL);
+    pipeline_begin_flood(ctx, 0);
     pipeline_flood_local(ctx);
     pipeline_flood_clusters(ctx, &targets);
     LIST_FOR_EACH (vtep, segment_node, &ctx->segment->vteps) {
-        pipeline_target(&targets, &vtep->ip);
+        if (!ctx->bpdu) {
+            pipeline_target(&targets, &vtep->ip);
+        }
     }
     if (targets.n) {
         qsort(targets.ips, targets.n, sizeof *targets.ips,
@@ -324,6 +371,41 @@ pipeline_flood(struct pipeline_ctx *ctx)
     }
     pipeline_end(ctx);
     free(targets.ips);
+}
+
+/* CLASSIFY, local side: what enters by 'claim'. */
+static void
+pipeline_classify_claim(struct pipeline_ctx *ctx,
+                        const struct topo_claim *claim)
+{
+    pipeline_classify_slot(ctx, claim, true);
+    if (!claim->attach->vlan) {
+        pipeline_classify_slot(ctx, claim, false);
+    }
+}
+
+/* BPDUs go from bindings that forward them to others that do, by the same ways
+ * as all that is flooded; VTEPs that are not ours, and host ports, neither get
+ * any nor can send any. */
+static void
+pipeline_forward_bpdus(struct pipeline_ctx *ctx)
+{
+    const struct topo_attach *attach;
+
+    for (size_t i = 0; i < PIPELINE_N_BPDU_ADDRS; i++) {
+        ctx->bpdu = &pipeline_bpdu_addrs[i];
+        LIST_FOR_EACH (attach, segment_node, &ctx->segment->attaches) {
+            const struct topo_claim *claim = topo_attach_claim(attach,
+                                                               ctx->node);
+
+            if (claim && claim->slot && pipeline_takes(ctx, attach)) {
+                pipeline_classify_claim(ctx, claim);
+            }
+        }
+        pipeline_classify_vteps(ctx);
+    }
+    pipeline_flood(ctx);
+    ctx->bpdu = NULL;
 }
 
 /* Appends the flows of 'segment' on 'node', but for its MACs. */
@@ -350,12 +432,10 @@ pipeline_segment(const struct topo_node *node,
         const struct topo_claim *claim = topo_attach_claim(attach, node);
 
         if (claim && claim->slot) {
-            pipeline_classify_slot(&ctx, claim, true);
-            if (!attach->vlan) {
-                pipeline_classify_slot(&ctx, claim, false);
-            }
+            pipeline_classify_claim(&ctx, claim);
             pipeline_output(&ctx, claim);
             pipeline_limits(claim, set);
+            pipeline_bpdu_guard(claim, set);
         }
     }
     if (segment->drop_unknown) {
@@ -366,6 +446,9 @@ pipeline_segment(const struct topo_node *node,
     }
     pipeline_classify_vteps(&ctx);
     pipeline_flood(&ctx);
+    if (pipeline_bpdu_forwards(node, segment)) {
+        pipeline_forward_bpdus(&ctx);
+    }
     ofpbuf_uninit(&ctx.acts);
 }
 

@@ -30,6 +30,7 @@ topo_init(struct topo *topo)
     ovs_list_init(&topo->dirty_nodes);
     ovs_list_init(&topo->thinned);
     ovs_list_init(&topo->closures);
+    heap_init(&topo->probing);
     ovs_list_init(&topo->errors);
     ovs_list_init(&topo->dead);
 }
@@ -60,6 +61,7 @@ topo_destroy(struct topo *topo)
     hmap_destroy(&topo->nodes_by_ip);
     hmap_destroy(&topo->vteps);
     hmap_destroy(&topo->ties);
+    heap_destroy(&topo->probing);
 }
 
 struct topo_row *

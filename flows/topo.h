@@ -103,6 +103,13 @@ struct topo_limit {
     bool packets;               /* It counts these, otherwise kbit. */
 };
 
+/* What becomes of the BPDUs of other bridges that come in. */
+enum topo_bpdu {
+    TOPO_BPDU_DROP,
+    TOPO_BPDU_GUARD,            /* The binding is closed. */
+    TOPO_BPDU_FORWARD,          /* They go to those that do likewise. */
+};
+
 enum topo_direction { TOPO_IN, TOPO_OUT, TOPO_N_DIRECTIONS };
 
 /* Where a MAC can be. */
@@ -138,6 +145,11 @@ struct topo_attach {
     char *port;                     /* Behind this struct. */
     char *complaint;                /* About the row, or NULL. */
     struct topo_limit limits[TOPO_N_DIRECTIONS];
+    enum topo_bpdu bpdu;
+    unsigned int loop_probe;        /* Seconds from one probe for loops to the
+                                     * next; 0: there are none... */
+    struct heap_node probe_node;    /* ...otherwise in 'probing' of struct
+                                     * topo. */
     uint16_t vlan;
     uint16_t n_claims;
     struct topo_claim *claims;      /* While in force, one for each node. */
@@ -360,6 +372,8 @@ struct topo {
                                  * reached by other ways now. */
     struct ovs_list thinned;    /* Segments that may have left a node. */
     struct ovs_list closures;   /* Of struct topo_closure. */
+    struct heap probing;        /* Of struct topo_attach, in force or not: for
+                                 * the controller, to put in an order. */
     struct ovs_list errors;     /* Rows whose 'error' has changed. */
     struct ovs_list dead;       /* Rows to be freed by topo_reap(). */
     struct ovs_list dirty_nodes;    /* Nodes marked since somebody looked. */
@@ -430,6 +444,8 @@ struct topo_attach_row {
     long long closed_until;     /* Wall clock, or 0, and why. */
     const char *closed_reason;
     struct topo_limit limits[TOPO_N_DIRECTIONS];
+    enum topo_bpdu bpdu;
+    unsigned int loop_probe;    /* Seconds, or 0. */
     char *complaint;            /* As in struct topo_cluster_row. */
 };
 void topo_attach_set(struct topo *, const struct topo_attach_row *);

@@ -49,6 +49,20 @@ topo_claim_resolve(struct topo_claim *claim)
     }
 }
 
+/* The flows of the ports of 'attach' are to be derived anew. */
+void
+topo_attach_mark_ports(struct topo_attach *attach)
+{
+    for (size_t i = 0; i < attach->n_claims; i++) {
+        const struct topo_claim *claim = &attach->claims[i];
+
+        if (claim->slot) {
+            topo_node_mark(claim->node,
+                           layout_cookie(LAYOUT_K_PORT, claim->slot >> 16));
+        }
+    }
+}
+
 /* Returns the plug of 'node' called 'port', or NULL if there are no claims on
  * it. */
 struct topo_plug *

@@ -31,6 +31,9 @@ topo_attach_closure_changed(struct topo *topo, struct topo_attach *attach)
 {
     if (attach->place.segment) {
         topo_segment_mark(attach->place.segment);
+        if (attach->bpdu == TOPO_BPDU_GUARD) {
+            topo_attach_mark_ports(attach);
+        }
         topo_attach_check_ports(topo, attach);
     }
 }

@@ -235,6 +235,7 @@ topo_place_del(struct topo *topo, struct topo_place *place)
         }
         topo_tie_del(topo, attach);
         topo_attach_forget_closure(attach);
+        topo_attach_set_probe(topo, attach, 0);
     } else if (place->segment) {
         topo_vtep_withdraw(topo, CONTAINER_OF(place, struct topo_vtep,
                                               place));
@@ -265,17 +266,48 @@ topo_limit_equals(const struct topo_limit *a, const struct topo_limit *b)
     return a->rate == b->rate && a->packets == b->packets;
 }
 
+/* Whether 'attach' guards against BPDUs is part of the flows of its ports. */
+static bool
+topo_attach_set_bpdu(struct topo_attach *attach, enum topo_bpdu bpdu)
+{
+    bool ports = (attach->bpdu != bpdu
+                  && (attach->bpdu == TOPO_BPDU_GUARD
+                      || bpdu == TOPO_BPDU_GUARD));
+    bool changed = attach->bpdu != bpdu;
+
+    attach->bpdu = bpdu;
+    if (ports) {
+        topo_attach_mark_ports(attach);
+    }
+    return changed;
+}
+
+/* Puts 'attach' among those that are 'probing', or takes it out.  What is new
+ * there is the first. */
+void
+topo_attach_set_probe(struct topo *topo, struct topo_attach *attach,
+                      unsigned int interval)
+{
+    if (attach->loop_probe && !interval) {
+        heap_remove(&topo->probing, &attach->probe_node);
+    } else if (!attach->loop_probe && interval) {
+        heap_insert(&topo->probing, &attach->probe_node, UINT64_MAX);
+    }
+    attach->loop_probe = interval;
+}
+
 /* Takes over from 'row' what can change while 'attach' stays as it is. */
 static void
 topo_attach_update(struct topo *topo, struct topo_attach *attach,
                    const struct topo_attach_row *row)
 {
-    bool changed = false;
+    bool changed = topo_attach_set_bpdu(attach, row->bpdu);
 
     for (int i = 0; i < TOPO_N_DIRECTIONS; i++) {
         changed |= !topo_limit_equals(&attach->limits[i], &row->limits[i]);
         attach->limits[i] = row->limits[i];
     }
+    topo_attach_set_probe(topo, attach, row->loop_probe);
     free(attach->complaint);
     attach->complaint = row->complaint;
     topo_attach_close_row(topo, attach, row->closed_until,

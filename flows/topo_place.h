@@ -49,6 +49,9 @@ void topo_attach_check_ports(struct topo *, struct topo_attach *);
 void topo_attach_close_row(struct topo *, struct topo_attach *,
                            long long until, const char *reason);
 void topo_attach_forget_closure(struct topo_attach *);
+void topo_attach_mark_ports(struct topo_attach *);
+void topo_attach_set_probe(struct topo *, struct topo_attach *,
+                           unsigned int interval);
 char *topo_attach_closed_error(const struct topo_attach *);
 
 void topo_segment_mark(struct topo_segment *);

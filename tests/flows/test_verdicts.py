@@ -382,7 +382,7 @@ def test_held(switch, frame, held):
     stands in for a MAC that has yet to be learned."""
     load(switch, "storm.e1")
     text = switch.trace(frame)
-    assert ("meter_id=19275" in text) == held
+    assert ("meter_id=19277" in text) == held
     assert ("meter_id=19272" in text) == ("learn(" in text)
 
 

@@ -201,7 +201,22 @@ fuzz_answer_all(struct fuzz *f, int rounds)
 
 /* What the switches do. */
 
-/* Switch 'liar' got a frame that the controller had sent by another. */
+/* Makes of 'probe' one for loops, sent out of binding 'n', if there is one. */
+static void
+fuzz_loop(const struct fuzz *f, unsigned int n, struct packetout_probe *probe)
+{
+    const struct topo_attach *from = lab_binding_row(&f->agent->topo, n);
+
+    if (from && from->place.segment) {
+        probe->type = PACKETOUT_LOOP;
+        probe->secret = f->agent->loop_secret;
+        probe->binding = from->place.row.uuid;
+        probe->port = from->place.segment->vni;
+    }
+}
+
+/* Switch 'liar' got a frame that the controller had sent by another; or a
+ * BPDU. */
 static void
 fuzz_probe(struct fuzz *f, struct liar *liar)
 {
@@ -226,9 +241,19 @@ fuzz_probe(struct fuzz *f, struct liar *liar)
         probe.secret = (probe.type == PACKETOUT_MARKER
                         ? cluster->marker_secret : probe.secret);
     }
+    if (how >= 0xe0) {
+        fuzz_loop(f, how, &probe);
+    }
     ofpbuf_init(&acts, 0);
     dp_packet_init(&packet, 0);
     packetout_ask_by(&packet, &acts, &probe, u16_to_ofp(1));
+    if (how >= 0xd0) {
+        static const struct eth_addr bpdu = LAYOUT_BPDU_IEEE;
+        struct eth_header *eth = dp_packet_data(&packet);
+
+        eth->eth_dst = how < 0xe0 ? bpdu : eth->eth_dst;
+        eth_push_vlan(&packet, htons(ETH_TYPE_VLAN), htons(how % 3 * 10));
+    }
     match_init_catchall(&pin.base.flow_metadata);
     match_set_in_port(&pin.base.flow_metadata, u16_to_ofp(1 + how / 4 % 4));
     match_set_tun_src(&pin.base.flow_metadata, ips[how / 16 % 3]);

@@ -65,7 +65,9 @@ lab_binding(struct topo *topo, unsigned int n, uint16_t vlan)
         .table = TOPO_BINDING, .uuid = lab_uuid(TOPO_BINDING, n % 2),
         .segment = lab_uuid(TOPO_SEGMENT, n / 2 % 2),
         .owner = lab_uuid(TOPO_CLUSTER, 0),
-        .port = n % 4 == 3 ? "p2" : "p1", .vlan = vlan });
+        .port = n % 4 == 3 ? "p2" : "p1", .vlan = vlan,
+        .bpdu = n % 2 ? TOPO_BPDU_GUARD : TOPO_BPDU_FORWARD,
+        .loop_probe = 1 + n % 2 });
 }
 
 static void
@@ -135,6 +137,16 @@ lab_change(struct topo *topo, struct bytes *in)
         break;
     }
     }
+}
+
+/* Binding 'n', or NULL. */
+const struct topo_attach *
+lab_binding_row(const struct topo *topo, unsigned int n)
+{
+    struct uuid uuid = lab_uuid(TOPO_BINDING, n % 2);
+    struct topo_row *row = topo_row(topo, TOPO_BINDING, &uuid);
+
+    return row ? CONTAINER_OF(row, struct topo_attach, place.row) : NULL;
 }
 
 /* The cluster, or NULL. */

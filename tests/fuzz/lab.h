@@ -13,10 +13,13 @@
 
 struct bytes;
 struct topo;
+struct topo_attach;
 struct topo_cluster;
 
 void lab_configure(struct topo *);
 void lab_change(struct topo *, struct bytes *);
 const struct topo_cluster *lab_cluster_row(const struct topo *);
+const struct topo_attach *lab_binding_row(const struct topo *,
+                                          unsigned int n);
 
 #endif /* tests/fuzz/lab.h */

@@ -165,9 +165,15 @@ rows_limit_binding(struct row *row, unsigned int n)
         { NULL, NULL }, { "bum_in_pps", "100" }, { "bum_out_kbps", "much" },
         { "bum_out_pps", "1" },
     };
+    static const char *const bpdus[][2] = {
+        { NULL, NULL }, { "bpdu", "forward" }, { "bpdu", "guard" },
+        { "bpdu", "?" }, { "loop_probe", "5" }, { "bpdu", "forward" },
+    };
 
     row->options[0] = options[n % ARRAY_SIZE(options)][0];
     row->options[1] = options[n % ARRAY_SIZE(options)][1];
+    row->options[2] = bpdus[n % ARRAY_SIZE(bpdus)][0];
+    row->options[3] = bpdus[n % ARRAY_SIZE(bpdus)][1];
     row->closed_until = 90061000;
     row->binding.n_closed_until = row->binding.vlan == 2730;
 }
@@ -297,6 +303,9 @@ rows_read(struct conf *conf, enum topo_table table, struct row *row,
         smap_add(&options, row->options[0], row->options[1]);
     } else if (table == TOPO_SEGMENT && n % 2) {
         smap_add(&options, "unknown_unicast", n % 4 == 1 ? "drop" : "?");
+    }
+    if (row->options[2]) {
+        smap_add(&options, row->options[2], row->options[3]);
     }
     switch ((int) table) {
     case TOPO_SEGMENT:

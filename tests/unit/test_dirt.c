@@ -130,6 +130,40 @@ test_storm_dirt(void **state)
     assert_int_equal(net->fdb.macs.n, 1);
 }
 
+/* What becomes of BPDUs concerns the segment, and a guard its ports; a probe
+ * for loops is no matter of flows. */
+static void
+test_bpdu_dirt(void **state)
+{
+    static const struct row {
+        const char *what;
+        struct topo_attach_row binding;
+        const char *dirt;
+    } rows[] = {
+        { "the default", { .bpdu = TOPO_BPDU_DROP }, "" },
+        { "forward", { .bpdu = TOPO_BPDU_FORWARD }, "segment 5000" },
+        { "guard", { .bpdu = TOPO_BPDU_GUARD }, "port 2, segment 5000" },
+        { "the same", { .bpdu = TOPO_BPDU_GUARD }, "" },
+        { "a probe", { .bpdu = TOPO_BPDU_GUARD, .loop_probe = 1 }, "" },
+        { "it is closed", { .bpdu = TOPO_BPDU_GUARD, .closed_until = 1 },
+          "port 2, segment 5000" },
+        { "it is open", { .bpdu = TOPO_BPDU_GUARD },
+          "port 2, segment 5000" },
+        { "no guard", { .bpdu = TOPO_BPDU_DROP }, "port 2, segment 5000" },
+        { "another is closed", { .closed_until = 1 }, "segment 5000" },
+    };
+    struct net *net = *state;
+
+    net_binding(net, 1, 1, 1, "p1", 10);
+    settle(net);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        net_bind(net, 1, 1, 1, "p1", 10, &rows[i].binding);
+        net_settle(net);
+        net_check_dirt(net, rows[i].what, 1, rows[i].dirt);
+        net_clean(net);
+    }
+}
+
 static void
 test_failover_dirt(void **state)
 {
@@ -284,6 +318,7 @@ main(void)
         TEST(test_sight_dirt),
         TEST(test_dirt),
         TEST(test_storm_dirt),
+        TEST(test_bpdu_dirt),
         TEST(test_failover_dirt),
         TEST(test_active_leaves),
         TEST(test_tunnel_port_dirt),

@@ -207,6 +207,45 @@ test_damaged(void **state OVS_UNUSED)
     assert_true(n_read > 50000);
 }
 
+/* Whose frame it is, with tags or without, and cut short anywhere. */
+static void
+test_head(void **state OVS_UNUSED)
+{
+    static const struct {
+        const char *what;
+        uint8_t tail[8];
+        size_t size;            /* Of the frame, 12 of which come before. */
+        uint16_t vlan;
+    } heads[] = {
+        { "untagged", { 0x08, 0x06 }, 20, 0 },
+        { "tagged", { 0x81, 0x00, 0x00, 0x64 }, 20, 100 },
+        { "with a priority", { 0x81, 0x00, 0xf0, 0x64 }, 20, 100 },
+        { "with nothing else", { 0x81, 0x00, 0xe0, 0x00 }, 20, 0 },
+        { "of a provider", { 0x88, 0xa8, 0x0f, 0xff }, 20, 4095 },
+        { "cut in the tag", { 0x81, 0x00, 0x00, 0x64 }, 17, 0 },
+        { "LLC", { 0x00, 0x26, 0x42, 0x42 }, 20, 0 },
+        { "of just that size", { 0x08, 0x06 }, 14, 0 },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
+        uint8_t *frame = xzalloc(heads[i].size);
+        struct packetin pin = { .frame = frame, .frame_len = heads[i].size };
+        struct packetin_head head;
+
+        frame[0] = 0x01;
+        frame[11] = 0x02;
+        memcpy(frame + 12, heads[i].tail, MIN(heads[i].size - 12, 8));
+        if (!packetin_read_head(&pin, &head) || head.vlan != heads[i].vlan
+            || head.dst.ea[0] != 1 || head.src.ea[5] != 2) {
+            fail_msg("%s: read as VLAN %"PRIu16, heads[i].what, head.vlan);
+        }
+        for (pin.frame_len = 0; pin.frame_len < 14; pin.frame_len++) {
+            assert_false(packetin_read_head(&pin, &head));
+        }
+        free(frame);
+    }
+}
+
 int
 main(void)
 {
@@ -216,6 +255,7 @@ main(void)
         cmocka_unit_test(test_nxm_port),
         cmocka_unit_test(test_odd_tunnels),
         cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_head),
     };
 
     return cmocka_run_group_tests_name("packetin", tests, NULL, NULL);

@@ -60,7 +60,7 @@ test_actions(void **state OVS_UNUSED)
     packetout_ask_by(&packet, &acts, &probe, u16_to_ofp(8));
     check_acts("ask by a port", &acts, "output:8");
     dp_packet_clear(&packet);
-    packetout_mark(&packet, &acts, &probe, 0x2000a);
+    packetout_emit(&packet, &acts, &probe, 0x2000a);
     check_acts("mark", &acts, "set_field:0x2000a->reg1,resubmit(,12)");
     dp_packet_uninit(&packet);
     ofpbuf_uninit(&acts);
@@ -70,10 +70,14 @@ static void
 test_read(void **state OVS_UNUSED)
 {
     static const struct packetout_probe probes[] = {
-        { PACKETOUT_ASK, UINT64_C(0x0123456789abcdef), 11, 0, 0 },
-        { PACKETOUT_MARKER, 1, UINT64_C(0xfedcba9876543210), 0x80000001, 63 },
-        { PACKETOUT_ANSWER, UINT64_MAX, UINT64_MAX, UINT32_MAX, UINT32_MAX },
-        { PACKETOUT_DEPOSE, 0, 0, 0xa1b2c3d4, 0 },
+        { PACKETOUT_ASK, UINT64_C(0x0123456789abcdef), 11, 0, 0, UUID_ZERO },
+        { PACKETOUT_MARKER, 1, UINT64_C(0xfedcba9876543210), 0x80000001, 63,
+          UUID_ZERO },
+        { PACKETOUT_ANSWER, UINT64_MAX, UINT64_MAX, UINT32_MAX, UINT32_MAX,
+          UUID_ZERO },
+        { PACKETOUT_DEPOSE, 0, 0, 0xa1b2c3d4, 0, UUID_ZERO },
+        { PACKETOUT_LOOP, 2, 11, 0xa1b2c3d4, 5000,
+          { { 0x01234567, 0x89abcdef, 0xfedcba98, 0x76543210 } } },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(probes); i++) {
@@ -98,10 +102,11 @@ test_read(void **state OVS_UNUSED)
             assert_int_equal(read.type, p->type);
             assert_true(read.secret == p->secret && read.dpid == p->dpid
                         && read.cluster == p->cluster
-                        && read.port == p->port);
+                        && read.port == p->port
+                        && uuid_equals(&read.binding, &p->binding));
 
             /* Cut short anywhere, in memory of just that size. */
-            size_t least = ETH_HEADER_LEN + VLAN_HEADER_LEN * tagged + 24;
+            size_t least = ETH_HEADER_LEN + VLAN_HEADER_LEN * tagged + 40;
             for (size_t n = 0; n < size; n++) {
                 uint8_t *copy = xmemdup(data, n ? n : 1);
 
@@ -130,25 +135,32 @@ test_read_others(void **state OVS_UNUSED)
                                 &read));
 }
 
-/* The address by which an edge is deposed, as flows match it. */
+/* The address from which an edge is deposed, as flows match it, and that of
+ * probes for loops, which a VLAN's bridges learn. */
 static void
-test_depose_address(void **state OVS_UNUSED)
+test_cluster_address(void **state OVS_UNUSED)
 {
-    const struct packetout_probe probe = {
-        .type = PACKETOUT_DEPOSE, .cluster = 0xa1b2c3d4,
+    static const enum packetout_type types[] = {
+        PACKETOUT_DEPOSE, PACKETOUT_LOOP,
     };
     const struct eth_addr src = ETH_ADDR_C(02,4b,a1,b2,c3,d4);
-    struct dp_packet packet;
-    struct ofpbuf acts;
 
-    ofpbuf_init(&acts, 0);
-    dp_packet_init(&packet, 0);
-    packetout_ask_by(&packet, &acts, &probe, u16_to_ofp(1));
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        const struct packetout_probe probe = {
+            .type = types[i], .cluster = 0xa1b2c3d4,
+        };
+        struct dp_packet packet;
+        struct ofpbuf acts;
 
-    const struct eth_header *eth = dp_packet_data(&packet);
-    assert_true(eth_addr_equals(eth->eth_src, src));
-    dp_packet_uninit(&packet);
-    ofpbuf_uninit(&acts);
+        ofpbuf_init(&acts, 0);
+        dp_packet_init(&packet, 0);
+        packetout_ask_by(&packet, &acts, &probe, u16_to_ofp(1));
+
+        const struct eth_header *eth = dp_packet_data(&packet);
+        assert_true(eth_addr_equals(eth->eth_src, src));
+        dp_packet_uninit(&packet);
+        ofpbuf_uninit(&acts);
+    }
 }
 
 int
@@ -158,7 +170,7 @@ main(void)
         cmocka_unit_test(test_actions),
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_read_others),
-        cmocka_unit_test(test_depose_address),
+        cmocka_unit_test(test_cluster_address),
     };
 
     return cmocka_run_group_tests_name("packetout", tests, NULL, NULL);

@@ -253,6 +253,35 @@ make_storm(struct net *net)
     net_hold(net, net_get_node(net, 1), 5000);
 }
 
+/* Bindings that forward BPDUs, of both clusters, beside places that do not;
+ * and bindings that guard against them, of which one is closed. */
+static void
+make_bpdu(struct net *net)
+{
+    static const struct topo_attach_row forward = {
+        .bpdu = TOPO_BPDU_FORWARD,
+    };
+    static const struct topo_attach_row guard = { .bpdu = TOPO_BPDU_GUARD };
+    static const struct topo_attach_row closed = {
+        .bpdu = TOPO_BPDU_GUARD, .closed_until = 1,
+    };
+
+    make_pair(net);
+    net_cluster(net, 2, "3");
+    net_vtep(net, 1, 1, "192.0.2.1");
+    net_bind(net, 1, 1, 1, "p1", 10, &forward);
+    net_bind(net, 2, 1, 1, "p1", 20, &forward);
+    net_binding(net, 3, 1, 1, "p1", 30);
+    net_bind(net, 4, 1, 1, "p2", 0, &forward);
+    net_bind(net, 5, 1, 2, "p2", 60, &forward);
+    net_segment(net, 2, 5001);
+    net_bind(net, 6, 2, 1, "p1", 40, &guard);
+    net_bind(net, 7, 2, 1, "p1", 50, &closed);
+    net_bind(net, 8, 2, 2, "p2", 70, &closed);
+    net_settle(net);
+    net_active(net, 2, 3);
+}
+
 static const struct golden {
     const char *name;
     const char *what;
@@ -285,6 +314,8 @@ static const struct golden {
     { "storm", "pair, with limits; VLAN 30 drops what has an unknown address; "
       "e1 holds 5000",
       make_storm, 3 },
+    { "bpdu", "pair, with bindings that forward BPDUs, and that guard against "
+      "them", make_bpdu, 3 },
 };
 
 static int
@@ -553,12 +584,49 @@ test_addrs(void **state OVS_UNUSED)
     net_destroy(&net);
 }
 
+/* What a guard costs: nothing once it has closed the binding. */
+static void
+test_guard_count(void **state OVS_UNUSED)
+{
+    static const struct row {
+        const char *what;
+        struct topo_attach_row binding;
+        size_t n_flows;         /* Of the segment and its port. */
+    } rows[] = {
+        { "drop", { .bpdu = TOPO_BPDU_DROP }, 7 + 5 },
+        { "guard", { .bpdu = TOPO_BPDU_GUARD }, 7 + 5 + 4 },
+        { "guard, closed", { .bpdu = TOPO_BPDU_GUARD, .closed_until = 1 },
+          7 + 5 },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct flowset set;
+        struct net net;
+
+        net_init(&net);
+        make_pair(&net);
+        net_bind(&net, 1, 1, 1, "p1", 10, &rows[i].binding);
+        net_settle(&net);
+        flowset_init(&set);
+        pipeline_segment(net_get_node(&net, 1), net_get_segment(&net, 1),
+                         &set);
+        pipeline_port(net_get_node(&net, 1), u16_to_ofp(2), &set);
+        if (flowset_count(&set) != rows[i].n_flows) {
+            fail_msg("%s: %"PRIuSIZE" flows, not %"PRIuSIZE, rows[i].what,
+                     flowset_count(&set), rows[i].n_flows);
+        }
+        flowset_destroy(&set);
+        net_destroy(&net);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_count),
+        cmocka_unit_test(test_guard_count),
         cmocka_unit_test(test_owners),
         cmocka_unit_test(test_addrs),
     };

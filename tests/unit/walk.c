@@ -228,6 +228,7 @@ walk_write(struct walk *walk, struct net *net, enum topo_table table,
             .limits = { [TOPO_IN] = { .rate = row->in, .packets = true },
                         [TOPO_OUT] = { .rate = row->out, .packets = true } },
             .closed_until = row->closed,
+            .bpdu = row->bpdu,
         });
         break;
     case TOPO_HOST_PORT:
@@ -296,6 +297,7 @@ walk_make_row(struct walk *walk, enum topo_table table, unsigned int n)
         row.closed = !walk_random(walk, 4);
         row.in = walk_random(walk, 3) * 100;
         row.out = walk_random(walk, 3) * 100;
+        row.bpdu = walk_random(walk, 3);
         break;
     case TOPO_HOST_PORT:
         row.b = 1 + walk_random(walk, WALK_NODES);
@@ -346,9 +348,12 @@ walk_config(struct walk *walk)
         net_del(&walk->net, table, n);
     } else if (row->exists && table == TOPO_BINDING
                && !walk_random(walk, 3)) {
-        /* The limits of a place can change while it stays. */
+        /* The options of a place can change while it stays, and whether it is
+         * closed. */
         row->in = walk_random(walk, 3) * 100;
         row->out = walk_random(walk, 3) * 100;
+        row->bpdu = walk_random(walk, 3);
+        row->closed = !walk_random(walk, 4);
         walk_write(walk, &walk->net, table, n);
     } else {
         *row = walk_make_row(walk, table, n);

@@ -35,7 +35,8 @@ struct walk_row {
                                  * segment, whether it drops what has an
                                  * unknown address. */
     uint32_t in, out;           /* Limits of a binding... */
-    long long closed;           /* ...and until when it is closed, or 0. */
+    long long closed;           /* ...until when it is closed, or 0... */
+    enum topo_bpdu bpdu;        /* ...and what becomes of BPDUs. */
     enum topo_table table;      /* Place of a static MAC. */
 };
 
