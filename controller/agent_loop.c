@@ -7,17 +7,17 @@
  * Out of a binding that is to be probed, its active edge sends a frame now and
  * then.  No switch of ours forwards it: wherever it comes in, it is shown to
  * the controller.  If that is an active edge, then frames that left by one
- * binding come in by another, or by the same, and the one by which they come in
- * is closed.  A VTEP and a host port cannot be closed: then it is the one out of
- * which they were sent.
+ * binding come in by another, or by the same, and the one by which they come
+ * in is closed.  A VTEP and a host port cannot be closed: then it is the one
+ * out of which they were sent.
  *
  * A standby gets whatever the active edge sends into a VLAN.  That is no loop;
  * if there is one, the active edge gets the frame too.
  *
- * Stations see the frames.  One that repeats one where it is closes the binding
- * of its own network, and no other; to make one it would have to know the
- * row's UUID and, as long as one controller leads both, a number that only the
- * controller knows.
+ * Stations see the frames.  One that repeats one where it is closes the
+ * binding of its own network, and no other; to make one it would have to know
+ * the row's UUID and, as long as one controller leads both, a number that
+ * changes when that starts.
  *
  * Where a binding has a guard, BPDUs show that a bridge is there.  A standby is
  * in the same network, so it does not matter which edge gets them. */

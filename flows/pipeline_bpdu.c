@@ -14,8 +14,8 @@
  * those that Cisco's bridges send for each VLAN, to an address of their own.
  * Where a binding has 'guard', flows stand in front of these that tell the
  * controller, which closes the binding; then there is nothing more to be told,
- * so they go.  Where a binding has 'forward', flows in front of them take BPDUs
- * into the segment (pipeline_segment.c).
+ * so they go.  Where a binding has 'forward', flows in front of them take
+ * BPDUs into the segment (pipeline_segment.c).
  *
  * A BPDU without a tag speaks for the port as a whole.  So it concerns all
  * bindings of the port that have a guard, and is told first. */

@@ -39,6 +39,8 @@ def addresses(source, destination):
 
 E1, E2, E3 = "10.0.0.1 5000", "10.0.0.2 5000", "fd00::3 5000"
 V4, V6 = "192.0.2.1 5000", "2001:db8::1 5000"
+BPDU, PVST = "01:80:c2:00:00:00", "01:00:0c:cc:cc:cd"
+LOOP = "03:4b:48:00:00:05"
 STRANGER = 0x99         # Of whom nobody knows where it is.
 
 ROWS = [
@@ -80,6 +82,17 @@ ROWS = [
      tunnel("fd00::3", 3, "01:80:c2:00:00:00"), []),
     ("the next address, which every bridge forwards", "pair.e1",
      local("p1", 10, 1, "01:80:c2:00:00:10"), [E3]),
+    ("a BPDU of one VLAN", "pair.e1", local("p1", 10, 1, PVST), []),
+    ("the same from the overlay", "pair.e1",
+     tunnel("fd00::3", 3, PVST), []),
+    ("the address before, which is that of other things", "pair.e1",
+     local("p1", 10, 1, "01:00:0c:cc:cc:cc"), [E3]),
+    ("a probe for loops", "pair.e1",
+     local("p1", 10, 1, LOOP) + ",dl_type=0x88b6", []),
+    ("a probe for loops from the overlay", "pair.e1",
+     tunnel("fd00::3", 3, LOOP) + ",dl_type=0x88b6", []),
+    ("a probe for loops at a host", "pair.e3",
+     local("p1", None, 3, LOOP) + ",dl_type=0x88b6", []),
     ("a group address as source", "pair.e1",
      local("p1", 10, "03:00:00:00:00:01", 3), []),
     ("zero as source", "pair.e1",
@@ -232,6 +245,47 @@ ROWS = [
     ("known unicast", "storm.e1", tunnel("fd00::3", 3, 1), ["p1/10"]),
     ("a standby floods nothing", "storm.e2", tunnel("fd00::3", 3, ALL), []),
 
+    # BPDUs: by bindings that forward them, VLANs 10, 20, 60 and untagged.
+    *((f"{what}: {row[0]}", row[1], row[2](bpdu), row[3])
+      for what, bpdu in (("BPDU", BPDU), ("PVST+", PVST))
+      for row in [
+          ("from a VLAN", "bpdu.e1",
+           lambda dst: local("p1", 10, 1, dst), ["p1/20", "p2", E3]),
+          ("from another VLAN", "bpdu.e1",
+           lambda dst: local("p1", 20, 1, dst), ["p1/10", "p2", E3]),
+          ("untagged", "bpdu.e1",
+           lambda dst: local("p2", None, 1, dst), ["p1/10", "p1/20", E3]),
+          ("with a priority alone", "bpdu.e1",
+           lambda dst: local("p2", 0, 1, dst), ["p1/10", "p1/20", E3]),
+          ("from a VLAN that does not forward them", "bpdu.e1",
+           lambda dst: local("p1", 30, 1, dst), []),
+          ("from an unknown VLAN", "bpdu.e1",
+           lambda dst: local("p1", 11, 1, dst), []),
+          ("untagged, where VLANs have a guard", "bpdu.e1",
+           lambda dst: local("p1", None, 1, dst), []),
+          ("from the edge of the other cluster", "bpdu.e1",
+           lambda dst: tunnel("fd00::3", 3, dst), ["p1/10", "p1/20", "p2"]),
+          ("from a foreign VTEP", "bpdu.e1",
+           lambda dst: tunnel("192.0.2.1", 4, dst), []),
+          ("in a segment that forwards none", "bpdu.e1",
+           lambda dst: tunnel("fd00::3", 3, dst, vni=5001), []),
+          ("where there is a guard", "bpdu.e1",
+           lambda dst: local("p1", 40, 1, dst), []),
+          ("standby", "bpdu.e2", lambda dst: local("p1", 10, 1, dst), []),
+          ("standby, from the overlay", "bpdu.e2",
+           lambda dst: tunnel("fd00::3", 3, dst), []),
+          ("from another cluster: to the active edge alone", "bpdu.e3",
+           lambda dst: local("p2", 60, 3, dst), [E1]),
+          ("from the overlay, to no host port", "bpdu.e3",
+           lambda dst: tunnel("10.0.0.1", 1, dst), ["p2/60"]),
+          ("from a host port", "bpdu.e3",
+           lambda dst: local("p1", None, 3, dst), []),
+      ]),
+    ("802.1X where BPDUs are forwarded", "bpdu.e1",
+     local("p1", 10, 1, "01:80:c2:00:00:03"), []),
+    ("broadcast beside BPDUs", "bpdu.e1", local("p1", 10, 1, ALL),
+     ["p1/20", "p1/30", "p2", V4, E3]),
+
     # Where what has an unknown address is dropped.
     ("unknown unicast", "storm.e1", local("p1", 30, 4, STRANGER), []),
     ("unknown unicast from elsewhere", "storm.e1",
@@ -343,6 +397,39 @@ def test_known_stations_elsewhere_are_told(switch, golden, frame):
     """A station that has moved is not known where it is now."""
     load(switch, golden)
     assert "controller(reason=" in switch.trace(frame)
+
+
+@pytest.mark.parametrize("what,golden,frame,told", [
+    ("a BPDU where there is a guard", "bpdu.e1", local("p1", 40, 1, BPDU),
+     [19275]),
+    ("of one VLAN", "bpdu.e1", local("p1", 40, 1, PVST), [19275]),
+    ("untagged, at the port", "bpdu.e1", local("p1", None, 1, BPDU), [19275]),
+    ("with a priority alone", "bpdu.e1", local("p1", 0, 1, PVST), [19275]),
+    ("a standby's port", "bpdu.e2", local("p1", 40, 1, BPDU), [19275]),
+    ("where the guard has closed the binding", "bpdu.e1",
+     local("p1", 50, 1, BPDU), []),
+    ("and of a port that has no other", "bpdu.e3",
+     local("p2", None, 1, BPDU), []),
+    ("where they are dropped", "bpdu.e1", local("p1", 30, 1, BPDU), []),
+    ("where none is bound", "bpdu.e1", local("p1", 11, 1, PVST), []),
+    ("another reserved address", "bpdu.e1",
+     local("p1", 40, 1, "01:80:c2:00:00:02"), []),
+    ("a probe for loops", "pair.e1",
+     local("p1", 10, 1, LOOP) + ",dl_type=0x88b6", [19276]),
+    ("in a VLAN that is not bound", "pair.e1",
+     local("p1", 11, 1, LOOP) + ",dl_type=0x88b6", [19276]),
+    ("from the overlay", "pair.e1",
+     tunnel("fd00::3", 3, LOOP) + ",dl_type=0x88b6", [19276]),
+    ("at a standby", "pair.e2",
+     local("p1", 10, 1, LOOP) + ",dl_type=0x88b6", [19276]),
+])
+def test_what_is_told_first(switch, what, golden, frame, told):
+    """BPDUs and probes that come in: by which meter, if by any."""
+    load(switch, golden)
+    text = switch.trace(frame)
+    meters = set(re.findall(r"controller\([^)]*meter_id=(\d+)", text))
+    assert meters == {str(meter) for meter in told}, what
+    assert ("controller(reason=" in text) == bool(told), text
 
 
 IN10, OUT10, OUT20 = "meter:1000020010", "meter:2000020010", "meter:2000020020"

@@ -178,7 +178,8 @@ def test_storm_control(configured):
     configured.apply("""
         segment-add quiet 300 unknown_unicast=drop
         bind quiet e3 eth1 7 bum_in_pps=100 bum_out_kbps=2000
-        bind quiet west eth1 7 bum_in_kbps=1
+        bind quiet west eth1 7 bum_in_kbps=1 bpdu=guard loop_probe=5
+        --may-exist bind quiet west eth1 7 bpdu=guard
         --may-exist segment-add quiet 300 unknown_unicast=drop
         --may-exist segment-add quiet 300
         --may-exist bind quiet e3 eth1 7 bum_in_pps=100
@@ -191,7 +192,9 @@ segment quiet
         bum_in_pps: 100
         bum_out_kbps: 2000
     binding west/eth1/7
+        bpdu: guard
         bum_in_kbps: 1
+        loop_probe: 5
 """ in configured.ok("show")
 
 
@@ -323,6 +326,9 @@ REFUSED = [
      "bum_in_pps and bum_in_kbps exclude each other"),
     ("bind blue west eth1 12 bum_out_kbps=1 bum_out_pps=1",
      "bum_out_pps and bum_out_kbps exclude each other"),
+    ("bind blue west eth1 12 bpdu=yes", '"yes" is none of drop, guard and f'),
+    ("bind blue west eth1 12 loop_probe=0", 'loop_probe "0" is not a number '),
+    ("bind blue west eth1 12 loop_probe=3601", "from 1 to 3600"),
     ("bind blue west eth1 12 bum_pps=1", 'unexpected argument "bum_pps=1"'),
     ("bind blue west eth1 12 bum_in_pps=1 bum_in_pps=2", "is given twice"),
     ("bind blue west eth1 4095", 'VLAN "4095" is not a number from 0 to 4094'),
@@ -458,6 +464,7 @@ REFUSED = [
      'its unknown_unicast is "flood" and not "drop"'),
     ("--may-exist bind blue west eth1 10 bum_in_pps=5",
      'binding "west/eth1/10" exists already, but its bum_in_pps is "the def'),
+    ("--may-exist bind blue west eth1 10 bpdu=guard", 'its bpdu is "the def'),
     ("--may-exist bind red west eth1 10", 'bound to segment "blue" already'),
     ("--may-exist host-port-add red h1 vm1", 'of segment "blue" already'),
     ("--may-exist mac-add blue 02:00:00:00:00:01 192.0.2.9",

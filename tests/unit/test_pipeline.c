@@ -584,49 +584,12 @@ test_addrs(void **state OVS_UNUSED)
     net_destroy(&net);
 }
 
-/* What a guard costs: nothing once it has closed the binding. */
-static void
-test_guard_count(void **state OVS_UNUSED)
-{
-    static const struct row {
-        const char *what;
-        struct topo_attach_row binding;
-        size_t n_flows;         /* Of the segment and its port. */
-    } rows[] = {
-        { "drop", { .bpdu = TOPO_BPDU_DROP }, 7 + 5 },
-        { "guard", { .bpdu = TOPO_BPDU_GUARD }, 7 + 5 + 4 },
-        { "guard, closed", { .bpdu = TOPO_BPDU_GUARD, .closed_until = 1 },
-          7 + 5 },
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        struct flowset set;
-        struct net net;
-
-        net_init(&net);
-        make_pair(&net);
-        net_bind(&net, 1, 1, 1, "p1", 10, &rows[i].binding);
-        net_settle(&net);
-        flowset_init(&set);
-        pipeline_segment(net_get_node(&net, 1), net_get_segment(&net, 1),
-                         &set);
-        pipeline_port(net_get_node(&net, 1), u16_to_ofp(2), &set);
-        if (flowset_count(&set) != rows[i].n_flows) {
-            fail_msg("%s: %"PRIuSIZE" flows, not %"PRIuSIZE, rows[i].what,
-                     flowset_count(&set), rows[i].n_flows);
-        }
-        flowset_destroy(&set);
-        net_destroy(&net);
-    }
-}
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_count),
-        cmocka_unit_test(test_guard_count),
         cmocka_unit_test(test_owners),
         cmocka_unit_test(test_addrs),
     };

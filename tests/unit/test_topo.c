@@ -572,34 +572,6 @@ test_complaints(void **state)
     check_error(net, "not any more", TOPO_SEGMENT, 1, "");
 }
 
-/* Bindings that are to be probed are in a heap, whatever becomes of them. */
-static void
-test_probing(void **state)
-{
-    struct net *net = *state;
-    const struct heap *probing = &net->topo.probing;
-    const struct topo_attach_row probed = { .loop_probe = 5 };
-
-    net_binding(net, 1, 1, 1, "p1", 10);
-    assert_int_equal(heap_count(probing), 0);
-    net_bind(net, 1, 1, 1, "p1", 10, &probed);
-    net_bind(net, 1, 1, 1, "p1", 10, &probed);
-    assert_int_equal(heap_count(probing), 1);
-    assert_true(heap_max(probing)->priority == UINT64_MAX);
-    net_bind(net, 2, 9, 1, "p1", 20, &probed);
-    assert_int_equal(heap_count(probing), 2);
-    settle(net);
-    net_bind(net, 1, 1, 1, "p2", 10, &probed);
-    assert_int_equal(heap_count(probing), 2);
-    settle(net);
-    net_binding(net, 1, 1, 1, "p2", 10);
-    assert_int_equal(heap_count(probing), 1);
-    net_del(net, TOPO_BINDING, 2);
-    assert_int_equal(heap_count(probing), 0);
-    net_bind(net, 1, 1, 1, "p2", 10, &probed);
-    settle(net);
-}
-
 #define TEST(NAME) \
     cmocka_unit_test_setup_teardown(NAME, net_setup_three, net_teardown)
 
@@ -620,7 +592,6 @@ main(void)
         TEST(test_any_order),
         TEST(test_vni_changes),
         TEST(test_complaints),
-        TEST(test_probing),
     };
 
     return cmocka_run_group_tests_name("topo", tests, NULL, NULL);
