@@ -16,11 +16,11 @@
  *
  * Stations see the frames.  One that repeats one where it is closes the
  * binding of its own network, and no other; to make one it would have to know
- * the row's UUID and, as long as one controller leads both, a number that
- * changes when that starts.
+ * the row's UUID and, if one controller leads both, a number that changes when
+ * that starts.
  *
- * Where a binding has a guard, BPDUs show that a bridge is there.  A standby is
- * in the same network, so it does not matter which edge gets them. */
+ * Where a binding has a guard, BPDUs show that a bridge is there.  A standby
+ * is in the same network, so it does not matter which edge gets them. */
 
 #include <config.h>
 #include "controller/agent.h"

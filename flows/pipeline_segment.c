@@ -288,15 +288,14 @@ pipeline_flood_clusters(struct pipeline_ctx *ctx,
     LIST_FOR_EACH (attach, segment_node, &ctx->segment->attaches) {
         const struct topo_cluster *cluster = attach->cluster;
 
-        if (!pipeline_takes(ctx, attach)) {
+        if (!pipeline_takes(ctx, attach)
+            || (cluster && (cluster == ctx->only
+                            || !pipeline_is_first_of_cluster(ctx, attach)))) {
             continue;
         } else if (!cluster) {
             if (attach->claims[0].node != ctx->node) {
                 pipeline_target(targets, &attach->claims[0].node->ip);
             }
-        } else if (cluster == ctx->only
-                   || !pipeline_is_first_of_cluster(ctx, attach)) {
-            continue;
         } else if (ovs_list_is_empty(&attach->overlap_node)) {
             acts_set_reg(&ctx->acts, 2, cluster->id);
             acts_resubmit(&ctx->acts, LAYOUT_REMOTE);

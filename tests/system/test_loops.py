@@ -232,6 +232,7 @@ def test_a_guard(blue, wires):
     wires["ph2"].send(BPDU, count=5)
     wires.check("ph2", BROADCAST, {"ph1", "vm1", "vm2"})
     assert not bindings(blue)[1]
+    bind_to(blue, 200, "bpdu=guard")
     wires["ph1"].send(PVST, count=1000)
     wait_until(lambda: bindings(blue) == ({200}, {100}), 10,
                "VLAN 100 closed")
@@ -256,9 +257,9 @@ def test_a_guard(blue, wires):
     frame = packed(BPDU) + packed("02:00:00:00:00:88") + bytes(48)
     tor.ofctl("packet-out", "br0", f"in_port=local,packet={frame.hex()},"
               f"actions=output:{standby.name}")
-    wait_until(lambda: bindings(blue) == ({200}, {100}), 10,
-               "VLAN 100 closed")
+    wait_until(lambda: bindings(blue)[1] == {100, 200}, 10, "both closed")
     assert f"{standby.name}/trunk0, untagged, from 02:00:00:00:00:88" \
         in error_of(blue, "binding", binding(blue, 100))
-    wait_until(lambda: not bindings(blue)[1], 10, "VLAN 100 open")
+    wait_until(lambda: not bindings(blue)[1], 10, "both open")
+    wait_synced(blue)
     both_ways(blue.station("ph1"), blue.station("vm1"))
