@@ -48,7 +48,7 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/topo.c flows/topo_claim.c flows/topo_close.c \
                   flows/topo_cluster.c flows/topo_node.c \
                   flows/topo_place.c flows/topo_port.c flows/topo_shard.c \
-                  flows/topo_static.c flows/topo_tie.c
+                  flows/topo_static.c flows/topo_tie.c flows/topo_vtep.c
 
 # The tool, and the daemon (without kctl.c and main.c, so that tests can link
 # the rest).
@@ -68,7 +68,7 @@ CTL_SRC        := controller/kctl_args.c controller/kctl_client.c \
 CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/admin_diff.c controller/admin_limits.c \
                   controller/admin_mac.c controller/admin_mtu.c \
-                  controller/admin_show.c \
+                  controller/admin_show.c controller/admin_vtep.c \
                   controller/agent.c controller/agent_admit.c \
                   controller/agent_age.c controller/agent_announce.c \
                   controller/agent_blame.c controller/agent_close.c \
@@ -78,8 +78,8 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/agent_mtu.c \
                   controller/agent_probe.c \
                   controller/agent_refused.c controller/agent_shard.c \
-                  controller/agent_share.c \
-                  controller/agent_sync.c controller/conf.c \
+                  controller/agent_share.c controller/agent_sync.c \
+                  controller/agent_vtep.c controller/conf.c \
                   controller/conf_global.c controller/conf_options.c \
                   controller/conf_peers.c \
                   controller/conf_schema.c controller/conf_write.c \

@@ -464,6 +464,10 @@ admin_init(struct agent *agent)
                              admin_mac_show, agent);
     unixctl_command_register("mac/flush", "[SEGMENT [MAC]]", 0, 2,
                              admin_mac_flush, agent);
+    unixctl_command_register("vtep/show", "[--format=json] [SEGMENT]", 0, 2,
+                             admin_vtep_show, agent);
+    unixctl_command_register("vtep/flush", "[SEGMENT [IP]]", 0, 2,
+                             admin_vtep_flush, agent);
     unixctl_command_register("binding/limits", "[--format=json] [SEGMENT]", 0,
                              2, admin_binding_limits, agent);
     unixctl_command_register("edge/show", "[--format=json] [EDGE]", 0, 2,

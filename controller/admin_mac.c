@@ -116,12 +116,21 @@ admin_read_add_fdb(struct admin_read *read)
     }
 }
 
+/* Adds 's', unless 'why' is wrong with it.  A VTEP that is not known may be one
+ * that the leader has learned. */
 static void
 admin_read_add_sighting(struct admin_read *read, const struct edge *edge,
-                        const struct sighting *s)
+                        const struct sighting *s, const char *why)
 {
-    if (admin_read_wants(read, s->place->segment)) {
-        admin_read_add(read, s->place, s->mac, edge->tnode);
+    const struct topo_vtep vtep = {
+        .place = { .type = TOPO_PLACE_VTEP, .segment = s->lacking },
+        .ip = s->vtep,
+    };
+    const struct topo_place *place = why ? &vtep.place : s->place;
+
+    if ((!why || (s->lacking && s->lacking->vtep_limit))
+        && admin_read_wants(read, place->segment)) {
+        admin_read_add(read, place, s->mac, edge->tnode);
     }
 }
 
@@ -137,9 +146,10 @@ admin_read_add_dump(struct admin_read *read, const struct edge *edge)
     for (size_t i = 0; i < dump->n; i++) {
         const struct macmsg_id *id = &dump->flows[i].id;
 
-        if (macmsg_is_source(id)
-            && !sighting_from_macmsg(topo, edge->tnode, id, &s)) {
-            admin_read_add_sighting(read, edge, &s);
+        if (macmsg_is_source(id)) {
+            const char *why = sighting_from_macmsg(topo, edge->tnode, id, &s);
+
+            admin_read_add_sighting(read, edge, &s, why);
         }
     }
     HMAP_FOR_EACH (flow, node, &edge->dump.other_macs.flows) {
@@ -147,9 +157,11 @@ admin_read_add_dump(struct admin_read *read, const struct edge *edge)
 
         minimatch_expand(&flow->match, &match);
         if (flow->table == LAYOUT_SOURCE
-            && layout_cookie_kind(flow->cookie) == LAYOUT_K_LEARNED
-            && !sighting_from_source(topo, edge->tnode, &match, &s)) {
-            admin_read_add_sighting(read, edge, &s);
+            && layout_cookie_kind(flow->cookie) == LAYOUT_K_LEARNED) {
+            const char *why = sighting_from_source(topo, edge->tnode, &match,
+                                                   &s);
+
+            admin_read_add_sighting(read, edge, &s, why);
         }
     }
 }

@@ -9,6 +9,7 @@
  *   admin.c       arguments, mac/flush, edge/show
  *   admin_mac.c   mac/show
  *   admin_limits.c  binding/limits
+ *   admin_vtep.c  vtep/show, vtep/flush
  *   admin_show.c  show
  *   admin_cluster.c  cluster/show, cluster/history, cluster/failover,
  *                    edge/drain, edge/undrain
@@ -44,6 +45,7 @@ struct json *admin_cluster_to_json(const struct agent *,
 void admin_cluster_to_text(const struct json *, struct ds *);
 
 unixctl_cb_func admin_show, admin_diff, admin_mac_show, admin_binding_limits;
+unixctl_cb_func admin_vtep_show, admin_vtep_flush;
 unixctl_cb_func admin_cluster_show, admin_cluster_history;
 unixctl_cb_func admin_cluster_failover, admin_edge_drain, admin_edge_undrain;
 unixctl_cb_func admin_edge_mtu_probe;

@@ -503,6 +503,7 @@ agent_run(struct agent *agent)
         agent->trim_at = LLONG_MAX;
     }
     agent_age_run(agent);
+    agent_vteps_run(agent, now);
     agent_closures_run(agent, now);
     agent_shares_run(agent, now);
     agent_mtu_run(agent, now);
@@ -536,6 +537,7 @@ agent_wait(struct agent *agent)
     agent_rounds_wait(agent);
     agent_leases_wait(agent);
     agent_age_wait(agent);
+    agent_vteps_wait(agent);
     agent_closures_wait(agent);
     agent_shares_wait(agent);
     agent_mtu_wait(agent);

@@ -14,13 +14,13 @@
  * finds out for it who is there, agent_lease.c tells the switches that we are,
  * and agent_announce.c tells the neighbours.  agent_refused.c sees to what
  * switches do not take, and agent_blame.c tells the rows of it.  agent_age.c
- * asks which MACs nobody uses any more, agent_close.c closes bindings that are
- * part of a loop, agent_loop.c finds loops and bridges, agent_share.c sees to
- * it that one segment's new MACs do not keep others from being learned,
- * agent_mtu.c finds out how much the overlay carries, agent_admit.c decides
- * which connection is which edge's, and agent_shard.c sees to it that each
- * edge is led by one controller, and that we do what we do to those that we
- * lead.
+ * asks which MACs nobody uses any more, agent_vtep.c learns VTEPs,
+ * agent_close.c closes bindings that are part of a loop, agent_loop.c finds
+ * loops and bridges, agent_share.c sees to it that one segment's new MACs do
+ * not keep others from being learned, agent_mtu.c finds out how much the
+ * overlay carries, agent_admit.c decides which connection is which edge's, and
+ * agent_shard.c sees to it that each edge is led by one controller, and that
+ * we do what we do to those that we lead.
  *
  * agent.c takes what comes from the connections and starts the walk that it
  * calls for; agent_run() does what was left for the end of a turn of the main
@@ -44,6 +44,7 @@ struct ofconn_listener;
 struct ofputil_flow_removed;
 struct packetin;
 struct packetout_probe;
+struct sighting;
 struct simap;
 
 #define AGENT_MAX_HISTORY 256   /* Take-overs that are remembered, of all
@@ -70,6 +71,7 @@ struct agent {
     long long elect_at;         /* When an election is due, LLONG_MAX: not. */
     long long probation_at;     /* When probation is looked at again. */
     long long age_at;           /* When segments that are due to age are. */
+    long long vteps_at;         /* When VTEPs that were learned are. */
     long long lease_at;         /* When leases are renewed. */
     long long trim_at;          /* When memory that was freed goes back to the
                                  * system, LLONG_MAX: need not. */
@@ -145,6 +147,16 @@ void agent_flow_removed(struct agent *, struct edge *,
                         const struct ofputil_flow_removed *);
 size_t agent_flush_macs(struct agent *, struct topo_segment *,
                         const struct eth_addr *);
+
+/* agent_vtep.c */
+char *agent_meet_vtep(struct agent *, const struct sighting *)
+    OVS_WARN_UNUSED_RESULT;
+void agent_adopt_vteps(struct agent *, struct edge *);
+void agent_vteps_led(struct agent *);
+size_t agent_flush_vteps(struct agent *, const struct topo_segment *,
+                         const struct in6_addr *);
+void agent_vteps_run(struct agent *, long long now);
+void agent_vteps_wait(const struct agent *);
 
 /* agent_close.c */
 void agent_close_binding(struct agent *, struct topo_attach *,

@@ -45,13 +45,33 @@ agent_sight_in_vain(struct agent *agent, const struct sighting *s)
     }
 }
 
+/* Reads 's' from 'pin'.  Returns NULL, or what is wrong with it.  A VTEP that is
+ * not known may be one from now on. */
+static char *
+agent_read_packet_in(struct agent *agent, const struct edge *edge,
+                     const struct packetin *pin, struct sighting *s)
+{
+    const char *why = sighting_from_packet_in(&agent->topo, edge->tnode, pin,
+                                              s);
+
+    if (why && s->lacking && s->lacking->vtep_limit) {
+        char *error = agent_meet_vtep(agent, s);
+
+        if (error) {
+            return error;
+        }
+        why = sighting_from_packet_in(&agent->topo, edge->tnode, pin, s);
+    }
+    return nullable_xstrdup(why);
+}
+
 /* The first walk: a packet-in of LEARN. */
 void
 agent_packet_in(struct agent *agent, struct edge *edge,
                 const struct packetin *pin)
 {
     struct sighting s;
-    const char *why;
+    char *why;
 
     /* Until the switch's own MACs have been adopted, this could overrule one
      * of them.  The frame went on its way, and its sender is seen again in a
@@ -59,10 +79,11 @@ agent_packet_in(struct agent *agent, struct edge *edge,
     if (!edge_is_ready(edge)) {
         return;
     }
-    why = sighting_from_packet_in(&agent->topo, edge->tnode, pin, &s);
+    why = agent_read_packet_in(agent, edge, pin, &s);
     if (why) {
         VLOG_DBG_RL(&rl, "%s: packet-in ignored (%s)", edge->tnode->name,
                     why);
+        free(why);
         return;
     }
     agent_share_count(agent, edge->tnode, s.place->segment->vni, time_msec());

@@ -172,6 +172,7 @@ agent_lead(struct agent *agent, const struct uuid *uuid, bool led)
             agent_lead_node(agent, node, led);
         }
     }
+    agent_vteps_led(agent);
     agent->elect_at = 0;
     conf_errors_changed(agent->conf);
 }
@@ -279,6 +280,7 @@ agent_shards_changed(struct agent *agent)
     HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
         agent_shard_cluster(agent, cluster);
     }
+    agent_vteps_led(agent);
     agent->elect_at = 0;
     conf_errors_changed(agent->conf);
 }

@@ -230,6 +230,7 @@ agent_reconcile(struct agent *agent, struct edge *edge)
     struct edge_txn *txn;
 
     edge_begin_sync(edge);
+    agent_adopt_vteps(agent, edge);
     edge->n_adopted = agent_adopt(agent, edge);
     agent_elect_node(agent, edge->tnode);
     agent_set_gate_meters(edge);

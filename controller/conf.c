@@ -111,7 +111,7 @@ conf_read_segment(struct conf *conf, const struct ovsdb_idl_row *row_)
         .mac_aging = r->n_mac_aging ? *r->mac_aging : CONF_MAC_AGING,
     };
 
-    row.complaint = conf_read_unknown(&r->options, &row.drop_unknown);
+    row.complaint = conf_read_segment_options(&r->options, &row);
     topo_segment_set(conf->topo, &row);
 }
 

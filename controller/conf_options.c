@@ -14,6 +14,10 @@
 #define CONF_MAX_LIMIT 100000000
 #define CONF_MAX_LOOP_PROBE 3600
 
+/* A flood has room for some more, see Limits in docs/architecture.md. */
+#define CONF_VTEP_LIMIT 32
+#define CONF_MAX_VTEP_LIMIT 1000
+
 /* Returns the limit that 'key' says, or 0 if there is none.  Puts what is
  * wrong with it into '*error', unless there is an error already. */
 static uint32_t
@@ -119,15 +123,55 @@ conf_read_binding_options(const struct smap *options,
     row->loop_probe = conf_read_loop_probe(options, &row->complaint);
 }
 
-/* Reads whether a segment drops frames to unknown unicast addresses, and
- * returns what is wrong with that, or NULL. */
-char *
-conf_read_unknown(const struct smap *options, bool *drop)
+/* Reads whether 'row' drops frames to unknown unicast addresses. */
+static char *
+conf_read_unknown(const struct smap *options, struct topo_segment_row *row)
 {
     const char *value = smap_get_def(options, "unknown_unicast", "flood");
 
-    *drop = !strcmp(value, "drop");
-    return (*drop || !strcmp(value, "flood") ? NULL
+    row->drop_unknown = !strcmp(value, "drop");
+    return (row->drop_unknown || !strcmp(value, "flood") ? NULL
             : xasprintf("options:unknown_unicast \"%s\" is neither flood nor "
                         "drop; it is flood", value));
+}
+
+/* Reads whether 'row' learns VTEPs, and how many. */
+static char *
+conf_read_vteps(const struct smap *options, struct topo_segment_row *row)
+{
+    const char *learn = smap_get_def(options, "learn_vteps", "false");
+    const char *limit = smap_get(options, "vtep_limit");
+    unsigned int n = CONF_VTEP_LIMIT;
+    char *error = NULL;
+
+    if (limit && (!str_to_uint(limit, 10, &n) || !n
+                  || n > CONF_MAX_VTEP_LIMIT)) {
+        error = xasprintf("options:vtep_limit \"%s\" is not a number from 1 "
+                          "to %d; it is %d", limit, CONF_MAX_VTEP_LIMIT,
+                          CONF_VTEP_LIMIT);
+        n = CONF_VTEP_LIMIT;
+    }
+    if (!strcmp(learn, "true")) {
+        row->vtep_limit = n;
+    } else if (strcmp(learn, "false") && !error) {
+        error = xasprintf("options:learn_vteps \"%s\" is neither true nor "
+                          "false; it is false", learn);
+    }
+    return error;
+}
+
+/* Reads the options of a segment, and returns what is wrong with them, or
+ * NULL. */
+char *
+conf_read_segment_options(const struct smap *options,
+                          struct topo_segment_row *row)
+{
+    char *unknown = conf_read_unknown(options, row);
+    char *vteps = conf_read_vteps(options, row);
+
+    if (unknown) {
+        free(vteps);
+        return unknown;
+    }
+    return vteps;
 }

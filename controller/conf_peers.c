@@ -138,6 +138,17 @@ conf_leader_reason(const struct conf *conf, const struct topo_node *node)
             : r ? smap_get(&r->status, "leader_reason") : NULL);
 }
 
+/* Whether its learned VTEPs are too many only the leader knows. */
+static bool
+conf_owns_segment(const struct conf *conf, const struct topo_segment *segment)
+{
+    const struct topo_node *node = (segment->n_sites ? segment->sites[0].node
+                                    : NULL);
+
+    return (node && (node->led || conf_leader(conf, node)) ? node->led
+            : conf->chief);
+}
+
 /* Returns whether it is this controller's turn to write what is wrong with
  * 'row'. */
 bool
@@ -159,6 +170,8 @@ conf_owns(const struct conf *conf, const struct topo_row *row)
         owner = topo_attach_owner(conf->topo, attach);
         return owner ? conf_owns(conf, owner) : conf->chief;
     case TOPO_SEGMENT:
+        return conf_owns_segment(conf, CONTAINER_OF(row, struct topo_segment,
+                                                    row));
     case TOPO_VTEP:
     case TOPO_STATIC_MAC:
         return conf->chief;

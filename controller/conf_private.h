@@ -73,7 +73,8 @@ void conf_schema_run(struct conf *);
 bool conf_schema_fits(const struct conf *);
 void conf_schema_wait(struct conf *);
 void conf_read_binding_options(const struct smap *, struct topo_attach_row *);
-char *conf_read_unknown(const struct smap *, bool *drop);
+char *conf_read_segment_options(const struct smap *,
+                                struct topo_segment_row *);
 void conf_read_global(struct conf *);
 void conf_run_txn(struct conf *);
 void conf_write_self(struct conf *);

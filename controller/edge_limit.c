@@ -20,11 +20,13 @@
  * would end for lack of an echo. */
 #define EDGE_PATIENCE 60000
 
-/* Bytes of a dump that are kept in any case, and per segment: the flows of a
- * segment take 3.5 KiB on an edge with one remote VTEP.  MACs that nobody has
+/* Bytes of a dump that are kept in any case, per segment, and for each VTEP
+ * that may be learned: the flows of a segment take 3.5 KiB on an edge with one
+ * remote VTEP.  MACs that nobody has
  * taken away since the limit was higher are among the former. */
 #define EDGE_DUMP_BASE (64 * 1024 * 1024)
 #define EDGE_DUMP_PER_SEGMENT (16 * 1024)
+#define EDGE_DUMP_PER_VTEP 1024
 
 /* More MACs are not looked for in limits of segments. */
 #define EDGE_DUMP_MAX_MACS 4000000
@@ -75,15 +77,17 @@ static uint64_t
 edge_dump_max(const struct topo *topo)
 {
     const struct topo_segment *segment;
-    uint64_t n_macs = 0;
+    uint64_t n_macs = 0, n_vteps = 0;
 
     HMAP_FOR_EACH (segment, row.node, &topo->rows[TOPO_SEGMENT]) {
         n_macs += segment->mac_limit;
+        n_vteps += segment->vtep_limit;
     }
     n_macs = MIN(n_macs, EDGE_DUMP_MAX_MACS);
     return (EDGE_DUMP_BASE
             + hmap_count(&topo->rows[TOPO_SEGMENT])
               * EDGE_DUMP_PER_SEGMENT
+            + n_vteps * EDGE_DUMP_PER_VTEP
             + 2 * n_macs * sizeof(struct macdump_flow));
 }
 

@@ -532,6 +532,28 @@ fdb_reinstate(struct fdb *fdb, struct fdb_mac *e, struct fdb_ops *ops)
     }
 }
 
+/* The place of 'e' has gone.  If it is a VTEP, and another is in force that has
+ * its address, because a learned one has got a row, 'e' is there now, by the
+ * same flows.  Otherwise returns false. */
+static bool
+fdb_hand_over(struct fdb *fdb, const struct topo *topo, struct fdb_mac *e)
+{
+    const struct topo_vtep *vtep;
+    struct topo_vtep *heir;
+
+    if (e->place->type != TOPO_PLACE_VTEP || e->is_static) {
+        return false;
+    }
+    vtep = CONTAINER_OF(e->place, struct topo_vtep, place);
+    heir = topo_vtep_find(topo, e->segment, &vtep->ip);
+    if (heir) {
+        fdb_flap_forget(fdb, e);
+        fdb_place_out(e);
+        fdb_place_in(e, &heir->place);
+    }
+    return heir != NULL;
+}
+
 /* Forgets the MACs, static ones too, at places that have gone. */
 void
 fdb_flush_withdrawn(struct fdb *fdb, struct topo *topo, struct fdb_ops *ops)
@@ -544,10 +566,10 @@ fdb_flush_withdrawn(struct fdb *fdb, struct topo *topo, struct fdb_ops *ops)
         ovs_list_init(&place->withdrawn_node);
         fdb_flap_clear(place);
         LIST_FOR_EACH_SAFE (e, place_node, &place->macs) {
-            if (place->segment != e->segment) {
-                fdb_remove(fdb, e, ops);
-            } else {
+            if (place->segment == e->segment) {
                 fdb_reinstate(fdb, e, ops);
+            } else if (!fdb_hand_over(fdb, topo, e)) {
+                fdb_remove(fdb, e, ops);
             }
         }
     }

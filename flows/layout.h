@@ -96,6 +96,7 @@ enum layout_priority {
     LAYOUT_PRIO_HOLD = 150,     /* A segment apart from others. */
     LAYOUT_PRIO_EXCEPT = 110,   /* An exception to the next. */
     LAYOUT_PRIO_MAIN = 100,
+    LAYOUT_PRIO_LEARNED = 90,   /* MAIN, of a VTEP that was learned. */
     LAYOUT_PRIO_ELSE_LIMIT = 20,    /* ELSE, within a limit. */
     LAYOUT_PRIO_ELSE = 10,
     LAYOUT_PRIO_LAST_REFUSE = 3,    /* Refuses what LAST would take. */

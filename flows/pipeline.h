@@ -22,6 +22,7 @@
  *
  * Nothing here reads a clock or talks to anyone. */
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "openvswitch/types.h"
@@ -56,6 +57,8 @@ void pipeline_each(const struct topo_node *, struct flowset *,
                    pipeline_func *, void *aux);
 
 uint32_t pipeline_flow_slot(const struct flowset_flow *);
+bool pipeline_flow_learned_vtep(const struct flowset_flow *,
+                                struct in6_addr *ip);
 
 /* Meters of storm control: those of a segment on a node, all of a node, and
  * whether a node has one. */

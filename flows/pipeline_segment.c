@@ -60,10 +60,11 @@ pipeline_takes(const struct pipeline_ctx *ctx,
 
 /* Begins a flow of CLASSIFY for what comes in by 'port'. */
 static void
-pipeline_begin_classify(struct pipeline_ctx *ctx, ofp_port_t port)
+pipeline_begin_classify(struct pipeline_ctx *ctx, ofp_port_t port,
+                        uint16_t priority)
 {
     pipeline_begin(ctx, LAYOUT_CLASSIFY,
-                   ctx->bpdu ? LAYOUT_PRIO_ADMIT : LAYOUT_PRIO_MAIN);
+                   ctx->bpdu ? LAYOUT_PRIO_ADMIT : priority);
     match_set_in_port(&ctx->match, port);
     if (ctx->bpdu) {
         match_set_dl_dst(&ctx->match, *ctx->bpdu);
@@ -99,7 +100,8 @@ pipeline_classify_slot(struct pipeline_ctx *ctx,
     const struct topo_attach *attach = claim->attach;
     uint16_t vlan = attach->vlan;
 
-    pipeline_begin_classify(ctx, u16_to_ofp(claim->slot >> 16));
+    pipeline_begin_classify(ctx, u16_to_ofp(claim->slot >> 16),
+                            LAYOUT_PRIO_MAIN);
     match_set_default_packet_type(&ctx->match);
     match_set_dl_tci_masked(&ctx->match, htons(tagged ? VLAN_CFI | vlan : 0),
                             htons(VLAN_CFI | VLAN_VID_MASK));
@@ -146,34 +148,30 @@ pipeline_output(struct pipeline_ctx *ctx, const struct topo_claim *claim)
     pipeline_end(ctx);
 }
 
-/* CLASSIFY, tunnel side: what enters from the VTEP 'ip', which is that of a
- * node that the controller programs if 'managed', and then perhaps of an edge
- * of 'cluster'. */
+/* Begins a flow of CLASSIFY for what comes from the VTEP 'ip', any other if
+ * that is NULL. */
 static void
-pipeline_classify_vtep(struct pipeline_ctx *ctx, const struct in6_addr *ip,
-                       bool managed, const struct topo_cluster *cluster)
+pipeline_begin_vtep(struct pipeline_ctx *ctx, uint16_t priority,
+                    const struct in6_addr *ip)
 {
-    uint32_t flags = LAYOUT_F_TUNNEL;
-
-    /* What comes from a node that the controller programs was learned where
-     * it entered the overlay. */
-    if (managed) {
-        flags |= LAYOUT_F_KNOWN;
-    }
-
-    if (ctx->bpdu) {
-        flags |= LAYOUT_F_BPDU;
-    }
-
-    pipeline_begin_classify(ctx, topo_node_tunnel(ctx->node));
+    pipeline_begin_classify(ctx, topo_node_tunnel(ctx->node), priority);
     match_set_tun_id(&ctx->match, htonll(ctx->segment->vni));
-    if (IN6_IS_ADDR_V4MAPPED(ip)) {
+    if (ip && IN6_IS_ADDR_V4MAPPED(ip)) {
         match_set_tun_src(&ctx->match, in6_addr_get_mapped_ipv4(ip));
-    } else {
+    } else if (ip) {
         match_set_tun_ipv6_src(&ctx->match, ip);
     }
+}
+
+/* Ends one by which frames enter, with 'flags', perhaps from an edge of
+ * 'cluster'. */
+static void
+pipeline_end_vtep(struct pipeline_ctx *ctx, uint32_t flags,
+                  const struct topo_cluster *cluster)
+{
     acts_set_vni(&ctx->acts, ctx->segment->vni);
-    acts_set_reg(&ctx->acts, 3, flags);
+    acts_set_reg(&ctx->acts, 3, (flags | LAYOUT_F_TUNNEL
+                                 | (ctx->bpdu ? LAYOUT_F_BPDU : 0)));
     if (cluster) {
         acts_set_reg(&ctx->acts, 2, cluster->id);
         acts_resubmit(&ctx->acts, LAYOUT_LEASE);
@@ -189,33 +187,15 @@ pipeline_classify_vtep(struct pipeline_ctx *ctx, const struct in6_addr *ip,
     pipeline_end(ctx);
 }
 
-/* CLASSIFY, tunnel side: other VTEPs have no business in the segment.  They
- * would be dropped without this flow too, but not counted by segment. */
-static void
-pipeline_refuse_vteps(struct pipeline_ctx *ctx)
-{
-    pipeline_begin(ctx, LAYOUT_CLASSIFY, LAYOUT_PRIO_ELSE);
-    match_set_in_port(&ctx->match, topo_node_tunnel(ctx->node));
-    match_set_tun_id(&ctx->match, htonll(ctx->segment->vni));
-    pipeline_end(ctx);
-}
-
-static void
-pipeline_classify_vteps(struct pipeline_ctx *ctx)
+/* CLASSIFY, tunnel side: what enters from nodes that the controller programs,
+ * which was learned where it entered the overlay.  Returns false if there are
+ * none of these. */
+static bool
+pipeline_classify_nodes(struct pipeline_ctx *ctx)
 {
     const struct topo_attach *attach;
-    const struct topo_vtep *vtep;
     bool any = false;
 
-    if (topo_node_tunnel(ctx->node) == OFPP_NONE) {
-        return;
-    }
-    LIST_FOR_EACH (vtep, segment_node, &ctx->segment->vteps) {
-        if (!ctx->bpdu) {
-            pipeline_classify_vtep(ctx, &vtep->ip, false, NULL);
-            any = true;
-        }
-    }
     LIST_FOR_EACH (attach, segment_node, &ctx->segment->attaches) {
         /* The edges of one cluster have nothing to say to each other. */
         if ((attach->cluster && attach->cluster == ctx->only)
@@ -226,14 +206,59 @@ pipeline_classify_vteps(struct pipeline_ctx *ctx)
             const struct topo_node *other = attach->claims[i].node;
 
             if (other != ctx->node) {
-                pipeline_classify_vtep(ctx, &other->ip, true,
-                                       attach->cluster);
+                pipeline_begin_vtep(ctx, LAYOUT_PRIO_MAIN, &other->ip);
+                pipeline_end_vtep(ctx, LAYOUT_F_KNOWN, attach->cluster);
                 any = true;
             }
         }
     }
-    if (any && !ctx->bpdu) {
-        pipeline_refuse_vteps(ctx);
+    return any;
+}
+
+/* CLASSIFY, tunnel side, where VTEPs are learned: frames from others go on to
+ * LEARN, which tells the controller by whom they were sent.  But what says
+ * that it is from the node itself, or from an edge that has nothing to say to
+ * it, is not from a VTEP. */
+static void
+pipeline_learn_vteps(struct pipeline_ctx *ctx)
+{
+    pipeline_begin_vtep(ctx, LAYOUT_PRIO_MAIN, &ctx->node->ip);
+    pipeline_end(ctx);
+    for (size_t i = 0; ctx->only && i < ctx->only->n_members; i++) {
+        pipeline_begin_vtep(ctx, LAYOUT_PRIO_MAIN, &ctx->only->members[i]->ip);
+        pipeline_end(ctx);
+    }
+    pipeline_begin_vtep(ctx, LAYOUT_PRIO_ELSE, NULL);
+    pipeline_end_vtep(ctx, 0, NULL);
+}
+
+/* CLASSIFY, tunnel side: all that may enter; BPDUs from nodes alone.  Other
+ * VTEPs have no business in the segment, unless more are learned.  They would
+ * be dropped without a flow too, but not counted by segment. */
+static void
+pipeline_classify_vteps(struct pipeline_ctx *ctx)
+{
+    const struct topo_vtep *vtep;
+    bool any;
+
+    if (topo_node_tunnel(ctx->node) == OFPP_NONE) {
+        return;
+    }
+    any = pipeline_classify_nodes(ctx);
+    if (ctx->bpdu) {
+        return;
+    }
+    LIST_FOR_EACH (vtep, segment_node, &ctx->segment->vteps) {
+        pipeline_begin_vtep(ctx, vtep->learned ? LAYOUT_PRIO_LEARNED
+                                 : LAYOUT_PRIO_MAIN, &vtep->ip);
+        pipeline_end_vtep(ctx, 0, NULL);
+        any = true;
+    }
+    if (topo_segment_learns_vteps(ctx->segment)) {
+        pipeline_learn_vteps(ctx);
+    } else if (any) {
+        pipeline_begin_vtep(ctx, LAYOUT_PRIO_ELSE, NULL);
+        pipeline_end(ctx);
     }
 }
 
@@ -449,6 +474,23 @@ pipeline_segment(const struct topo_node *node,
         pipeline_forward_bpdus(&ctx);
     }
     ofpbuf_uninit(&ctx.acts);
+}
+
+/* Returns whether 'flow', of a segment, lets in what comes from a VTEP that was
+ * learned, which '*ip' becomes. */
+bool
+pipeline_flow_learned_vtep(const struct flowset_flow *flow,
+                           struct in6_addr *ip)
+{
+    struct match match;
+
+    if (flow->table != LAYOUT_CLASSIFY
+        || flow->priority != LAYOUT_PRIO_LEARNED) {
+        return false;
+    }
+    minimatch_expand(&flow->match, &match);
+    *ip = flow_tnl_src(&match.flow.tunnel);
+    return true;
 }
 
 /* Returns the slot of the place that 'flow', of a segment, is for, or 0 if it

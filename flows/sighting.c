@@ -22,10 +22,11 @@ sighting_segment(const struct topo *topo, ovs_be64 metadata)
     return vni <= UINT32_MAX ? topo_segment_by_vni(topo, vni) : NULL;
 }
 
-/* Returns why 'mac' is no station's, or NULL. */
+/* Begins 's', of 'mac'.  Returns why that is no station's, or NULL. */
 static const char *
-sighting_check_mac(struct eth_addr mac)
+sighting_begin(struct sighting *s, struct eth_addr mac)
 {
+    *s = (struct sighting) { .mac = mac };
     return (eth_addr_is_multicast(mac) || eth_addr_is_zero(mac)
             ? "source is no station" : NULL);
 }
@@ -39,7 +40,7 @@ sighting_place(const struct topo *topo, const struct topo_node *node,
                const struct in6_addr *tun_src, bool strict,
                struct sighting *s)
 {
-    const struct topo_segment *segment = sighting_segment(topo, metadata);
+    struct topo_segment *segment = sighting_segment(topo, metadata);
 
     if (!segment) {
         return "unknown segment";
@@ -62,6 +63,8 @@ sighting_place(const struct topo *topo, const struct topo_node *node,
         struct topo_vtep *vtep = topo_vtep_find(topo, segment, tun_src);
 
         if (!vtep) {
+            s->lacking = segment;
+            s->vtep = *tun_src;
             return "VTEP not in this segment";
         }
         s->place = &vtep->place;
@@ -78,11 +81,11 @@ sighting_from_packet_in(const struct topo *topo, const struct topo_node *node,
     const struct eth_header *eth = pin->frame;
 
     if (pin->frame_len < sizeof *eth) {
+        *s = (struct sighting) { .slot = 0 };
         return "frame too short";
     }
-    s->mac = eth->eth_src;
 
-    const char *error = sighting_check_mac(s->mac);
+    const char *error = sighting_begin(s, eth->eth_src);
     if (error) {
         return error;
     }
@@ -101,8 +104,7 @@ sighting_from_source(const struct topo *topo, const struct topo_node *node,
 {
     struct in6_addr tun_src = flow_tnl_src(&match->flow.tunnel);
 
-    s->mac = match->flow.dl_src;
-    const char *error = sighting_check_mac(s->mac);
+    const char *error = sighting_begin(s, match->flow.dl_src);
     return error ? error : sighting_place(topo, node, match->flow.metadata,
                                           match->flow.regs[0], &tun_src,
                                           false, s);
@@ -152,7 +154,6 @@ sighting_dest_place(const struct topo *topo, const struct topo_node *node,
 {
     const struct topo_segment *segment = sighting_segment(topo, metadata);
 
-    s->slot = 0;
     if (!segment) {
         return "unknown segment";
     }
@@ -193,10 +194,9 @@ sighting_from_dest(const struct topo *topo, const struct topo_node *node,
     struct match match;
 
     minimatch_expand(&flow->match, &match);
-    s->mac = match.flow.dl_dst;
     sighting_read_actions(flow, &d);
 
-    const char *error = sighting_check_mac(s->mac);
+    const char *error = sighting_begin(s, match.flow.dl_dst);
     return error ? error : sighting_dest_place(topo, node, match.flow.metadata,
                                                &d, s);
 }
@@ -209,8 +209,7 @@ sighting_from_macmsg(const struct topo *topo, const struct topo_node *node,
     ovs_be64 metadata = htonll(ntohl(id->vni));
     struct in6_addr ip = in6_addr_mapped_ipv4(id->ip);
 
-    s->mac = id->mac;
-    const char *error = sighting_check_mac(s->mac);
+    const char *error = sighting_begin(s, id->mac);
     if (error) {
         return error;
     } else if (macmsg_is_source(id)) {

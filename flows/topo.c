@@ -24,6 +24,7 @@ topo_init(struct topo *topo)
     hmap_init(&topo->nodes_by_ip);
     hmap_init(&topo->vteps);
     hmap_init(&topo->ties);
+    ovs_list_init(&topo->learned_vteps);
     ovs_list_init(&topo->mixed_ties);
     ovs_list_init(&topo->waiting);
     ovs_list_init(&topo->withdrawn);
@@ -143,8 +144,36 @@ topo_segment_withdraw_places(struct topo *topo, struct topo_segment *segment)
         topo_attach_withdraw(topo, attach);
     }
     LIST_FOR_EACH_SAFE (vtep, segment_node, &segment->vteps) {
-        topo_vtep_withdraw(topo, vtep);
+        if (vtep->learned) {
+            topo_vtep_forget(topo, vtep);
+        } else {
+            topo_vtep_withdraw(topo, vtep);
+        }
     }
+}
+
+/* Takes over from 'row' what can change while 'segment' stays as it is. */
+static void
+topo_segment_update(struct topo *topo, struct topo_segment *segment,
+                    const struct topo_segment_row *row)
+{
+    free(segment->name);
+    segment->name = xstrdup(row->name);
+    segment->mac_limit = row->mac_limit;
+    if (segment->mac_aging != row->mac_aging) {
+        segment->mac_aging = row->mac_aging;
+        topo_segment_mark_macs(segment);
+    }
+    if (segment->drop_unknown != row->drop_unknown
+        || segment->vtep_limit != row->vtep_limit) {
+        segment->drop_unknown = row->drop_unknown;
+        segment->vtep_limit = row->vtep_limit;
+        topo_segment_mark(segment);
+        topo_segment_limit_vteps(topo, segment);
+    }
+    free(segment->complaint);
+    segment->complaint = row->complaint;
+    topo_segment_check(topo, segment);
 }
 
 void
@@ -156,18 +185,7 @@ topo_segment_set(struct topo *topo, const struct topo_segment_row *row)
     if (old) {
         segment = CONTAINER_OF(old, struct topo_segment, row);
         if (segment->vni == row->vni) {
-            free(segment->name);
-            segment->name = xstrdup(row->name);
-            segment->mac_limit = row->mac_limit;
-            if (segment->mac_aging != row->mac_aging) {
-                segment->mac_aging = row->mac_aging;
-                topo_segment_mark_macs(segment);
-            }
-            if (segment->drop_unknown != row->drop_unknown) {
-                segment->drop_unknown = row->drop_unknown;
-                topo_segment_mark(segment);
-            }
-            topo_set_error(topo, &segment->row, row->complaint);
+            topo_segment_update(topo, segment, row);
             return;
         }
         /* MACs learned under the other VNI have to go. */
@@ -176,16 +194,12 @@ topo_segment_set(struct topo *topo, const struct topo_segment_row *row)
 
     segment = xzalloc(sizeof *segment);
     topo_row_add(topo, TOPO_SEGMENT, &row->uuid, &segment->row);
-    segment->name = xstrdup(row->name);
     segment->vni = row->vni;
-    segment->mac_limit = row->mac_limit;
-    segment->mac_aging = row->mac_aging;
-    segment->drop_unknown = row->drop_unknown;
-    topo_set_error(topo, &segment->row, row->complaint);
     ovs_list_init(&segment->attaches);
     ovs_list_init(&segment->vteps);
     ovs_list_init(&segment->thinned_node);
     ovs_list_init(&segment->macs);
+    topo_segment_update(topo, segment, row);
     hmap_insert(&topo->segments_by_vni, &segment->vni_node,
                 hash_int(segment->vni, 0));
 }
@@ -195,6 +209,7 @@ topo_segment_free(struct topo_segment *segment)
 {
     ovs_list_remove(&segment->thinned_node);
     free(segment->name);
+    free(segment->complaint);
     free(segment->sites);
     free(segment);
 }

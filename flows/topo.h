@@ -12,7 +12,8 @@
  *
  * An 'attachment' is a place where a segment meets a port: a binding (on each
  * edge of a cluster, with a VLAN) or a host port (on one node, untagged).  A
- * 'place' is where a MAC can be: an attachment or a foreign VTEP.
+ * 'place' is where a MAC can be: an attachment or a foreign VTEP.  A VTEP has a
+ * row, or else was learned: frames came from it, and its segment lets it in.
  *
  * Rows come in as struct topo_*_row, in any order and as often as they like;
  * what they refer to, they refer to by UUID.  A row that cannot be brought in
@@ -75,9 +76,12 @@ struct topo_segment {
     uint32_t mac_limit;
     uint16_t mac_aging;         /* Seconds. */
     bool drop_unknown;          /* Frames to unknown unicast addresses. */
+    uint32_t vtep_limit;        /* How many VTEPs are learned, 0: none. */
+    char *complaint;            /* About the row, or NULL. */
 
     struct ovs_list attaches;   /* In force, of struct topo_attach. */
     struct ovs_list vteps;      /* In force, of struct topo_vtep. */
+    uint32_t n_learned_vteps;   /* Of these. */
     struct topo_site *sites;
     size_t n_sites, allocated_sites;
     struct ovs_list thinned_node;   /* In 'thinned', or empty. */
@@ -192,6 +196,10 @@ struct topo_vtep {
     struct uuid segment_uuid;
     char *ip_string;                /* Behind this struct. */
     struct in6_addr ip;             /* IPv4 as IPv4-mapped. */
+    bool learned;                   /* Has no row. */
+    struct ovs_list learned_node;   /* Then in 'learned_vteps'... */
+    long long heard_at;             /* ...and, for the controller, when it
+                                     * last had a MAC, monotonic. */
 };
 
 /* The bindings of a cluster to one port of its edges. */
@@ -366,6 +374,7 @@ struct topo {
     struct hmap nodes_by_dpid;
     struct hmap nodes_by_ip;
     struct hmap vteps;          /* In force, by segment and IP. */
+    struct ovs_list learned_vteps;  /* Those that have no row. */
 
     struct ovs_list waiting;    /* Places out of force. */
     struct ovs_list withdrawn;  /* Places whose MACs may have to go, or are
@@ -400,6 +409,7 @@ struct topo_segment_row {
     uint32_t mac_limit;
     uint16_t mac_aging;
     bool drop_unknown;
+    uint32_t vtep_limit;        /* Of learned ones, 0: none are. */
     char *complaint;            /* As in struct topo_cluster_row. */
 };
 void topo_segment_set(struct topo *, const struct topo_segment_row *);
@@ -459,6 +469,14 @@ struct topo_vtep_row {
     const char *ip;
 };
 void topo_vtep_set(struct topo *, const struct topo_vtep_row *);
+
+/* VTEPs without a row (flows/topo_vtep.c).  To forget some is part of a batch,
+ * as topo_del() is; to learn one takes effect at once. */
+bool topo_segment_learns_vteps(const struct topo_segment *);
+char *topo_vtep_learn(struct topo *, struct topo_segment *,
+                      const struct in6_addr *, long long now)
+    OVS_WARN_UNUSED_RESULT;
+void topo_vtep_forget(struct topo *, struct topo_vtep *);
 
 struct topo_static_row {
     struct uuid uuid;

@@ -6,7 +6,6 @@
 
 #include "flows/addr.h"
 #include "flows/layout.h"
-#include "hash.h"
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
 
@@ -162,27 +161,37 @@ topo_segment_thin(struct topo_segment *segment)
 
 /* Places. */
 
-static void
-topo_place_init(struct topo *topo, struct topo_place *place,
-                enum topo_table table, const struct uuid *uuid)
+/* Makes 'place', new and with a row or none, wait to come in force. */
+void
+topo_place_init(struct topo *topo, struct topo_place *place)
 {
-    topo_row_add(topo, table, uuid, &place->row);
     ovs_list_init(&place->withdrawn_node);
     ovs_list_init(&place->macs);
     ovs_list_init(&place->rivals);
     ovs_list_push_back(&topo->waiting, &place->waiting_node);
 }
 
+/* Static MACs are at places that have a row. */
 static void
+topo_place_moved(struct topo *topo, const struct topo_place *place)
+{
+    bool learned = (place->type == TOPO_PLACE_VTEP
+                    && CONTAINER_OF(place, struct topo_vtep, place)->learned);
+
+    topo->statics_changed |= (!learned
+                              && !hmap_is_empty(&topo->rows[TOPO_STATIC_MAC]));
+}
+
+void
 topo_place_instate(struct topo *topo, struct topo_place *place,
                    struct topo_segment *segment)
 {
     ovs_list_remove(&place->waiting_node);
     place->segment = segment;
-    topo->statics_changed |= !hmap_is_empty(&topo->rows[TOPO_STATIC_MAC]);
+    topo_place_moved(topo, place);
 }
 
-static void
+void
 topo_place_withdraw(struct topo *topo, struct topo_place *place)
 {
     /* In front of those that never were in force, so that what worked comes
@@ -192,7 +201,7 @@ topo_place_withdraw(struct topo *topo, struct topo_place *place)
         ovs_list_push_back(&topo->withdrawn, &place->withdrawn_node);
     }
     place->segment = NULL;
-    topo->statics_changed |= !hmap_is_empty(&topo->rows[TOPO_STATIC_MAC]);
+    topo_place_moved(topo, place);
 }
 
 void
@@ -211,15 +220,6 @@ topo_attach_withdraw(struct topo *topo, struct topo_attach *attach)
     ovs_list_remove(&attach->segment_node);
     topo_segment_find_overlaps(segment);
     topo_place_withdraw(topo, &attach->place);
-}
-
-void
-topo_vtep_withdraw(struct topo *topo, struct topo_vtep *vtep)
-{
-    topo_segment_mark(vtep->place.segment);
-    ovs_list_remove(&vtep->segment_node);
-    hmap_remove(&topo->vteps, &vtep->ip_node);
-    topo_place_withdraw(topo, &vtep->place);
 }
 
 /* Takes 'place' out of force for good, before its deletion. */
@@ -340,34 +340,14 @@ topo_attach_set(struct topo *topo, const struct topo_attach_row *row)
     attach = xzalloc(sizeof *attach + strlen(row->port) + 1);
     attach->place.type = TOPO_PLACE_ATTACH;
     ovs_list_init(&attach->overlap_node);
-    topo_place_init(topo, &attach->place, row->table, &row->uuid);
+    topo_row_add(topo, row->table, &row->uuid, &attach->place.row);
+    topo_place_init(topo, &attach->place);
     attach->segment_uuid = row->segment;
     attach->owner_uuid = row->owner;
     attach->port = strcpy((char *) (attach + 1), row->port);
     attach->vlan = row->vlan;
     topo_attach_update(topo, attach, row);
     topo_tie_add(topo, attach);
-}
-
-void
-topo_vtep_set(struct topo *topo, const struct topo_vtep_row *row)
-{
-    struct topo_row *old = topo_row(topo, TOPO_VTEP, &row->uuid);
-    struct topo_vtep *vtep;
-
-    if (old) {
-        vtep = CONTAINER_OF(old, struct topo_vtep, place.row);
-        if (uuid_equals(&vtep->segment_uuid, &row->segment)
-            && !strcmp(vtep->ip_string, row->ip)) {
-            return;
-        }
-        topo_del(topo, TOPO_VTEP, &row->uuid);
-    }
-    vtep = xzalloc(sizeof *vtep + strlen(row->ip) + 1);
-    vtep->place.type = TOPO_PLACE_VTEP;
-    topo_place_init(topo, &vtep->place, TOPO_VTEP, &row->uuid);
-    vtep->segment_uuid = row->segment;
-    vtep->ip_string = strcpy((char *) (vtep + 1), row->ip);
 }
 
 /* The attachments of a segment are in the order of their UUIDs.  It is that
@@ -469,60 +449,6 @@ topo_attach_instate(struct topo *topo, struct topo_attach *attach)
     return NULL;
 }
 
-static uint32_t
-topo_vtep_hash(const struct topo_segment *segment, const struct in6_addr *ip)
-{
-    return hash_bytes(ip, sizeof *ip, segment->vni);
-}
-
-struct topo_vtep *
-topo_vtep_find(const struct topo *topo, const struct topo_segment *segment,
-               const struct in6_addr *ip)
-{
-    struct topo_vtep *vtep;
-
-    HMAP_FOR_EACH_WITH_HASH (vtep, ip_node, topo_vtep_hash(segment, ip),
-                             &topo->vteps) {
-        if (vtep->place.segment == segment
-            && ipv6_addr_equals(&vtep->ip, ip)) {
-            return vtep;
-        }
-    }
-    return NULL;
-}
-
-static char *
-topo_vtep_instate(struct topo *topo, struct topo_vtep *vtep)
-{
-    const struct topo_node *node;
-    struct topo_row *row = topo_row(topo, TOPO_SEGMENT, &vtep->segment_uuid);
-    char *error;
-
-    if (!row) {
-        return xstrdup("no such segment");
-    }
-    if (!addr_parse_vtep(vtep->ip_string, &vtep->ip, &error)) {
-        return error;
-    }
-    node = topo_node_by_ip(topo, &vtep->ip);
-    if (node) {
-        return xasprintf("%s is the tunnel IP of edge %s, which the "
-                         "controller programs", vtep->ip_string, node->name);
-    }
-
-    struct topo_segment *segment = CONTAINER_OF(row, struct topo_segment, row);
-    if (topo_vtep_find(topo, segment, &vtep->ip)) {
-        return xasprintf("%s is in segment %s already", vtep->ip_string,
-                         segment->name);
-    }
-    topo_place_instate(topo, &vtep->place, segment);
-    ovs_list_push_back(&segment->vteps, &vtep->segment_node);
-    hmap_insert(&topo->vteps, &vtep->ip_node,
-                topo_vtep_hash(segment, &vtep->ip));
-    topo_segment_mark(segment);
-    return NULL;
-}
-
 /* Puts into the row of 'attach', which is in force, until when it is closed,
  * which of its nodes lack its port, or what else is to be said of it. */
 void
@@ -544,6 +470,18 @@ topo_attach_check_ports(struct topo *topo, struct topo_attach *attach)
     topo_set_error(topo, &attach->place.row, error);
 }
 
+static void
+topo_attach_settle(struct topo *topo, struct topo_attach *attach)
+{
+    char *error = topo_attach_instate(topo, attach);
+
+    if (error) {
+        topo_set_error(topo, &attach->place.row, error);
+    } else {
+        topo_attach_check_ports(topo, attach);
+    }
+}
+
 /* Brings in force what can be of the places in waiting. */
 void
 topo_places_settle(struct topo *topo)
@@ -552,21 +490,12 @@ topo_places_settle(struct topo *topo)
     struct topo_place *place;
 
     LIST_FOR_EACH_SAFE (place, waiting_node, &topo->waiting) {
-        struct topo_attach *attach = NULL;
-        char *error;
-
         if (place->type == TOPO_PLACE_ATTACH) {
-            attach = CONTAINER_OF(place, struct topo_attach, place);
-            error = topo_attach_instate(topo, attach);
+            topo_attach_settle(topo, CONTAINER_OF(place, struct topo_attach,
+                                                  place));
         } else {
-            error = topo_vtep_instate(topo, CONTAINER_OF(place,
-                                                         struct topo_vtep,
-                                                         place));
-        }
-        if (!error && attach) {
-            topo_attach_check_ports(topo, attach);
-        } else {
-            topo_set_error(topo, &place->row, error);
+            topo_vtep_settle(topo, CONTAINER_OF(place, struct topo_vtep,
+                                                place));
         }
     }
     LIST_FOR_EACH_POP (segment, thinned_node, &topo->thinned) {

@@ -8,7 +8,8 @@
  *
  *   topo.c        rows, segments, clusters
  *   topo_cluster.c  what a cluster is to its edges: fit, active, seen
- *   topo_place.c  attachments and VTEPs: in force and out of it
+ *   topo_place.c  attachments and other places: in force and out of it
+ *   topo_vtep.c   VTEPs, those that are learned too
  *   topo_claim.c  an attachment's claims on the ports of its nodes
  *   topo_close.c  attachments that let nothing in or out
  *   topo_static.c static MACs
@@ -32,7 +33,14 @@ struct topo_tie {
 };
 
 void topo_attach_withdraw(struct topo *, struct topo_attach *);
+void topo_place_init(struct topo *, struct topo_place *);
+void topo_place_instate(struct topo *, struct topo_place *,
+                        struct topo_segment *);
+void topo_place_withdraw(struct topo *, struct topo_place *);
+void topo_vtep_settle(struct topo *, struct topo_vtep *);
 void topo_vtep_withdraw(struct topo *, struct topo_vtep *);
+void topo_segment_limit_vteps(struct topo *, struct topo_segment *);
+void topo_segment_check(struct topo *, struct topo_segment *);
 void topo_place_del(struct topo *, struct topo_place *);
 void topo_place_free(struct topo_place *);
 void topo_places_settle(struct topo *);
