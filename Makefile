@@ -38,7 +38,7 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/bundlemsg.c flows/delta.c flows/failover.c \
                   flows/fdb.c flows/fdb_age.c flows/fdb_flap.c \
                   flows/fdb_node.c flows/fdb_static.c flows/fdb_table.c \
-                  flows/flowset.c flows/inquiry.c \
+                  flows/fdb_withdrawn.c flows/flowset.c flows/inquiry.c \
                   flows/macdump.c flows/macmsg.c flows/mtu.c \
                   flows/packetin.c flows/packetout.c flows/pipeline.c \
                   flows/pipeline_alone.c flows/pipeline_bpdu.c \

@@ -124,7 +124,7 @@ fdb_find(const struct fdb *fdb, const struct topo_segment *segment,
     return NULL;
 }
 
-static void
+void
 fdb_place_in(struct fdb_mac *e, struct topo_place *place)
 {
     e->place = place;
@@ -133,7 +133,7 @@ fdb_place_in(struct fdb_mac *e, struct topo_place *place)
     place->n_learned += !e->is_static;
 }
 
-static void
+void
 fdb_place_out(struct fdb_mac *e)
 {
     ovs_list_remove(&e->place_node);
@@ -498,81 +498,6 @@ fdb_flush(struct fdb *fdb, const struct topo_segment *segment,
         }
     }
     return n;
-}
-
-/* The place of 'e' is in force again, perhaps on other nodes or by other
- * slots than before. */
-static void
-fdb_reinstate(struct fdb *fdb, struct fdb_mac *e, struct fdb_ops *ops)
-{
-    const struct topo_attach *attach;
-    size_t n = e->n_seen;
-
-    if (e->place->type != TOPO_PLACE_ATTACH) {
-        return;
-    }
-    attach = CONTAINER_OF(e->place, struct topo_attach, place);
-    for (size_t i = n; i-- > 0; ) {
-        struct fdb_seen *seen = &e->seen[i];
-        uint32_t slot = pipeline_place_slot(seen->node, e->place);
-
-        if (slot != seen->slot) {
-            fdb_push_source(ops, e, seen, false);
-            seen->slot = slot;
-            fdb_push_source(ops, e, seen, true);
-        }
-        if (!e->is_static && !topo_attach_claim(attach, seen->node)) {
-            fdb_seen_del(e, seen);
-        }
-    }
-    if (n && !e->n_seen && !e->is_static) {
-        fdb_remove(fdb, e, ops);
-    } else {
-        fdb_push_dest(ops, e, true, NULL);
-    }
-}
-
-/* The place of 'e' has gone.  If it is a VTEP, and another is in force that has
- * its address, because a learned one has got a row, 'e' is there now, by the
- * same flows.  Otherwise returns false. */
-static bool
-fdb_hand_over(struct fdb *fdb, const struct topo *topo, struct fdb_mac *e)
-{
-    const struct topo_vtep *vtep;
-    struct topo_vtep *heir;
-
-    if (e->place->type != TOPO_PLACE_VTEP || e->is_static) {
-        return false;
-    }
-    vtep = CONTAINER_OF(e->place, struct topo_vtep, place);
-    heir = topo_vtep_find(topo, e->segment, &vtep->ip);
-    if (heir) {
-        fdb_flap_forget(fdb, e);
-        fdb_place_out(e);
-        fdb_place_in(e, &heir->place);
-    }
-    return heir != NULL;
-}
-
-/* Forgets the MACs, static ones too, at places that have gone. */
-void
-fdb_flush_withdrawn(struct fdb *fdb, struct topo *topo, struct fdb_ops *ops)
-{
-    struct topo_place *place;
-
-    LIST_FOR_EACH_POP (place, withdrawn_node, &topo->withdrawn) {
-        struct fdb_mac *e;
-
-        ovs_list_init(&place->withdrawn_node);
-        fdb_flap_clear(place);
-        LIST_FOR_EACH_SAFE (e, place_node, &place->macs) {
-            if (place->segment == e->segment) {
-                fdb_reinstate(fdb, e, ops);
-            } else if (!fdb_hand_over(fdb, topo, e)) {
-                fdb_remove(fdb, e, ops);
-            }
-        }
-    }
 }
 
 /* 'node' is going to be freed. */

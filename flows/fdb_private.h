@@ -12,6 +12,7 @@
  *   fdb_node.c  one node's view: the flows that it should have, and taking
  *               MACs back from those that it has
  *   fdb_static.c  static MACs
+ *   fdb_withdrawn.c  MACs at places that change or go
  *
  * fdb_create() and the fdb_seen functions say nothing to the switches: who
  * calls them pushes the operations. */
@@ -29,6 +30,8 @@ void fdb_remove(struct fdb *, struct fdb_mac *, struct fdb_ops *);
 struct fdb_seen *fdb_seen(const struct fdb_mac *, const struct topo_node *);
 struct fdb_seen *fdb_seen_add(struct fdb_mac *, struct topo_node *,
                               uint32_t slot);
+void fdb_place_in(struct fdb_mac *, struct topo_place *);
+void fdb_place_out(struct fdb_mac *);
 void fdb_end_probation(struct fdb_mac *);
 void fdb_seen_del(struct fdb_mac *, struct fdb_seen *);
 void fdb_flap_forget(struct fdb *, const struct fdb_mac *);

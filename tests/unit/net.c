@@ -84,29 +84,39 @@ net_uuid(enum topo_table table, unsigned int n)
     return (struct uuid) { .parts = { (table + 1) << 16 | n, 0, table, n } };
 }
 
+/* If 'quiet', frames to unknown addresses are dropped; 'vtep_limit' VTEPs are
+ * learned. */
 void
-net_segment(struct net *net, unsigned int n, uint32_t vni)
+net_segment_with(struct net *net, unsigned int n, uint32_t vni, bool quiet,
+                 uint32_t vtep_limit)
 {
     char *name = xasprintf("s%u", n);
 
     topo_segment_set(&net->topo, &(struct topo_segment_row) {
         .uuid = net_uuid(TOPO_SEGMENT, n), .name = name, .vni = vni,
-        .mac_limit = 2048, .mac_aging = 300,
+        .mac_limit = 2048, .mac_aging = 300, .drop_unknown = quiet,
+        .vtep_limit = vtep_limit,
     });
     free(name);
 }
 
-/* The same, where frames to unknown addresses are dropped. */
+void
+net_segment(struct net *net, unsigned int n, uint32_t vni)
+{
+    net_segment_with(net, n, vni, false, 0);
+}
+
 void
 net_quiet_segment(struct net *net, unsigned int n, uint32_t vni)
 {
-    char *name = xasprintf("s%u", n);
+    net_segment_with(net, n, vni, true, 0);
+}
 
-    topo_segment_set(&net->topo, &(struct topo_segment_row) {
-        .uuid = net_uuid(TOPO_SEGMENT, n), .name = name, .vni = vni,
-        .mac_limit = 2048, .mac_aging = 300, .drop_unknown = true,
-    });
-    free(name);
+void
+net_learning_segment(struct net *net, unsigned int n, uint32_t vni,
+                     uint32_t vtep_limit)
+{
+    net_segment_with(net, n, vni, false, vtep_limit);
 }
 
 /* It sees each of 'others', numbers of edges, one digit each, by a port of its

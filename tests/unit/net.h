@@ -41,6 +41,10 @@ int net_teardown(void **state);
 struct uuid net_uuid(enum topo_table, unsigned int n);
 void net_segment(struct net *, unsigned int n, uint32_t vni);
 void net_quiet_segment(struct net *, unsigned int n, uint32_t vni);
+void net_learning_segment(struct net *, unsigned int n, uint32_t vni,
+                          uint32_t vtep_limit);
+void net_segment_with(struct net *, unsigned int n, uint32_t vni, bool quiet,
+                      uint32_t vtep_limit);
 void net_node(struct net *, unsigned int n, const char *dpid,
               const char *ip);
 void net_node_sees(struct net *, unsigned int n, const char *dpid,

@@ -345,6 +345,29 @@ adopt(struct net *again, struct topo_node *node, const struct flowset *flows,
     }
 }
 
+/* Takes back the VTEPs that 'walk' has learned, from the flows of a switch. */
+static void
+adopt_vteps(struct net *again, const struct flowset *config)
+{
+    const struct flowset_flow *flow;
+
+    HMAP_FOR_EACH (flow, node, &config->flows) {
+        struct topo_segment *segment = topo_segment_by_vni(
+            &again->topo, layout_cookie_owner(flow->cookie));
+        struct in6_addr ip;
+
+        if (segment && pipeline_flow_learned_vtep(flow, &ip)
+            && !topo_vtep_find(&again->topo, segment, &ip)) {
+            char *error = topo_vtep_learn(&again->topo, segment, &ip,
+                                          again->now);
+
+            if (error) {
+                fail_msg("cannot be adopted: %s", error);
+            }
+        }
+    }
+}
+
 static void
 check_restart(struct walk *walk, uint32_t seed, int step)
 {
@@ -355,6 +378,10 @@ check_restart(struct walk *walk, uint32_t seed, int step)
     again.now = walk->net.now;
     rebuild_rows(walk, &again);
     rebuild_state(walk, &again);
+    HMAP_FOR_EACH (node, row.node, &again.topo.rows[TOPO_EDGE]) {
+        adopt_vteps(&again, &walk_switch(net_get_node(
+            &walk->net, node->row.uuid.parts[3]))->config);
+    }
 
     HMAP_FOR_EACH (node, row.node, &again.topo.rows[TOPO_EDGE]) {
         struct topo_node *old = net_get_node(&walk->net,
@@ -416,6 +443,7 @@ test_walk(void **state OVS_UNUSED)
     assert_true(walk.n_sightings > 500);
     assert_true(walk.n_idles > 100);
     assert_true(walk.n_age_outs > 50);
+    assert_true(walk.n_strangers > 100);
     assert_true(walk.n_idles - walk.n_age_outs > 50);
     assert_true(walk.n_mac_ops > 5000);
     assert_true(walk.n_quick > 4000);

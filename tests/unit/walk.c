@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flows/addr.h"
 #include "flows/delta.h"
 #include "flows/layout.h"
 #include "flows/macmsg.h"
@@ -176,12 +177,41 @@ walk_apply_dirt(struct walk *walk, struct topo_node *node)
     delta_destroy(&delta);
 }
 
+/* Whether any node of 'segment' has a tunnel. */
+static bool
+walk_has_tunnel(const struct topo_segment *segment)
+{
+    for (size_t i = 0; i < segment->n_sites; i++) {
+        if (topo_node_tunnel(segment->sites[i].node) != OFPP_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* VTEPs that were learned age, all of those that nobody can hear. */
+static void
+walk_age_vteps(struct walk *walk)
+{
+    struct topo_vtep *vtep;
+
+    net_settle(&walk->net);
+    LIST_FOR_EACH_SAFE (vtep, learned_node, &walk->net.topo.learned_vteps) {
+        if (!walk_has_tunnel(vtep->place.segment)
+            || !walk_random(walk, 50)) {
+            topo_vtep_forget(&walk->net.topo, vtep);
+        }
+    }
+}
+
 /* Ends a batch: the simulated switches get what has changed. */
 void
 walk_sync(struct walk *walk)
 {
     struct topo_node *node;
     struct topo_row *row;
+
+    walk_age_vteps(walk);
 
     HMAP_FOR_EACH (node, row.node, &walk->net.topo.rows[TOPO_EDGE]) {
         walk_switch_ensure(node);
@@ -213,7 +243,7 @@ walk_write(struct walk *walk, struct net *net, enum topo_table table,
 
     switch (table) {
     case TOPO_SEGMENT:
-        (row->vlan ? net_quiet_segment : net_segment)(net, n, row->a);
+        net_segment_with(net, n, row->a, row->vlan, row->vteps);
         break;
     case TOPO_EDGE:
         net_node_sees(net, n, row->s2, row->s, row->s3);
@@ -280,6 +310,7 @@ walk_make_row(struct walk *walk, enum topo_table table, unsigned int n)
         /* As in the database, no two have the same VNI. */
         row.a = n * 100 + walk_random(walk, 2);
         row.vlan = !walk_random(walk, 4);
+        row.vteps = walk_random(walk, 2) * walk_random(walk, 4);
         break;
     case TOPO_EDGE:
         row.s2 = walk_random(walk, 4) ? dpids[n - 1] : WALK_PICK(walk, dpids);
@@ -354,6 +385,9 @@ walk_config(struct walk *walk)
         row->out = walk_random(walk, 3) * 100;
         row->bpdu = walk_random(walk, 3);
         row->closed = !walk_random(walk, 4);
+        walk_write(walk, &walk->net, table, n);
+    } else if (row->exists && table == TOPO_SEGMENT && walk_random(walk, 2)) {
+        row->vteps = walk_random(walk, 4);
         walk_write(walk, &walk->net, table, n);
     } else {
         *row = walk_make_row(walk, table, n);
@@ -466,6 +500,43 @@ walk_sighting(struct walk *walk)
     return true;
 }
 
+/* A station speaks from a VTEP that may not be known, or not be one. */
+static void
+walk_stranger(struct walk *walk)
+{
+    static const char *const ips[] = {
+        "198.51.100.1", "198.51.100.2", "198.51.100.3", "2001:db8::2",
+        "192.0.2.1", "2001:db8::1", "10.0.0.2", "10.0.0.9",
+    };
+    struct net *net = &walk->net;
+    struct uuid uuid = net_uuid(TOPO_SEGMENT,
+                                1 + walk_random(walk, WALK_SEGMENTS));
+    struct topo_row *row = topo_row(&net->topo, TOPO_SEGMENT, &uuid);
+    struct topo_node *node = walk_pick_node(walk);
+    struct eth_addr mac = net_mac(1 + walk_random(walk, 12));
+    struct topo_segment *segment;
+    struct topo_vtep *vtep;
+    struct in6_addr ip;
+    char *error;
+
+    ovs_assert(addr_parse_vtep(WALK_PICK(walk, ips), &ip, &error));
+    if (!row || !node) {
+        return;
+    }
+    segment = CONTAINER_OF(row, struct topo_segment, row);
+    if (!topo_segment_has_node(segment, node)
+        || topo_node_tunnel(node) == OFPP_NONE) {
+        return;
+    }
+    error = topo_vtep_learn(&net->topo, segment, &ip, net->now);
+    walk->n_strangers += !error;
+    free(error);
+    vtep = topo_vtep_find(&net->topo, segment, &ip);
+    if (vtep) {
+        fdb_sight(&net->fdb, node, &vtep->place, mac, net->now, &net->ops);
+    }
+}
+
 /* The SOURCE flow 'flow' of 'node' has not been used for long, and the switch
  * has let it go, or says so and is told to. */
 static void
@@ -541,6 +612,8 @@ walk_step(struct walk *walk)
         walk_active(walk);
     } else if (chance < 55) {
         walk_share(walk);
+    } else if (chance < 62) {
+        walk_stranger(walk);
     } else if (chance < 92) {
         int tries = 20;
 

@@ -31,6 +31,7 @@ struct walk_row {
     unsigned int a, b;          /* Segment and owner, or VNI. */
     const char *s, *s2;         /* Port, MAC or address; datapath ID. */
     const char *s3;             /* Edges that an edge sees. */
+    uint32_t vteps;             /* How many a segment learns. */
     uint16_t vlan;              /* Or, of a cluster, whether it is fenced; of a
                                  * segment, whether it drops what has an
                                  * unknown address. */
@@ -58,7 +59,7 @@ struct walk {
     uint32_t seed;
     struct walk_row rows[TOPO_N_TABLES][WALK_PLACES + 1];
     unsigned long long n_sightings, n_idles, n_age_outs, n_config,
-                       n_mac_ops,
+                       n_mac_ops, n_strangers,
                        n_quick;     /* Messages by macmsg_put(). */
     struct macmsg *macmsg;
 };
