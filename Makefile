@@ -388,7 +388,8 @@ $(FUZZ_PROGRAMS): $(O)/tests/%: $(O)/obj/tests/fuzz/%.o
 $(FUZZ_PROGRAMS): $(if $(FUZZ),,$(O)/obj/tests/fuzz/replay.o)
 
 $(O)/tests/fuzz_conf: $(call objects,tests/fuzz/rows.c tests/unit/net.c \
-                          tests/unit/walk.c tests/unit/walk_part.c)
+                          tests/unit/walk.c tests/unit/walk_part.c \
+                          tests/unit/walk_vtep.c)
 $(O)/tests/fuzz_conf: LIBS += -lcmocka
 
 # The clock of this one is its own.

@@ -116,8 +116,8 @@ admin_read_add_fdb(struct admin_read *read)
     }
 }
 
-/* Adds 's', unless 'why' is wrong with it.  A VTEP that is not known may be one
- * that the leader has learned. */
+/* Adds 's', unless 'why' is wrong with it.  A VTEP that is not known may be
+ * one that the leader has learned. */
 static void
 admin_read_add_sighting(struct admin_read *read, const struct edge *edge,
                         const struct sighting *s, const char *why)

@@ -45,8 +45,8 @@ agent_sight_in_vain(struct agent *agent, const struct sighting *s)
     }
 }
 
-/* Reads 's' from 'pin'.  Returns NULL, or what is wrong with it.  A VTEP that is
- * not known may be one from now on. */
+/* Reads 's' from 'pin'.  Returns NULL, or what is wrong with it, which the
+ * caller frees.  A VTEP that is not known may be one from now on. */
 static char *
 agent_read_packet_in(struct agent *agent, const struct edge *edge,
                      const struct packetin *pin, struct sighting *s)

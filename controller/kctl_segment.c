@@ -24,8 +24,40 @@ struct segment_spec {
     int64_t vni;
     int64_t mac_limit, mac_aging;
     bool has_mac_limit, has_mac_aging;
-    const char *unknown_unicast;    /* Or NULL. */
+    const char *options[3];     /* Values, or NULL... */
 };
+
+/* ...of these, and what they are by default. */
+static const struct {
+    const char *key, *def;
+} segment_options[] = {
+    { "unknown_unicast", "flood" },
+    { "learn_vteps", "false" },
+    { "vtep_limit", "32" },
+};
+BUILD_ASSERT_DECL(ARRAY_SIZE(segment_options)
+                  == ARRAY_SIZE(((struct segment_spec *) 0)->options));
+
+/* Checks what 'spec' says of options. */
+static bool
+check_segment_options(struct ctl_context *ctx, const struct segment_spec *spec)
+{
+    const char *unknown = spec->options[0], *learn = spec->options[1];
+    int64_t limit;
+
+    if (unknown && strcmp(unknown, "flood") && strcmp(unknown, "drop")) {
+        ctl_error(ctx, "unknown_unicast \"%s\" is neither flood nor drop",
+                  unknown);
+        return false;
+    }
+    if (learn && strcmp(learn, "true") && strcmp(learn, "false")) {
+        ctl_error(ctx, "learn_vteps \"%s\" is neither true nor false", learn);
+        return false;
+    }
+    return (!spec->options[2]
+            || kctl_parse_number(ctx, "vtep_limit", spec->options[2], 1, 1000,
+                                 &limit));
+}
 
 static bool
 parse_segment(struct ctl_context *ctx, struct segment_spec *spec)
@@ -33,7 +65,9 @@ parse_segment(struct ctl_context *ctx, struct segment_spec *spec)
     struct kctl_setting settings[] = {
         { "mac_limit", NULL },
         { "mac_aging", NULL },
-        { "unknown_unicast", NULL },
+        { segment_options[0].key, NULL },
+        { segment_options[1].key, NULL },
+        { segment_options[2].key, NULL },
     };
 
     spec->name = ctx->argv[1];
@@ -44,14 +78,11 @@ parse_segment(struct ctl_context *ctx, struct segment_spec *spec)
     }
     spec->has_mac_limit = settings[0].value != NULL;
     spec->has_mac_aging = settings[1].value != NULL;
-    spec->unknown_unicast = settings[2].value;
-    if (spec->unknown_unicast && strcmp(spec->unknown_unicast, "flood")
-        && strcmp(spec->unknown_unicast, "drop")) {
-        ctl_error(ctx, "unknown_unicast \"%s\" is neither flood nor drop",
-                  spec->unknown_unicast);
-        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(spec->options); i++) {
+        spec->options[i] = settings[2 + i].value;
     }
-    return (!spec->has_mac_limit
+    return check_segment_options(ctx, spec)
+           && (!spec->has_mac_limit
             || kctl_parse_number(ctx, "mac_limit", settings[0].value,
                                  1, 1048576, &spec->mac_limit))
            && (!spec->has_mac_aging
@@ -93,9 +124,16 @@ compare_segment(struct ctl_context *ctx, const struct kkrec_segment *segment,
                         spec->mac_aging)) {
         return;
     }
-    kctl_same(ctx, "segment", spec->name, "unknown_unicast",
-              smap_get_def(&segment->options, "unknown_unicast", "flood"),
-              spec->unknown_unicast);
+    for (size_t i = 0; i < ARRAY_SIZE(spec->options); i++) {
+        const char *key = segment_options[i].key;
+
+        if (!kctl_same(ctx, "segment", spec->name, key,
+                       smap_get_def(&segment->options, key,
+                                    segment_options[i].def),
+                       spec->options[i])) {
+            return;
+        }
+    }
 }
 
 static bool
@@ -111,6 +149,23 @@ check_new_vni(struct ctl_context *ctx, int64_t vni)
         return false;
     }
     return true;
+}
+
+static void
+set_segment_options(const struct kkrec_segment *segment,
+                    const struct segment_spec *spec)
+{
+    struct smap options = SMAP_INITIALIZER(&options);
+
+    for (size_t i = 0; i < ARRAY_SIZE(spec->options); i++) {
+        if (spec->options[i]) {
+            smap_add(&options, segment_options[i].key, spec->options[i]);
+        }
+    }
+    if (!smap_is_empty(&options)) {
+        kkrec_segment_set_options(segment, &options);
+    }
+    smap_destroy(&options);
 }
 
 static void
@@ -137,13 +192,7 @@ kctl_segment_add(struct ctl_context *ctx)
         if (spec.has_mac_aging) {
             kkrec_segment_set_mac_aging(segment, &spec.mac_aging, 1);
         }
-        if (spec.unknown_unicast) {
-            struct smap options = SMAP_INITIALIZER(&options);
-
-            smap_add(&options, "unknown_unicast", spec.unknown_unicast);
-            kkrec_segment_set_options(segment, &options);
-            smap_destroy(&options);
-        }
+        set_segment_options(segment, &spec);
     }
 }
 
@@ -353,7 +402,7 @@ kctl_unbind(struct ctl_context *ctx)
 
 const struct ctl_command_syntax kctl_segment_commands[] = {
     {"segment-add", 2, INT_MAX, "NAME VNI [mac_limit=N] [mac_aging=SECS] "
-     "[unknown_unicast=flood|drop]",
+     "[unknown_unicast=flood|drop] [learn_vteps=true|false] [vtep_limit=N]",
      NULL, kctl_segment_add, NULL, "--may-exist", RW},
     {"segment-del", 1, 1, "SEGMENT", NULL, kctl_segment_del, NULL,
      "--if-exists,--cascade", RW},

@@ -71,7 +71,8 @@ Cluster commands:\n\
 \n\
 Segment commands:\n\
   segment-add NAME VNI [mac_limit=N] [mac_aging=SECS]\n\
-              [unknown_unicast=flood|drop]\n\
+              [unknown_unicast=flood|drop] [learn_vteps=true|false]\n\
+              [vtep_limit=N]\n\
                               create a broadcast domain\n\
   segment-del SEGMENT         delete SEGMENT\n\
   segment-list                print the segments\n\

@@ -476,8 +476,8 @@ pipeline_segment(const struct topo_node *node,
     ofpbuf_uninit(&ctx.acts);
 }
 
-/* Returns whether 'flow', of a segment, lets in what comes from a VTEP that was
- * learned, which '*ip' becomes. */
+/* Returns whether 'flow', of a segment, lets in what comes from a VTEP that
+ * was learned, whose address '*ip' becomes. */
 bool
 pipeline_flow_learned_vtep(const struct flowset_flow *flow,
                            struct in6_addr *ip)

@@ -33,8 +33,8 @@ struct sighting {
     uint32_t slot;              /* 0 if from a VTEP or a DEST flow. */
     struct eth_addr mac;
 
-    /* If all that is wrong with it is that the VTEP 'vtep' is not in 'lacking',
-     * which is NULL otherwise.  (Not from a DEST flow.) */
+    /* If all that is wrong with it is that the VTEP 'vtep' is not in
+     * 'lacking', which is NULL otherwise.  (Not from a DEST flow.) */
     struct topo_segment *lacking;
     struct in6_addr vtep;
 };

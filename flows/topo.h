@@ -12,8 +12,8 @@
  *
  * An 'attachment' is a place where a segment meets a port: a binding (on each
  * edge of a cluster, with a VLAN) or a host port (on one node, untagged).  A
- * 'place' is where a MAC can be: an attachment or a foreign VTEP.  A VTEP has a
- * row, or else was learned: frames came from it, and its segment lets it in.
+ * 'place' is where a MAC can be: an attachment or a foreign VTEP.  A VTEP has
+ * a row, or else was learned: frames came from it, and its segment allows it.
  *
  * Rows come in as struct topo_*_row, in any order and as often as they like;
  * what they refer to, they refer to by UUID.  A row that cannot be brought in

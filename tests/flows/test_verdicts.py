@@ -285,6 +285,34 @@ ROWS = [
      local("p1", 10, 1, "01:80:c2:00:00:03"), []),
     ("broadcast beside BPDUs", "bpdu.e1", local("p1", 10, 1, ALL),
      ["p1/20", "p1/30", "p2", V4, E3]),
+    # Where VTEPs are learned.
+    ("from a VTEP that was learned", "learning.e1",
+     tunnel("192.0.2.1", 4, 1), ["p1/10"]),
+    ("broadcast reaches it", "learning.e1",
+     local("p1", 10, 1, ALL), [E3, V4]),
+    ("and what is for its station", "learning.e3",
+     local("p1", None, 3, 4), [V4]),
+    ("a VTEP that is not known, all the same", "learning.e1",
+     tunnel("192.0.2.9", STRANGER, 1), ["p1/10"]),
+    ("broadcast from one, of IPv6", "learning.e1",
+     tunnel("2001:db8::9", STRANGER, ALL), ["p1/10"]),
+    ("the same at the host", "learning.e3",
+     tunnel("2001:db8::9", STRANGER, ALL), ["p1"]),
+    ("never to another VTEP", "learning.e1",
+     tunnel("192.0.2.9", STRANGER, 4), []),
+    ("nor by the standby", "learning.e2",
+     tunnel("192.0.2.9", STRANGER, ALL), []),
+    ("as a static MAC", "learning.e1", tunnel("192.0.2.9", 5, ALL), []),
+    ("as the edge itself", "learning.e1",
+     tunnel("10.0.0.1", STRANGER, ALL), []),
+    ("as its peer", "learning.e1", tunnel("10.0.0.2", STRANGER, ALL), []),
+    ("as the host itself", "learning.e3",
+     tunnel("fd00::3", STRANGER, ALL), []),
+    ("in another segment", "learning.e1",
+     tunnel("192.0.2.9", STRANGER, ALL, vni=5001), []),
+    ("where no more are learned", "full.e1",
+     tunnel("192.0.2.9", STRANGER, ALL), []),
+    ("from the one that is", "full.e1", tunnel("192.0.2.1", 4, 1), ["p1/10"]),
 
     # Where what has an unknown address is dropped.
     ("unknown unicast", "storm.e1", local("p1", 30, 4, STRANGER), []),
@@ -337,6 +365,9 @@ LEARN_ROWS = [
      tunnel("2001:db8::1", STRANGER, ALL)),
     ("from an IPv6 VTEP", "foreign.e1", tunnel("2001:db8::1", STRANGER, ALL),
      tunnel("192.0.2.1", STRANGER, ALL)),
+    ("from a VTEP that is not known", "learning.e1",
+     tunnel("192.0.2.9", STRANGER, ALL),
+     tunnel("2001:db8::9", STRANGER, ALL)),
 ]
 
 
@@ -385,6 +416,16 @@ def test_spoofed_stations_tell_nobody(switch, frame):
     load(switch, "static.e1")
     assert "controller(reason=" not in switch.trace(frame, "-generate")
     assert not [flow for flow in switch.flows(2) if "cookie=0x4b4807" in flow]
+
+
+@pytest.mark.parametrize("golden,frame", [
+    ("learning.e1", tunnel("192.0.2.9", 5, ALL)),
+    ("learning.e1", tunnel("10.0.0.2", STRANGER, ALL)),
+    ("full.e1", tunnel("192.0.2.9", STRANGER, ALL)),
+], ids=["static MAC", "peer", "no more VTEPs"])
+def test_refused_strangers_tell_nobody(switch, golden, frame):
+    load(switch, golden)
+    assert "controller(reason=" not in switch.trace(frame, "-generate")
 
 
 @pytest.mark.parametrize("golden,frame", [

@@ -53,7 +53,7 @@ fuzz_init(struct fuzz *f)
     fdb_init(&f->fdb);
     topo_segment_set(&f->topo, &(struct topo_segment_row) {
         .uuid = fuzz_uuid(1), .name = "s1", .vni = 5000, .mac_limit = 4,
-        .mac_aging = 300 });
+        .mac_aging = 300, .vtep_limit = 2 });
     topo_node_set(&f->topo, &(struct topo_node_row) {
         .uuid = fuzz_uuid(2), .name = "e1", .dpid = "1", .ip = "10.0.0.1",
         .tunnel_port = "genev0" });
@@ -99,6 +99,11 @@ fuzz_learn(struct fuzz *f, const char *error, const struct sighting *s)
     uint64_t stub[32];
     struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
 
+    if (error && s->lacking) {
+        ovs_assert(!topo_vtep_find(&f->topo, s->lacking, &s->vtep));
+        free(topo_vtep_learn(&f->topo, s->lacking, &s->vtep, 0));
+        ovs_assert(s->lacking->n_learned_vteps <= 2);
+    }
     if (!error) {
         ovs_assert(s->place->segment);
         ovs_assert(!eth_addr_is_multicast(s->mac)

@@ -303,6 +303,9 @@ rows_read(struct conf *conf, enum topo_table table, struct row *row,
         smap_add(&options, row->options[0], row->options[1]);
     } else if (table == TOPO_SEGMENT && n % 2) {
         smap_add(&options, "unknown_unicast", n % 4 == 1 ? "drop" : "?");
+    } else if (table == TOPO_SEGMENT && n) {
+        smap_add(&options, "learn_vteps", n == 2 ? "true" : "?");
+        smap_add(&options, "vtep_limit", n == 2 ? "2" : "0");
     }
     if (row->options[2]) {
         smap_add(&options, row->options[2], row->options[3]);

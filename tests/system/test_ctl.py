@@ -173,6 +173,19 @@ def test_values_become_canonical(db):
     assert db.rows("mac") == [["s", "0a:00:00:00:00:bc", "2001:db8::2"]]
 
 
+def test_segment_that_learns_vteps(configured):
+    configured.apply("""
+        segment-add open 301 vtep_limit=5 learn_vteps=true
+        --may-exist segment-add open 301 learn_vteps=true
+        --may-exist segment-add blue 100 learn_vteps=false vtep_limit=32""")
+    assert """\
+segment open
+    vni: 301
+    learn_vteps: true
+    vtep_limit: 5
+""" in configured.ok("show")
+
+
 def test_storm_control(configured):
     """Options are set, compared and shown."""
     configured.apply("""
@@ -318,6 +331,8 @@ REFUSED = [
     ("segment-add s 1 mac_aging=65536", 'mac_aging "65536"'),
     ("segment-add s 1 mac_aging=", 'mac_aging ""'),
     ("segment-add s 1 unknown_unicast=no", '"no" is neither flood nor drop'),
+    ("segment-add s 1 learn_vteps=1", '"1" is neither true nor false'),
+    ("segment-add s 1 vtep_limit=1001", 'vtep_limit "1001"'),
     ("bind blue west eth1 12 bum_in_pps=0", 'bum_in_pps "0" is not a number '),
     ("bind blue west eth1 12 bum_in_kbps=100000001", "from 1 to 100000000"),
     ("bind blue west eth1 12 bum_out_pps=-1", 'bum_out_pps "-1"'),
@@ -462,6 +477,10 @@ REFUSED = [
     ("--may-exist segment-add blue 100 mac_aging=5", 'its mac_aging is "the '),
     ("--may-exist segment-add blue 100 unknown_unicast=drop",
      'its unknown_unicast is "flood" and not "drop"'),
+    ("--may-exist segment-add blue 100 learn_vteps=true",
+     'its learn_vteps is "false" and not "true"'),
+    ("--may-exist segment-add blue 100 vtep_limit=5",
+     'its vtep_limit is "32" and not "5"'),
     ("--may-exist bind blue west eth1 10 bum_in_pps=5",
      'binding "west/eth1/10" exists already, but its bum_in_pps is "the def'),
     ("--may-exist bind blue west eth1 10 bpdu=guard", 'its bpdu is "the def'),

@@ -282,6 +282,35 @@ make_bpdu(struct net *net)
     net_active(net, 2, 3);
 }
 
+/* A segment that learns VTEPs has learned 192.0.2.1, and can learn another
+ * 'more'. */
+static void
+make_learned(struct net *net, uint32_t more)
+{
+    struct in6_addr ip = in6_addr_mapped_ipv4(htonl(0xc0000201));
+    struct topo_segment *segment;
+
+    make_pair(net);
+    net_learning_segment(net, 1, 5000, 1 + more);
+    segment = net_get_segment(net, 1);
+    assert_null(topo_vtep_learn(&net->topo, segment, &ip, 0));
+    fdb_sight(&net->fdb, net_get_node(net, 1),
+              &topo_vtep_find(&net->topo, segment, &ip)->place, net_mac(4), 0,
+              &net->ops);
+}
+
+static void
+make_learning(struct net *net)
+{
+    make_learned(net, 1);
+}
+
+static void
+make_full(struct net *net)
+{
+    make_learned(net, 0);
+}
+
 static const struct golden {
     const char *name;
     const char *what;
@@ -316,6 +345,9 @@ static const struct golden {
       make_storm, 3 },
     { "bpdu", "pair, with bindings that forward BPDUs, and that guard against "
       "them", make_bpdu, 3 },
+    { "learning", "pair, which has learned VTEP 192.0.2.1 and learns more",
+      make_learning, 3 },
+    { "full", "learning, where no more are learned", make_full, 1 },
 };
 
 static int

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flows/addr.h"
 #include "flows/delta.h"
 #include "flows/layout.h"
 #include "flows/macmsg.h"
@@ -25,9 +24,6 @@ walk_random(struct walk *walk, uint32_t n)
     walk->seed = walk->seed * 1664525 + 1013904223;
     return (uint64_t) (walk->seed >> 8) * n >> 24;
 }
-
-#define WALK_PICK(WALK, ARRAY) \
-    ((ARRAY)[walk_random(WALK, ARRAY_SIZE(ARRAY))])
 
 /* Simulated switches. */
 
@@ -175,33 +171,6 @@ walk_apply_dirt(struct walk *walk, struct topo_node *node)
     delta_finish(&delta);
     delta_apply(&delta);
     delta_destroy(&delta);
-}
-
-/* Whether any node of 'segment' has a tunnel. */
-static bool
-walk_has_tunnel(const struct topo_segment *segment)
-{
-    for (size_t i = 0; i < segment->n_sites; i++) {
-        if (topo_node_tunnel(segment->sites[i].node) != OFPP_NONE) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* VTEPs that were learned age, all of those that nobody can hear. */
-static void
-walk_age_vteps(struct walk *walk)
-{
-    struct topo_vtep *vtep;
-
-    net_settle(&walk->net);
-    LIST_FOR_EACH_SAFE (vtep, learned_node, &walk->net.topo.learned_vteps) {
-        if (!walk_has_tunnel(vtep->place.segment)
-            || !walk_random(walk, 50)) {
-            topo_vtep_forget(&walk->net.topo, vtep);
-        }
-    }
 }
 
 /* Ends a batch: the simulated switches get what has changed. */
@@ -398,7 +367,7 @@ walk_config(struct walk *walk)
 
 /* What switches say. */
 
-static struct topo_node *
+struct topo_node *
 walk_pick_node(struct walk *walk)
 {
     struct uuid uuid = net_uuid(TOPO_EDGE, 1 + walk_random(walk, WALK_NODES));
@@ -500,43 +469,6 @@ walk_sighting(struct walk *walk)
     return true;
 }
 
-/* A station speaks from a VTEP that may not be known, or not be one. */
-static void
-walk_stranger(struct walk *walk)
-{
-    static const char *const ips[] = {
-        "198.51.100.1", "198.51.100.2", "198.51.100.3", "2001:db8::2",
-        "192.0.2.1", "2001:db8::1", "10.0.0.2", "10.0.0.9",
-    };
-    struct net *net = &walk->net;
-    struct uuid uuid = net_uuid(TOPO_SEGMENT,
-                                1 + walk_random(walk, WALK_SEGMENTS));
-    struct topo_row *row = topo_row(&net->topo, TOPO_SEGMENT, &uuid);
-    struct topo_node *node = walk_pick_node(walk);
-    struct eth_addr mac = net_mac(1 + walk_random(walk, 12));
-    struct topo_segment *segment;
-    struct topo_vtep *vtep;
-    struct in6_addr ip;
-    char *error;
-
-    ovs_assert(addr_parse_vtep(WALK_PICK(walk, ips), &ip, &error));
-    if (!row || !node) {
-        return;
-    }
-    segment = CONTAINER_OF(row, struct topo_segment, row);
-    if (!topo_segment_has_node(segment, node)
-        || topo_node_tunnel(node) == OFPP_NONE) {
-        return;
-    }
-    error = topo_vtep_learn(&net->topo, segment, &ip, net->now);
-    walk->n_strangers += !error;
-    free(error);
-    vtep = topo_vtep_find(&net->topo, segment, &ip);
-    if (vtep) {
-        fdb_sight(&net->fdb, node, &vtep->place, mac, net->now, &net->ops);
-    }
-}
-
 /* The SOURCE flow 'flow' of 'node' has not been used for long, and the switch
  * has let it go, or says so and is told to. */
 static void
@@ -613,7 +545,11 @@ walk_step(struct walk *walk)
     } else if (chance < 55) {
         walk_share(walk);
     } else if (chance < 62) {
-        walk_stranger(walk);
+        int tries = 20;
+
+        while (tries && !walk_stranger(walk)) {
+            tries--;
+        }
     } else if (chance < 92) {
         int tries = 20;
 

@@ -68,6 +68,9 @@ void walk_init(struct walk *, uint32_t seed);
 void walk_destroy(struct walk *);
 
 uint32_t walk_random(struct walk *, uint32_t n);
+#define WALK_PICK(WALK, ARRAY) \
+    ((ARRAY)[walk_random(WALK, ARRAY_SIZE(ARRAY))])
+struct topo_node *walk_pick_node(struct walk *);
 void walk_step(struct walk *);
 void walk_sync(struct walk *);
 void walk_write(struct walk *, struct net *, enum topo_table, unsigned int n);
@@ -75,6 +78,10 @@ void walk_write(struct walk *, struct net *, enum topo_table, unsigned int n);
 void walk_apply_part(struct walk_switch *, const struct topo_node *);
 void walk_rebuild_part(struct walk_switch *, const struct topo_node *,
                        struct delta *);
+
+/* VTEPs that are learned. */
+void walk_age_vteps(struct walk *);
+bool walk_stranger(struct walk *);
 
 /* The simulated switch of a node. */
 struct walk_switch *walk_switch(const struct topo_node *);
