@@ -198,6 +198,10 @@ def test_next_leader(blue, wires):
     one.kill()
     assert led(blue) is two
     in_sync(blue)
+    for switch in blue.controlled:
+        edge = two.edge(switch.name)
+        assert (edge["added"], edge["changed"], edge["deleted"]) == (0, 0, 0)
     assert vteps(two) == {far.tunnel_ip: "learned"}
+    assert MAC in {m["mac"] for m in two.json("mac/show", "blue")}
     nothing_lost(blue, process)
     one.start()
