@@ -218,6 +218,24 @@ test_gives_way(void **state)
     assert_int_equal(net_get_segment(net, 1)->n_macs, 0);
 }
 
+/* Operations that have yet to be carried out are about the place that there is
+ * when they are. */
+static void
+test_pending(void **state)
+{
+    struct net *net = *state;
+
+    learn(net, "one", 1, "192.0.2.9", NULL);
+    see(net, 1, "192.0.2.9", 1);
+    net_vtep(net, 2, 1, "192.0.2.9");
+    net_settle(net);
+    assert_int_equal(net->ops.n, 4);
+    for (size_t i = 0; i < net->ops.n; i++) {
+        assert_ptr_equal(net->ops.ops[i].m.place,
+                         net_get_place(net, TOPO_VTEP, 2));
+    }
+}
+
 /* A frozen MAC is free to move when its VTEP has got a row. */
 static void
 test_frozen(void **state)
@@ -320,6 +338,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_learn, setup, net_teardown),
         cmocka_unit_test_setup_teardown(test_limit, setup, net_teardown),
         cmocka_unit_test_setup_teardown(test_gives_way, setup, net_teardown),
+        cmocka_unit_test_setup_teardown(test_pending, setup, net_teardown),
         cmocka_unit_test_setup_teardown(test_frozen, setup, net_teardown),
         cmocka_unit_test_setup_teardown(test_sighting, setup, net_teardown),
         cmocka_unit_test_setup_teardown(test_flow, setup, net_teardown),
