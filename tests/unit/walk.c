@@ -544,7 +544,7 @@ walk_step(struct walk *walk)
         walk_active(walk);
     } else if (chance < 55) {
         walk_share(walk);
-    } else if (chance < 62) {
+    } else if (chance < 64) {
         int tries = 20;
 
         while (tries && !walk_stranger(walk)) {
