@@ -173,8 +173,8 @@ layout_slot(ofp_port_t port, uint16_t vlan)
  * LEARN, HELD (flows/share.h), PROBE, MARKER, BPDU and LOOP bound what goes to
  * the controller.  The meter of a gate lets all pass, or nothing: unlike a
  * flow, whose verdict lives on in what the datapath has cached, a meter is
- * asked for every frame, so that a gate that is closed by it is closed when the
- * switch says so. */
+ * asked for every frame, so that a gate that is closed by it is closed when
+ * the switch says so. */
 #define LAYOUT_METER_LEARN 19272
 #define LAYOUT_METER_PROBE 19273
 #define LAYOUT_METER_MARKER 19274
