@@ -64,7 +64,7 @@ CTL_SRC        := controller/kctl_args.c controller/kctl_client.c \
                   controller/kctl_segment.c controller/kctl_server.c \
                   controller/kctl_show.c controller/kctl_station.c \
                   controller/kctl_txn.c controller/kctl_usage.c \
-                  controller/sig.c controller/tls.c
+                  controller/notify.c controller/sig.c controller/tls.c
 CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/admin_diff.c controller/admin_limits.c \
                   controller/admin_mac.c controller/admin_mtu.c \
@@ -92,7 +92,7 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/lead.c controller/lead_shard.c \
                   controller/lead_txn.c controller/locks.c \
                   controller/locks_server.c controller/locks_session.c \
-                  controller/loop.c \
+                  controller/loop.c controller/notify.c \
                   controller/ofconn.c controller/ofconn_accept.c \
                   controller/ofconn_facts.c controller/ofconn_guest.c \
                   controller/ofconn_listen.c controller/ofconn_spare.c \

@@ -16,14 +16,18 @@
  * session's extra dump is complete (admin_diff_done()) or when the session
  * ends before (admin_diff_failed()).  So does that of mac/show, for switches
  * that another controller leads (admin_read_done()), and that of
- * binding/limits (admin_limits_done()). */
+ * binding/limits (admin_limits_done()).
+ *
+ * admin_status() says in one line how things are, for a service manager. */
 
 #include <stdbool.h>
+#include "compiler.h"
 
 struct agent;
 struct edge;
 
 void admin_init(struct agent *);
+char *admin_status(const struct agent *) OVS_WARN_UNUSED_RESULT;
 void admin_diff_done(struct edge *);
 void admin_diff_failed(struct edge *);
 void admin_read_done(struct edge *, bool reported);

@@ -4,6 +4,7 @@
 #include <config.h>
 #include "controller/admin_private.h"
 
+#include "controller/admin.h"
 #include "controller/agent.h"
 #include "controller/conf.h"
 #include "controller/edge.h"
@@ -316,4 +317,19 @@ admin_show(struct unixctl_conn *conn, int argc, const char *argv[],
     unixctl_command_reply(conn, ds_cstr(&s));
     ds_destroy(&s);
     json_destroy(json);
+}
+
+char *
+admin_status(const struct agent *agent)
+{
+    size_t n_edges = hmap_count(&agent->topo.rows[TOPO_EDGE]);
+    size_t n_segments = hmap_count(&agent->topo.rows[TOPO_SEGMENT]);
+
+    return xasprintf("%s, %"PRIuSIZE" of %"PRIuSIZE" edges connected, "
+                     "%"PRIuSIZE" segments",
+                     conf_misfit(agent->conf)
+                     ? "the schema of the database does not fit"
+                     : conf_is_connected(agent->conf)
+                     ? "database connected" : "no connection to the database",
+                     agent->n_met, n_edges, n_segments);
 }

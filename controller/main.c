@@ -13,6 +13,7 @@
 #include "controller/admin.h"
 #include "controller/agent.h"
 #include "controller/loop.h"
+#include "controller/notify.h"
 #include "controller/sig.h"
 #include "controller/tls.h"
 #include "daemon.h"
@@ -117,6 +118,18 @@ main_listen(struct agent *agent, const struct svec *targets)
     }
 }
 
+/* Tells the service manager that this loop turns, and how things are. */
+static void
+main_notify(const struct agent *agent)
+{
+    if (notify_run(time_msec())) {
+        char *status = admin_status(agent);
+
+        notify_status(status);
+        free(status);
+    }
+}
+
 static void
 main_loop(struct agent *agent, struct unixctl_server *unixctl,
           const bool *exiting)
@@ -126,6 +139,7 @@ main_loop(struct agent *agent, struct unixctl_server *unixctl,
         unixctl_server_run(unixctl);
         tls_refresh(time_msec());
         agent_run(agent);
+        main_notify(agent);
         memory_run();
         if (memory_should_report()) {
             struct simap usage = SIMAP_INITIALIZER(&usage);
@@ -139,6 +153,7 @@ main_loop(struct agent *agent, struct unixctl_server *unixctl,
         memory_wait();
         unixctl_server_wait(unixctl);
         agent_wait(agent);
+        notify_wait();
         if (*exiting) {
             poll_immediate_wake();
         }
@@ -169,6 +184,7 @@ main(int argc, char *argv[])
 
     daemonize_start(false);
     sig_init();
+    notify_init();
     error = unixctl_server_create(options.unixctl_path, &unixctl);
     if (error) {
         ovs_fatal(error, "cannot create the control socket");
@@ -179,14 +195,17 @@ main(int argc, char *argv[])
     admin_init(agent);
     main_listen(agent, &options.listen);
     daemonize_complete();
+    notify_ready();
     VLOG_INFO("%s %s", program_name, KAKEHASHI_VERSION);
 
     main_loop(agent, unixctl, &exiting);
 
+    notify_stopping();
     agent_destroy(agent);
     loop_run();
     unixctl_server_destroy(unixctl);
     tls_stop();
+    notify_close();
     svec_destroy(&options.listen);
     free(options.db);
     free(options.name);

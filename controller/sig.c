@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include "controller/notify.h"
 #include "latch.h"
 #include "openvswitch/vlog.h"
 #include "signals.h"
@@ -52,8 +53,10 @@ sig_run(void)
     latch_poll(&sig_latch);
     if (sig_hup) {
         sig_hup = 0;
+        notify_reloading();
         vlog_reopen_log_file();
         VLOG_INFO("log file opened anew (SIGHUP)");
+        notify_ready();
     }
     if (sig_end) {
         char name[SIGNAL_NAME_BUFSIZE];
