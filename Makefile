@@ -5,7 +5,10 @@
 #   make lab, lab-down   a small network on this machine, up and down again;
 #                        with LAB_OPTIONS='--databases=3 --controllers=3' that
 #                        many of them
-#   make install         DESTDIR= and prefix= as usual
+#   make install         DESTDIR= and prefix= as usual, and uninstall
+#   make deb             Debian packages, in build/deb/; deb-check installs,
+#                        upgrades and removes them in a system of their own
+#                        (five minutes; docs/install.md)
 #   make asan            the same programs with ASan and UBSan, in build/asan/;
 #                        asan-check runs every test with them
 #   make fuzz            libFuzzer programs, in build/fuzz/ (needs clang);
@@ -27,7 +30,8 @@
 #                        bench-ovs measures what the patches gain
 #   make clean           remove what we built; distclean: all of build/
 #
-# V=1 shows the commands.  Everything that is built is under build/.
+# V=1 shows the commands.  INSTALL_DEPS=no says which Debian packages are
+# missing instead of installing them.  Everything that is built is under build/.
 
 VERSION := 0.1.0
 
@@ -52,7 +56,7 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
 
 # The tool, and the daemon (without kctl.c and main.c, so that tests can link
 # the rest).
-CTL_SRC        := controller/kctl_args.c controller/kctl_client.c \
+CTL_SRC        := controller/dbname.c controller/kctl_args.c controller/kctl_client.c \
                   controller/kctl_conflict.c controller/kctl_depend.c \
                   controller/kctl_generic.c controller/kctl_index.c \
                   controller/kctl_list.c controller/kctl_mark.c \
@@ -83,6 +87,7 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/conf_global.c controller/conf_options.c \
                   controller/conf_peers.c \
                   controller/conf_schema.c controller/conf_write.c \
+                  controller/dbname.c \
                   controller/edge.c \
                   controller/edge_age.c controller/edge_dump.c \
                   controller/edge_full.c controller/edge_limit.c \
@@ -118,12 +123,17 @@ HELPER_SRC := $(filter-out $(BENCH_LIB),$(wildcard tests/flows/*.c \
 
 BUILD_DEPS := gcc make patch pkg-config python3 openvswitch-source \
               libssl-dev libuv1-dev
-TEST_DEPS  := openvswitch-common openvswitch-switch libcmocka-dev faketime \
+UNIT_DEPS  := openvswitch-common libcmocka-dev
+TEST_DEPS  := $(UNIT_DEPS) openvswitch-switch bash-completion faketime \
               python3-pytest iproute2 iputils-ping iputils-arping ethtool \
               iperf3 tcpdump procps util-linux
 LINT_DEPS  := clang-tidy cppcheck binutils
 FUZZ_DEPS  := clang libclang-rt-dev
 BENCH_DEPS := openvswitch-testcontroller gnuplot-nox
+DEB_DEPS   := dpkg-dev debhelper fakeroot $(UNIT_DEPS)
+DEB_CHECK_DEPS := lintian debootstrap systemd systemd-container
+
+INSTALL_DEPS := yes
 
 # $(call install-deps,PACKAGES): say what is missing, then install it.
 install-deps = \
@@ -131,7 +141,9 @@ install-deps = \
         dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null \
             | grep -qx installed || missing="$$missing $$p"; \
     done; \
-    if [ -n "$$missing" ]; then \
+    if [ -n "$$missing" ] && [ "$(INSTALL_DEPS)" = no ]; then \
+        echo "Missing Debian packages:$$missing" >&2; exit 1; \
+    elif [ -n "$$missing" ]; then \
         echo "Installing missing Debian packages:$$missing"; \
         sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
         get="env DEBIAN_FRONTEND=noninteractive apt-get -q -y"; \
@@ -152,7 +164,7 @@ DPKG_STATUS := $(wildcard /var/lib/dpkg/status)
 # date before anything else is looked at: make installs what is missing,
 # writes it, and starts over.  When no package has changed since, nothing
 # happens.  Goals that only remove, and "make -n", do without.
-NO_DEPS_GOALS := clean distclean lab-down
+NO_DEPS_GOALS := clean distclean lab-down uninstall
 ifneq ($(filter-out $(NO_DEPS_GOALS),$(or $(MAKECMDGOALS),all)),)
 ifeq ($(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),)
 include build/deps.mk
@@ -166,6 +178,10 @@ build/deps.mk: $(DPKG_STATUS)
 	@$(call install-deps,$(BUILD_DEPS))
 	@dpkg-query -W -f='OVS_VERSION = $${Version}\n' openvswitch-source \
 	    | tr : . > $@
+
+build/unit-deps: $(DPKG_STATUS)
+	@$(call install-deps,$(UNIT_DEPS))
+	@mkdir -p build && touch $@
 
 build/test-deps: $(DPKG_STATUS)
 	@$(call install-deps,$(TEST_DEPS))
@@ -183,8 +199,17 @@ build/fuzz-deps: $(DPKG_STATUS)
 	@$(call install-deps,$(FUZZ_DEPS))
 	@mkdir -p build && touch $@
 
+build/deb-deps: $(DPKG_STATUS)
+	@$(call install-deps,$(DEB_DEPS))
+	@mkdir -p build && touch $@
+
+build/deb-check-deps: $(DPKG_STATUS) | build/test-deps
+	@$(call install-deps,$(DEB_CHECK_DEPS))
+	@mkdir -p build && touch $@
+
 # Their lists are in this file.
-build/test-deps build/lint-deps build/bench-deps build/fuzz-deps: Makefile
+build/unit-deps build/test-deps build/lint-deps build/bench-deps \
+build/fuzz-deps build/deb-deps build/deb-check-deps: Makefile
 
 # ---- Open vSwitch's libraries ----------------------------------------------
 
@@ -195,7 +220,8 @@ build/test-deps build/lint-deps build/bench-deps build/fuzz-deps: Makefile
 OVS_SERIES  := ovs-patches/series
 OVS_TREE    := build/ovs
 OVS_PATCHES := $(addprefix ovs-patches/,$(shell sed 's/\#.*//' $(OVS_SERIES)))
-OVS_CONFIGURE := CFLAGS="-O2 -g" ../src/configure --quiet \
+OVS_CFLAGS  := -O2 -g
+OVS_CONFIGURE := CFLAGS="$(OVS_CFLAGS)" ../src/configure --quiet \
                --prefix=/usr --sysconfdir=/etc --localstatedir=/var \
                --enable-ssl --disable-shared --with-pic \
                --disable-libcapng --disable-afxdp --without-dpdk
@@ -271,12 +297,16 @@ sbindir  := $(prefix)/sbin
 bindir   := $(prefix)/bin
 pkgdatadir := $(prefix)/share/kakehashi
 mandir   := $(prefix)/share/man
+completionsdir := $(prefix)/share/bash-completion/completions
+unitdir  := $(prefix)/lib/systemd/system
+sysconfdir := /etc
 
 CC       := gcc
 CFLAGS   := -O2 -g
+WERROR   := -Werror
 WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes \
             -Wmissing-prototypes -Wold-style-definition -Wformat=2 \
-            -Wno-unused-parameter -Wno-sign-compare -Werror
+            -Wno-unused-parameter -Wno-sign-compare $(WERROR)
 
 # Open vSwitch's headers are system headers: its warnings are its own.
 OVS_INCLUDES := $(addprefix -isystem $(OVS)/,obj obj/include src/include \
@@ -378,7 +408,7 @@ CONTROLLER_TESTS := $(patsubst %.c,$(O)/tests/%,$(notdir \
     $(shell grep -ls '"controller/' /dev/null \
                 $(UNIT_SRC) $(FUZZ_SRC) $(HELPER_SRC))))
 
-$(call objects,$(UNIT_SRC) $(UNIT_LIB)): | build/test-deps
+$(call objects,$(UNIT_SRC) $(UNIT_LIB)): | build/unit-deps
 $(UNIT_PROGRAMS): LIBS := $(LIBS) -lcmocka
 
 $(UNIT_PROGRAMS): $(O)/tests/%: $(O)/obj/tests/unit/%.o
@@ -417,7 +447,7 @@ ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 
 # Made here, because the two makes would both make them.
 SHARED := $(OVS_STAMP) $(IDLS:%=build/gen/%.h) $(IDLS:%=build/gen/%.c) \
-          build/test-deps
+          build/unit-deps
 
 asan: $(SHARED)
 	+@$(MAKE) --no-print-directory O=build/asan SANITIZE="$(ASAN)" \
@@ -460,7 +490,7 @@ LINT_NEEDS := $(LIBFLOWS) build/compile-flags build/lint-deps \
 check: $(CHECK_DEPS) asan $(LINT_NEEDS)
 	@tests/run unit flows system fuzz bench asan lint
 
-unit: $(UNIT_PROGRAMS) build/test-deps
+unit: $(UNIT_PROGRAMS) build/unit-deps
 	@tests/run unit
 
 flows-check: $(CHECK_DEPS)
@@ -533,16 +563,70 @@ bench-ovs: ovs ovs-stock $(O)/tests/ofload build/test-deps
 
 # ---- Install, clean --------------------------------------------------------
 
+# Units, manual pages and scripts say where the rest is.
+expand = sed -e 's|@sbindir@|$(sbindir)|g' -e 's|@bindir@|$(bindir)|g' \
+             -e 's|@pkgdatadir@|$(pkgdatadir)|g' \
+             -e 's|/usr/local/share/kakehashi|$(pkgdatadir)|g' \
+             -e '/^@sandbox@$$/{' -e 'r packaging/sandbox' -e 'd' -e '}'
+
+MAN_PAGES := $(wildcard docs/*.[1-9])
+UNITS     := kakehashi.service kakehashi-ovsdb.service
+
+# Where each file goes, for install and uninstall.
+INSTALLED := $(sbindir)/kakehashi $(bindir)/kakehashi-ctl \
+             $(pkgdatadir)/kakehashi-db $(pkgdatadir)/kakehashi.ovsschema \
+             $(completionsdir)/kakehashi-ctl $(UNITS:%=$(unitdir)/%) \
+             $(foreach m,$(MAN_PAGES),\
+                 $(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+CONFFILES := $(sysconfdir)/default/kakehashi-controller \
+             $(sysconfdir)/logrotate.d/kakehashi-controller
+
 install: all
-	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) \
-	    $(DESTDIR)$(pkgdatadir)
+	install -d $(sort $(dir $(addprefix $(DESTDIR),\
+	    $(INSTALLED) $(CONFFILES))))
 	install -m 755 $(O)/kakehashi $(DESTDIR)$(sbindir)/
 	install -m 755 $(O)/kakehashi-ctl $(DESTDIR)$(bindir)/
+	install -m 755 packaging/kakehashi-db $(DESTDIR)$(pkgdatadir)/
 	install -m 644 controller/kakehashi.ovsschema $(DESTDIR)$(pkgdatadir)/
-	for page in $(wildcard docs/*.[1-9]); do \
-	    install -D -m 644 -t $(DESTDIR)$(mandir)/man$${page##*.} $$page \
-	        || exit 1; \
+	install -m 644 packaging/kakehashi-ctl.bash \
+	    $(DESTDIR)$(completionsdir)/kakehashi-ctl
+	for unit in $(UNITS); do \
+	    $(expand) packaging/$$unit > $(DESTDIR)$(unitdir)/$$unit \
+	        && chmod 644 $(DESTDIR)$(unitdir)/$$unit || exit 1; \
 	done
+	for page in $(MAN_PAGES); do \
+	    to=$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; \
+	    $(expand) $$page > $$to && chmod 644 $$to || exit 1; \
+	done
+	for kind in default logrotate.d; do \
+	    to=$(DESTDIR)$(sysconfdir)/$$kind/kakehashi-controller; \
+	    [ -e $$to ] || install -m 644 \
+	        packaging/kakehashi-controller.$${kind%.d} $$to || exit 1; \
+	done
+
+# What may have been edited, and the database, stay.
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+	rmdir $(DESTDIR)$(pkgdatadir) || true
+
+# ---- Debian packages of our own --------------------------------------------
+
+# Built in a copy of the tree, which keeps its Open vSwitch and its objects
+# from one time to the next.
+DEB_SRC := build/deb/src
+
+deb: build/deb-deps
+	@mkdir -p $(DEB_SRC)
+	@find $(DEB_SRC) -mindepth 1 -maxdepth 1 ! -name build \
+	    -exec rm -rf {} +
+	@tar -c --exclude=./build --exclude=./.git . | tar -x -C $(DEB_SRC)
+	@rm -f build/deb/*.deb build/deb/*.buildinfo build/deb/*.changes
+	+@cd $(DEB_SRC) && env -u MAKEFLAGS -u MAKELEVEL \
+	    dpkg-buildpackage -b -us -uc -nc $(DEB_BUILD_FLAGS)
+	@ls build/deb/*.deb
+
+deb-check: deb build/deb-check-deps
+	@tests/run deb
 
 clean:
 	rm -rf build/obj build/gen build/asan build/fuzz build/tests \
@@ -558,6 +642,6 @@ distclean:
         ovs ovs-stock ovs-check bench bench-quick bench-plots \
         bench-failover bench-failover-quick bench-scale-out \
         bench-scale-out-quick bench-ovs \
-        install clean distclean
+        install uninstall deb deb-check clean distclean
 
 -include $(wildcard $(O)/obj/*/*.d $(O)/obj/*/*/*.d)

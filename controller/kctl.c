@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "command-line.h"
+#include "controller/dbname.h"
 #include "controller/kctl_daemon.h"
 #include "controller/kctl_index.h"
 #include "controller/kctl_options.h"
@@ -85,18 +86,13 @@ register_commands(void)
     ctl_register_commands(kctl_station_commands);
 }
 
-static char *
-default_db(void)
-{
-    const char *env = getenv("KAKEHASHI_DB");
-    return env && env[0] ? CONST_CAST(char *, env) : ctl_default_db();
-}
-
 /* ---- Options. ----------------------------------------------------------- */
 
 enum {
-    OPT_DB = KCTL_N_OPTS,
+    OPT_COMMANDS = KCTL_N_OPTS,
+    OPT_DB,
     OPT_NO_SYSLOG,
+    OPT_OPTIONS,
     OPT_RETRY,
     OPT_LEADER_ONLY,
     OPT_NO_LEADER_ONLY,
@@ -119,6 +115,8 @@ static const struct option long_options[] = {
     {"unixctl", required_argument, NULL, 'u'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
+    {"commands", no_argument, NULL, OPT_COMMANDS},
+    {"options", no_argument, NULL, OPT_OPTIONS},
     DAEMON_LONG_OPTIONS,
     VLOG_LONG_OPTIONS,
     TLS_LONG_OPTIONS,
@@ -128,6 +126,7 @@ static const struct option long_options[] = {
 /* What the command line says. */
 struct command_line {
     struct kctl_config config;
+    char *default_db;           /* Owned. */
     struct kctl_options options;
     struct shash local_options;
     const char *unixctl;        /* NULL if not given, like the next two. */
@@ -201,10 +200,18 @@ handle_general_option(int c, struct command_line *cl)
         break;
 
     case 'h':
-        kctl_usage(default_db());
+        kctl_usage(cl->default_db);
 
     case 'V':
         print_version();
+        break;
+
+    case OPT_COMMANDS:
+        ctl_print_commands();
+        break;
+
+    case OPT_OPTIONS:
+        ctl_print_options(long_options);
         break;
 
     VLOG_OPTION_HANDLERS
@@ -263,9 +270,6 @@ parse_options(int argc, char *argv[], struct command_line *cl)
                                      &n);
     if (error) {
         ctl_fatal("%s", error);
-    }
-    if (!cl->config.db) {
-        cl->config.db = default_db();
     }
     return n;
 }
@@ -500,6 +504,7 @@ main(int argc, char *argv[])
     vlog_set_levels_from_string_assert("timeval:console:err");
     register_commands();
 
+    cl.config.db = cl.default_db = dbname_default();
     int n = parse_options(argc, argv, &cl);
     check_mode(&cl, argv[n]);
     char *error = tls_start();
@@ -513,6 +518,7 @@ main(int argc, char *argv[])
     }
     shash_destroy_free_data(&cl.local_options);
     svec_destroy(&cl.request);
+    free(cl.default_db);
     tls_stop();
     return EXIT_SUCCESS;
 }

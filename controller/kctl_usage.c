@@ -151,6 +151,8 @@ daemon whose socket is in $KAKEHASHI_CTL_DAEMON):\n\
 Other options:\n\
   -h, --help                  display this help message\n\
   -V, --version               display version information\n\
+  --commands                  list the commands, for programs\n\
+  --options                   list these options, for programs\n\
 \n\
 %s", kctl_serving_advice());
     exit(EXIT_SUCCESS);

@@ -12,12 +12,12 @@
 #include "command-line.h"
 #include "controller/admin.h"
 #include "controller/agent.h"
+#include "controller/dbname.h"
 #include "controller/loop.h"
 #include "controller/notify.h"
 #include "controller/sig.h"
 #include "controller/tls.h"
 #include "daemon.h"
-#include "dirs.h"
 #include "fatal-signal.h"
 #include "memory.h"
 #include "openvswitch/poll-loop.h"
@@ -65,11 +65,8 @@ main_start_tls(void)
 static void
 main_complete_options(struct main_options *options)
 {
-    const char *env = getenv("KAKEHASHI_DB");
-
     if (!options->db) {
-        options->db = (env ? xstrdup(env)
-                       : xasprintf("unix:%s/db.sock", ovs_rundir()));
+        options->db = dbname_default();
     }
     if (stream_verify_name(options->db) && !strchr(options->db, ',')) {
         ovs_fatal(0, "--db=%s: not unix:FILE, tcp:IP:PORT or ssl:IP:PORT",
@@ -296,19 +293,22 @@ parse_options(int argc, char *argv[], struct main_options *options)
 static void
 usage(void)
 {
+    char *db = dbname_default();
+
     printf("%s: OpenFlow controller that joins GENEVE segments and VLANs\n"
            "usage: %s [OPTIONS]\n"
            "\nOptions:\n"
            "  --db=DATABASE           where the configuration is\n"
-           "                          (default: $KAKEHASHI_DB or\n"
-           "                          unix:%s/db.sock)\n"
+           "                          (default: $KAKEHASHI_DB or here\n"
+           "                          %s)\n"
            "  --listen=METHOD         where switches connect:\n"
            "                          ptcp:[PORT][:IP], pssl:[PORT][:IP] or\n"
            "                          punix:FILE; repeat for more\n"
            "                          (default: ptcp:6653)\n"
            "  --name=NAME             of this controller among others over\n"
            "                          one database (default: host name)\n",
-           program_name, program_name, ovs_rundir());
+           program_name, program_name, db);
+    free(db);
     daemon_usage();
     vlog_usage();
     printf("\nOther options:\n"
