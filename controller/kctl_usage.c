@@ -37,7 +37,9 @@ Or from an ovsdb-server of its own:\n\
     ovsdb-server --detach --no-chdir --pidfile=kakehashi-db.pid \\\n\
         --unixctl=%s/kakehashi-db.ctl --log-file=%s/kakehashi-db.log \\\n\
         --remote=punix:%s/kakehashi-db.sock %s/kakehashi.db\n\
-    export KAKEHASHI_DB=unix:%s/kakehashi-db.sock\n",
+    export KAKEHASHI_DB=unix:%s/kakehashi-db.sock\n\
+Where our units of systemd are installed, one does all of this:\n\
+    systemctl enable --now kakehashi-ovsdb\n",
                            name, etc, schema, etc, run, ovs_logdir(),
                            run, etc, run);
     }

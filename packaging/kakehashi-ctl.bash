@@ -112,7 +112,7 @@ _kakehashi_ctl_argument()
             ;;
         *)
             kinds+=("$word")
-            [[ $word != [!+]* ]] || required=${#kinds[@]}
+            [[ $word != [+!]* ]] || required=${#kinds[@]}
             ;;
         esac
     done
@@ -132,7 +132,7 @@ _kakehashi_ctl_argument()
             && [[ ${kinds[-1]} == [+*]* ]]; then
         kind=${kinds[-1]}
     fi
-    case ${kind#[!?+*]} in
+    case ${kind#[?+*!]} in
     SEGMENT) _kakehashi_ctl_names Segment ;;
     CLUSTER) _kakehashi_ctl_names Cluster ;;
     EDGE) _kakehashi_ctl_names Edge ;;
