@@ -130,7 +130,7 @@ TEST_DEPS  := $(UNIT_DEPS) openvswitch-switch bash-completion faketime \
 LINT_DEPS  := clang-tidy cppcheck binutils
 FUZZ_DEPS  := clang libclang-rt-dev
 BENCH_DEPS := openvswitch-testcontroller gnuplot-nox
-DEB_DEPS   := dpkg-dev debhelper fakeroot $(UNIT_DEPS)
+DEB_DEPS   := dpkg-dev debhelper $(UNIT_DEPS)
 DEB_CHECK_DEPS := lintian debootstrap systemd systemd-container
 
 INSTALL_DEPS := yes
