@@ -39,7 +39,9 @@ VERSION := 0.1.0
 
 # The functional core: no I/O, no clock, no log.
 FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
-                  flows/bundlemsg.c flows/delta.c flows/failover.c \
+                  flows/bundlemsg.c flows/delta.c flows/explain.c \
+                  flows/explain_args.c flows/explain_in.c \
+                  flows/explain_out.c flows/failover.c \
                   flows/fdb.c flows/fdb_age.c flows/fdb_flap.c \
                   flows/fdb_node.c flows/fdb_static.c flows/fdb_table.c \
                   flows/fdb_withdrawn.c flows/flowset.c flows/inquiry.c \
@@ -428,6 +430,8 @@ $(O)/tests/fuzz_session: LIBS += -Wl,--wrap=time_msec
 $(foreach s,$(HELPER_SRC),$(eval \
     $(O)/tests/$(notdir $(s:.c=)): $(call objects,$(s))))
 
+$(O)/tests/explain: $(call objects,tests/unit/golden.c tests/unit/net.c)
+$(O)/tests/explain: LIBS += -lcmocka
 $(O)/tests/ofanswer: $(call objects,tests/bench/benchio.c)
 $(O)/tests/ofload: $(call objects,$(BENCH_LIB))
 

@@ -152,6 +152,8 @@ bool fdb_idle(struct fdb *, const struct topo_node *, struct topo_place *,
 void fdb_lose_node(struct fdb *, const struct topo_node *, long long now);
 void fdb_run(struct fdb *, long long now, struct fdb_ops *);
 bool fdb_is_frozen(const struct fdb *, const struct fdb_mac *);
+const struct fdb_flap *fdb_find_flap(const struct fdb *,
+                                     const struct fdb_mac *);
 void fdb_thaw(struct fdb *, const struct topo_segment *, struct fdb_ops *);
 
 /* A MAC whose flow a node has not used for long: that of 'slot', or if it is 0
@@ -181,6 +183,8 @@ void fdb_forget_node(struct fdb *, const struct topo_node *,
 
 /* What a node should have (all segments if 'segment' is NULL). */
 typedef void fdb_op_func(const struct fdb_op *, void *aux);
+void fdb_mac_ops(const struct fdb_mac *, const struct topo_node *,
+                 fdb_op_func *, void *aux);
 void fdb_node_ops(const struct topo_node *, const struct topo_segment *,
                   fdb_op_func *, void *aux);
 void fdb_node_flows(const struct topo_node *, const struct topo_segment *,

@@ -113,6 +113,14 @@ fdb_is_frozen(const struct fdb *fdb, const struct fdb_mac *e)
     return flap && flap->frozen;
 }
 
+/* Returns what is known of the moves of 'e', or NULL if it has not moved
+ * lately. */
+const struct fdb_flap *
+fdb_find_flap(const struct fdb *fdb, const struct fdb_mac *e)
+{
+    return fdb_flap_find(fdb, e);
+}
+
 /* 'e' was seen at 'place', where it is not.  Returns FDB_MOVED if it may move
  * there, otherwise why it does not. */
 enum fdb_verdict

@@ -47,7 +47,9 @@ fdb_refresh_slot(struct fdb_mac *e, const struct topo_node *node)
     }
 }
 
-static void
+/* Calls 'func' for each flow of 'e' that 'node', of its segment, should
+ * have. */
+void
 fdb_mac_ops(const struct fdb_mac *e, const struct topo_node *node,
             fdb_op_func *func, void *aux)
 {

@@ -1,0 +1,505 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "flows/explain_private.h"
+
+#include "flows/fdb.h"
+#include "flows/layout.h"
+#include "flows/share.h"
+#include "flows/topo.h"
+#include "openvswitch/dynamic-string.h"
+#include "util.h"
+
+/* Where the frame comes in. */
+
+static ofp_port_t
+explain_in_port(const struct explain_walk *w)
+{
+    return w->tunnel ? topo_node_tunnel(w->node) : w->frame->port->ofport;
+}
+
+/* The flow of CLASSIFY for the port, of 'priority', that matches 'more'
+ * too. */
+static struct explain_counter
+explain_port_flow(const struct explain_walk *w, int priority,
+                  const char *more)
+{
+    ofp_port_t port = explain_in_port(w);
+
+    return explain_by_flow(LAYOUT_CLASSIFY, priority,
+                           layout_cookie(LAYOUT_K_PORT, ofp_to_u16(port)),
+                           xasprintf("in_port=%"PRIu32"%s", port, more));
+}
+
+/* Frames to addresses that are for bridges, by any port in use.  Returns true
+ * if the walk ends there. */
+static bool
+explain_reserved(struct explain_walk *w)
+{
+    static const struct eth_addr addr = ETH_ADDR_C(01,80,c2,00,00,00);
+    static const struct eth_addr mask = ETH_ADDR_C(ff,ff,ff,ff,ff,f0);
+
+    if (!eth_addr_equal_except(w->frame->dst, addr, mask)) {
+        return false;
+    }
+    explain_drop(w, explain_port_flow(w, LAYOUT_PRIO_REFUSE, ",dl_dst="
+                                      "01:80:c2:00:00:00/ff:ff:ff:ff:ff:f0"),
+                 ETH_ADDR_FMT" is one of the addresses that no bridge "
+                 "forwards (IEEE 802.1Q, table 8-1)",
+                 ETH_ADDR_ARGS(w->frame->dst));
+    return true;
+}
+
+static void
+explain_taken(struct explain_walk *w, enum layout_table table,
+              const char *reason)
+{
+    explain_say(w, table, "%s", reason);
+    explain_end(w, EXPLAIN_TAKEN)->reason = xstrdup(reason);
+}
+
+static bool
+explain_closed(struct explain_walk *w, const struct topo_claim *claim)
+{
+    const struct topo_attach *attach = claim->attach;
+    uint16_t vlan = attach->vlan;
+    char *match, *name;
+
+    if (!attach->closure) {
+        return false;
+    }
+    match = (vlan || w->frame->vlan != EXPLAIN_NO_TAG
+             ? xasprintf("in_port=%"PRIu32",dl_vlan=%"PRIu16,
+                         claim->slot >> 16, vlan)
+             : xasprintf("in_port=%"PRIu32",vlan_tci=0/0x1fff",
+                         claim->slot >> 16));
+    name = explain_place_name(&attach->place);
+    explain_drop(w, explain_by_flow(LAYOUT_CLASSIFY, LAYOUT_PRIO_MAIN,
+                                    layout_cookie(LAYOUT_K_SEGMENT,
+                                                  w->segment->vni), match),
+                 "binding %s is closed: %s", name, attach->closure->reason);
+    free(name);
+    return true;
+}
+
+/* CLASSIFY for a port that is none of the overlay.  Returns true if the frame
+ * goes on. */
+static bool
+explain_classify_local(struct explain_walk *w)
+{
+    const struct topo_port *port = w->frame->port;
+    int vlan = MAX(w->frame->vlan, 0);
+    static const struct eth_addr marker = LAYOUT_PROBE_MARKER;
+
+    if (!topo_node_plug(w->node, port->name)) {
+        explain_drop(w, explain_by_table(LAYOUT_CLASSIFY),
+                     "nothing is bound to port %s%s", port->name,
+                     topo_node_sees_by(w->node, port->name)
+                     ? "; by it edges see each other" : "");
+        return false;
+    }
+    if (explain_reserved(w)) {
+        return false;
+    }
+    if (w->frame->type == LAYOUT_PROBE_TYPE
+        && eth_addr_equals(w->frame->dst, marker)) {
+        explain_taken(w, LAYOUT_CLASSIFY,
+                      "a marker, which is for the controller");
+        return false;
+    }
+    w->in = topo_node_claim(w->node, layout_slot(port->ofport, vlan));
+    if (!w->in) {
+        char *what = vlan ? xasprintf("VLAN %d", vlan) : xstrdup("untagged");
+
+        explain_drop(w, explain_port_flow(w, LAYOUT_PRIO_LAST, ""),
+                     "%s of port %s is bound to no segment", what,
+                     port->name);
+        free(what);
+        return false;
+    }
+    w->place = &w->in->attach->place;
+    w->segment = w->place->segment;
+    w->own_tag = (w->frame->vlan == EXPLAIN_NO_TAG ? EXPLAIN_NO_TAG
+                  : w->second_tag);
+    if (explain_closed(w, w->in)) {
+        return false;
+    }
+
+    char *name = explain_place_name(w->place);
+    explain_say(w, LAYOUT_CLASSIFY, "%s %s of segment %s, VNI %"PRIu32,
+                w->in->attach->cluster ? "binding" : "host port", name,
+                w->segment->name, w->segment->vni);
+    free(name);
+    return true;
+}
+
+/* CLASSIFY for the tunnel port. */
+
+/* Returns the node that is in the segment at the address where the frame comes
+ * from, or NULL.  '*any' tells whether anybody may send here.  The edges of
+ * one cluster have nothing to say to each other. */
+static const struct topo_node *
+explain_from_node(const struct explain_walk *w,
+                  const struct topo_cluster *only, bool *any)
+{
+    const struct topo_node *found = NULL;
+    const struct topo_attach *attach;
+
+    *any = !ovs_list_is_empty(&w->segment->vteps);
+    LIST_FOR_EACH (attach, segment_node, &w->segment->attaches) {
+        for (size_t i = 0; i < attach->n_claims; i++) {
+            const struct topo_node *node = attach->claims[i].node;
+
+            if (node == w->node || (only && attach->cluster == only)) {
+                continue;
+            }
+            *any = true;
+            if (IN6_ARE_ADDR_EQUAL(&node->ip, &w->from)) {
+                found = node;
+            }
+        }
+    }
+    return found;
+}
+
+/* Returns the cluster through which alone 'w->node' is in the segment, or
+ * NULL. */
+const struct topo_cluster *
+explain_only_cluster(const struct explain_walk *w)
+{
+    const struct topo_cluster *only = NULL;
+    const struct topo_attach *attach;
+
+    LIST_FOR_EACH (attach, segment_node, &w->segment->attaches) {
+        if (!topo_attach_claim(attach, w->node)) {
+            continue;
+        }
+        if (!attach->cluster || (only && only != attach->cluster)) {
+            return NULL;
+        }
+        only = attach->cluster;
+    }
+    return only;
+}
+
+/* The VTEP from which the frame comes has no business in the segment. */
+static void
+explain_refuse_vtep(struct explain_walk *w, const struct topo_cluster *only,
+                    bool any)
+{
+    const struct topo_node *node = topo_node_by_ip(w->topo, &w->from);
+    char *ip = explain_ip_name(&w->from);
+    struct explain_counter counter;
+
+    if (any) {
+        char *more = xasprintf(",tun_id=%"PRIu32, w->vni);
+
+        counter = explain_port_flow(w, LAYOUT_PRIO_ELSE, more);
+        counter.cookie = layout_cookie(LAYOUT_K_SEGMENT, w->vni);
+        free(more);
+    } else {
+        counter = explain_port_flow(w, LAYOUT_PRIO_LAST, "");
+    }
+    if (node && only && topo_cluster_has_node(only, node)) {
+        explain_drop(w, counter, "%s is edge %s, which is in segment %s for "
+                     "the same cluster, %s: these two have nothing to say to "
+                     "each other", ip, node->name, w->segment->name,
+                     only->name);
+    } else {
+        explain_drop(w, counter, "VTEP %s is not in segment %s", ip,
+                     w->segment->name);
+    }
+    free(ip);
+}
+
+/* The frame is from a VTEP.  Returns true if that is in the segment. */
+static bool
+explain_vtep(struct explain_walk *w, const struct topo_cluster *only)
+{
+    bool any;
+    const struct topo_node *node = explain_from_node(w, only, &any);
+    const struct topo_vtep *vtep = topo_vtep_find(w->topo, w->segment,
+                                                  &w->from);
+    char *ip;
+
+    if (!node && !vtep) {
+        explain_refuse_vtep(w, only, any);
+        return false;
+    }
+    ip = explain_ip_name(&w->from);
+    if (node) {
+        explain_say(w, LAYOUT_CLASSIFY, "from edge %s (%s): segment %s, "
+                    "VNI %"PRIu32, node->name, ip, w->segment->name, w->vni);
+    } else {
+        explain_say(w, LAYOUT_CLASSIFY, "from VTEP %s: segment %s, "
+                    "VNI %"PRIu32, ip, w->segment->name, w->vni);
+        w->place = &vtep->place;
+    }
+    free(ip);
+    return true;
+}
+
+/* CLASSIFY for the tunnel port.  Stores into '*only' the cluster whose gate is
+ * asked next, or NULL.  Returns true if the frame goes on. */
+static bool
+explain_classify_tunnel(struct explain_walk *w,
+                        const struct topo_cluster **only)
+{
+    if (topo_node_tunnel(w->node) == OFPP_NONE) {
+        struct explain_counter nobody = { .type = EXPLAIN_BY_NOTHING };
+
+        explain_drop(w, nobody, "edge %s has no port %s, so what is sent to "
+                     "it through the overlay does not get into its switch",
+                     w->node->name, w->node->tunnel_port);
+        return false;
+    }
+    if (explain_reserved(w)) {
+        return false;
+    }
+    if (w->oam) {
+        explain_drop(w, explain_port_flow(w, LAYOUT_PRIO_REFUSE,
+                                          ",tun_flags=+oam"),
+                     "a control packet is for tunnel endpoints alone "
+                     "(RFC 8926, section 3.4)");
+        return false;
+    }
+    if (w->vni == LAYOUT_PROBE_VNI && w->frame->type == LAYOUT_PROBE_TYPE) {
+        explain_taken(w, LAYOUT_CLASSIFY,
+                      "a probe, which is for edges and the controller");
+        return false;
+    }
+    w->segment = topo_segment_by_vni(w->topo, w->vni);
+    if (!w->segment || !topo_segment_has_node(w->segment, w->node)) {
+        explain_drop(w, explain_port_flow(w, LAYOUT_PRIO_LAST, ""),
+                     "edge %s is in no segment with VNI %"PRIu32,
+                     w->node->name, w->vni);
+        return false;
+    }
+    *only = explain_only_cluster(w);
+    return explain_vtep(w, *only);
+}
+
+/* GATE. */
+
+/* Returns the counter of the frames that find the gate of 'cluster' closed on
+ * the node. */
+static struct explain_counter
+explain_gate_counter(const struct explain_walk *w,
+                     const struct topo_cluster *cluster)
+{
+    const struct topo_port *ports[TOPO_MAX_EDGES];
+
+    if (!topo_cluster_watched(cluster, w->node, ports)) {
+        return explain_by_table(LAYOUT_GATE);
+    }
+    return explain_by_flow(LAYOUT_GATE, LAYOUT_PRIO_ELSE,
+                           layout_cookie(LAYOUT_K_CLUSTER, cluster->id),
+                           xasprintf("reg2=%#"PRIx32, cluster->id));
+}
+
+/* Returns true if the gate of 'cluster' is open.  Without its controller an
+ * edge may have decided otherwise: nobody here can know. */
+bool
+explain_gate(struct explain_walk *w, const struct topo_cluster *cluster,
+             bool outward)
+{
+    const char *doubt = (w->node->away
+                         ? "; its switch is not connected, and may have "
+                         "decided otherwise by itself" : "");
+
+    if (cluster->active == w->node) {
+        explain_say(w, LAYOUT_GATE, "edge %s is active for cluster %s%s",
+                    w->node->name, cluster->name, doubt);
+        return true;
+    }
+
+    struct explain_counter counter = explain_gate_counter(w, cluster);
+    char *reason
+        = (cluster->active
+           ? xasprintf("edge %s is standby for cluster %s, %s is active%s",
+                       w->node->name, cluster->name, cluster->active->name,
+                       doubt)
+           : xasprintf("no edge is active for cluster %s%s", cluster->name,
+                       doubt));
+    if (outward) {
+        explain_withhold(w, counter, "%s", reason);
+    } else {
+        explain_drop(w, counter, "%s", reason);
+    }
+    free(reason);
+    return false;
+}
+
+/* PASS, SOURCE and LEARN. */
+
+static bool
+explain_is_own(const struct topo_node *node, struct eth_addr mac,
+               const struct topo_port **own)
+{
+    const struct topo_port *port;
+
+    HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
+        if (topo_port_is_own(node, port)
+            && eth_addr_equals(port->mac, mac)) {
+            *own = port;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns the node, 'w->node' or an edge with which it shares a cluster, that
+ * has the source address itself, or NULL. */
+static const struct topo_node *
+explain_own(const struct explain_walk *w, const struct topo_port **port)
+{
+    const struct topo_user *user;
+
+    if (explain_is_own(w->node, w->frame->src, port)) {
+        return w->node;
+    }
+    LIST_FOR_EACH (user, tnode_node, &w->node->uses) {
+        for (size_t i = 0; user->member && i < user->cluster->n_members;
+             i++) {
+            const struct topo_node *other = user->cluster->members[i];
+
+            if (explain_is_own(other, w->frame->src, port)) {
+                return other;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Sources that can be none.  Returns true if the frame goes on. */
+static bool
+explain_pass(struct explain_walk *w)
+{
+    uint64_t cookie = layout_cookie(LAYOUT_K_NODE, 0);
+    struct eth_addr src = w->frame->src;
+    const struct topo_port *port;
+    const struct topo_node *own;
+
+    if (eth_addr_is_multicast(src)) {
+        explain_drop(w, explain_by_flow(
+                         LAYOUT_PASS, LAYOUT_PRIO_REFUSE, cookie,
+                         xasprintf("reg3=0/%d,dl_src=01:00:00:00:00:00/"
+                                   "01:00:00:00:00:00", LAYOUT_F_OUT)),
+                     "its source is a group address");
+        return false;
+    }
+    if (eth_addr_is_zero(src)) {
+        explain_drop(w, explain_by_flow(
+                         LAYOUT_PASS, LAYOUT_PRIO_REFUSE, cookie,
+                         xasprintf("reg3=0/%d,dl_src=00:00:00:00:00:00",
+                                   LAYOUT_F_OUT)), "its source is zero");
+        return false;
+    }
+    own = explain_own(w, &port);
+    if (own) {
+        explain_drop(w, explain_by_flow(
+                         LAYOUT_PASS, LAYOUT_PRIO_REFUSE,
+                         layout_cookie(LAYOUT_K_ADDRS, 0),
+                         xasprintf("reg3=0/%d,dl_src="ETH_ADDR_FMT,
+                                   LAYOUT_F_OUT, ETH_ADDR_ARGS(src))),
+                     "its source is the address of edge %s itself, of port "
+                     "%s, and that is no station", own->name, port->name);
+        return false;
+    }
+    return true;
+}
+
+/* The source is not known where the frame comes in: who is told, and what
+ * comes of it.  'e' may be NULL. */
+static void
+explain_learn(struct explain_walk *w, const struct fdb_mac *e)
+{
+    const struct topo_segment *segment = w->segment;
+    char *place = explain_place_name(w->place);
+    char *where = e ? explain_place_name(e->place) : NULL;
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    if (!e) {
+        ds_put_format(&s, "the source is not known; the controller is told, "
+                      "and learns that it is at %s%s", place,
+                      segment->n_learned >= segment->mac_limit
+                      ? " when there is room: the segment has as many MACs "
+                      "as it may" : "");
+    } else if (fdb_is_frozen(w->fdb, e)) {
+        ds_put_format(&s, "the source is frozen at %s; that it is at %s is "
+                      "not believed now", where, place);
+    } else if (e->place != w->place) {
+        ds_put_format(&s, "the source is known at %s; the controller is told, "
+                      "and moves it to %s", where, place);
+    } else {
+        ds_put_format(&s, "the source is known at %s, but not seen by edge %s "
+                      "yet; the controller is told", place, w->node->name);
+    }
+    if (share_is_held(&w->node->share, segment->vni)) {
+        ds_put_format(&s, "; the segment has many new MACs and is held, so "
+                      "within what meter %d lets pass", LAYOUT_METER_HELD);
+    } else {
+        ds_put_format(&s, "; once a second, and within what meter %d lets "
+                      "pass", LAYOUT_METER_LEARN);
+    }
+    explain_say(w, LAYOUT_LEARN, "%s", ds_cstr(&s));
+    ds_destroy(&s);
+    free(place);
+    free(where);
+}
+
+/* Returns true if the frame goes on. */
+static bool
+explain_source(struct explain_walk *w)
+{
+    const struct fdb_mac *e = fdb_find(w->fdb, w->segment, w->frame->src);
+
+    if (!w->place) {
+        explain_say(w, LAYOUT_SOURCE, "known: it was learned where it entered "
+                    "the overlay");
+        return true;
+    }
+
+    char *where = e ? explain_place_name(e->place) : NULL;
+    bool known = (e && e->place == w->place && fdb_has_source(e, w->node));
+    bool refused = e && !known && e->is_static;
+    if (known) {
+        explain_say(w, LAYOUT_SOURCE, "the source is known at %s, %s", where,
+                    e->is_static ? "static" : "learned");
+    } else if (refused) {
+        explain_drop(w, explain_by_flow(
+                         LAYOUT_LEARN, LAYOUT_PRIO_GUARD,
+                         layout_cookie(LAYOUT_K_STATIC, w->segment->vni),
+                         xasprintf("metadata=%"PRIu32",dl_src="ETH_ADDR_FMT,
+                                   w->segment->vni,
+                                   ETH_ADDR_ARGS(w->frame->src))),
+                     "its source is a static MAC, which is at %s", where);
+    } else {
+        explain_learn(w, e);
+    }
+    free(where);
+    return !refused;
+}
+
+/* The frame comes in. */
+void
+explain_in(struct explain_walk *w)
+{
+    const struct topo_cluster *gate = NULL;
+
+    if (w->tunnel) {
+        if (!explain_classify_tunnel(w, &gate)) {
+            return;
+        }
+    } else {
+        if (!explain_classify_local(w)) {
+            return;
+        }
+        gate = w->in->attach->cluster;
+    }
+    if ((!gate || explain_gate(w, gate, false))
+        && explain_pass(w) && explain_source(w)) {
+        explain_dest(w);
+    }
+}
