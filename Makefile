@@ -93,7 +93,8 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/edge.c \
                   controller/edge_age.c controller/edge_dump.c \
                   controller/edge_full.c controller/edge_limit.c \
-                  controller/edge_meter.c controller/edge_refused.c \
+                  controller/edge_meter.c controller/edge_question.c \
+                  controller/edge_refused.c \
                   controller/edge_role.c \
                   controller/edge_txn.c \
                   controller/lead.c controller/lead_shard.c \

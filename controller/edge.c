@@ -110,6 +110,7 @@ edge_destroy(struct edge *edge)
     edge_dump_destroy(edge);
     edge_forget_meters(edge);
     edge_forget_counts(edge);
+    edge_forget_questions(edge);
     hmap_destroy(&edge->meters);
     free(edge->last_error);
     free(edge);
@@ -326,6 +327,7 @@ static enum edge_event
 edge_receive_error(struct edge *edge, const struct ofp_header *oh)
 {
     enum ofperr error = ofperr_decode_msg(oh, NULL);
+    struct edge_question *q = edge_question_find(edge, oh, OFPTYPE_ERROR);
     struct edge_txn *txn = edge->txn;
 
     if (!error) {
@@ -336,6 +338,9 @@ edge_receive_error(struct edge *edge, const struct ofp_header *oh)
     }
     if (edge_counts_is_answer(edge, oh)) {
         return EDGE_EV_COUNTS;
+    }
+    if (q) {
+        return edge_question_answered(edge, q);
     }
     if (error == OFPERR_OFPBRC_IS_SECONDARY || oh->xid == edge->role_xid) {
         return edge_role_refused(edge, oh, error);
@@ -379,6 +384,7 @@ enum edge_event
 edge_receive(struct edge *edge, const struct ofp_header *oh,
              struct edge_input *in)
 {
+    struct edge_question *q;
     enum ofptype type;
 
     if (packetin_read(oh, &in->pin)) {
@@ -387,6 +393,10 @@ edge_receive(struct edge *edge, const struct ofp_header *oh,
     }
     if (ofptype_decode(&type, oh)) {
         return EDGE_EV_NONSENSE;
+    }
+    q = type == OFPTYPE_ERROR ? NULL : edge_question_find(edge, oh, type);
+    if (q) {
+        return edge_question_take(edge, q, oh);
     }
     switch ((int) type) {
     case OFPTYPE_PACKET_IN:

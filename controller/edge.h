@@ -47,6 +47,7 @@
 #include "flows/fdb.h"
 #include "flows/flowset.h"
 #include "flows/inquiry.h"
+#include "flows/layout.h"
 #include "flows/macdump.h"
 #include "flows/packetin.h"
 #include "flows/refused.h"
@@ -55,7 +56,9 @@
 #include "openvswitch/match.h"
 #include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-monitor.h"
+#include "openvswitch/ofp-msgs.h"
 
+struct admin_explain;
 struct admin_limits;
 struct admin_read;
 struct fdb_op;
@@ -132,6 +135,25 @@ struct edge_count {
     uint32_t meter;
     uint64_t n_asked, n_dropped;
 };
+
+/* A question about what the switch has counted, and the answer. */
+struct edge_question {
+    ovs_be32 xid;               /* 0: answered. */
+    enum ofptype reply;         /* Of the answer. */
+    struct flowset *like;       /* The flow that it is about, or NULL... */
+    enum layout_table table;    /* ...or the table... */
+    uint32_t meter;             /* ...or the meter. */
+    void *aux;                  /* For who asks. */
+
+    bool found;                 /* The switch has it... */
+    bool same;                  /* ...just as in 'like'. */
+    uint64_t n_packets;         /* Counted. */
+    uint32_t age;               /* Of a flow, in seconds. */
+    int idle;                   /* Likewise, -1 if that is not known. */
+};
+
+/* As many are asked at once. */
+#define EDGE_MAX_QUESTIONS 64
 
 /* A question about flows that is on its way. */
 struct edge_asked {
@@ -210,6 +232,11 @@ struct edge {
     bool diff_json;
     struct admin_read *read;    /* Who reads its MACs, or NULL. */
     struct admin_limits *limits;    /* Who reads 'counts', or NULL. */
+    struct edge_question *questions;
+    size_t n_questions, allocated_questions;
+    size_t n_unanswered;        /* Of these. */
+    long long questions_since;  /* When the last one was asked. */
+    struct admin_explain *explain;  /* Who reads them, or NULL. */
     uint32_t next_xid, next_bundle;
     ovs_be32 ports_xid, meter_xid;
     ovs_be32 role_xid;          /* Of the latest request. */
@@ -242,6 +269,7 @@ enum edge_event {
     EDGE_EV_DEPOSED,            /* Another controller is master now. */
     EDGE_EV_METER,              /* 'meters' is complete. */
     EDGE_EV_COUNTS,             /* 'counts' is complete. */
+    EDGE_EV_ANSWERED,           /* All of 'questions' are. */
     EDGE_EV_FLOWS,              /* 'dump' is complete. */
     EDGE_EV_CONFIRMED,          /* 'txn' is in force. */
     EDGE_EV_REFUSED,            /* 'txn' is not. */
@@ -309,6 +337,10 @@ void edge_set_limit(struct edge *, uint32_t id, const struct topo_limit *);
 void edge_find_stale_meters(struct edge *);
 void edge_ask_counts(struct edge *);
 void edge_forget_counts(struct edge *);
+bool edge_ask_flow(struct edge *, struct flowset *like, void *aux);
+bool edge_ask_misses(struct edge *, enum layout_table, void *aux);
+bool edge_ask_dropped(struct edge *, uint32_t meter, void *aux);
+void edge_forget_questions(struct edge *);
 void edge_lease(struct edge *);
 void edge_forget_taken(struct edge *);
 

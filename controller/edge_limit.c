@@ -53,6 +53,9 @@ edge_asked_since(const struct edge *edge)
     if (edge->counts_xid) {
         since = MIN(since, edge->counts_since);
     }
+    if (edge->n_unanswered) {
+        since = MIN(since, edge->questions_since);
+    }
     for (size_t i = 0; i < edge->dump.n_asked; i++) {
         since = MIN(since, edge->dump.asked[i].since);
     }
@@ -144,7 +147,8 @@ edge_memory_usage(const struct edge *edge, struct simap *usage)
     usage_add(usage, "idle-macs", edge->ageing.n);
     usage_add(usage, "ageing-turns", hmap_count(&edge->ageing.turns_by_vni));
     usage_add(usage, "commands", ((edge->diff != NULL) + (edge->read != NULL)
-                                  + (edge->limits != NULL)));
+                                  + (edge->limits != NULL)
+                                  + (edge->explain != NULL)));
     if (edge->tnode) {
         usage_add(usage, "changes", hmap_count(&edge->tnode->dirty));
         usage_add(usage, "ports", hmap_count(&edge->tnode->ports_by_name));
@@ -162,6 +166,6 @@ edge_memory_bounds(const struct topo *topo, struct simap *usage)
     usage_add(usage, "idle-macs-max-per-edge", EDGE_MAX_IDLE);
     usage_add(usage, "ageing-turns-max-per-edge",
               hmap_count(&topo->rows[TOPO_SEGMENT]));
-    usage_add(usage, "commands-max-per-edge", 3);
+    usage_add(usage, "commands-max-per-edge", 4);
     usage_add(usage, "ports-max-per-edge", TOPO_MAX_PORTS);
 }

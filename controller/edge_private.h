@@ -11,6 +11,7 @@
  *   edge_refused.c  what of that it did not take
  *   edge_full.c   its tables of MACs when they are full
  *   edge_meter.c  its meters, and the lease
+ *   edge_question.c  what single flows, tables and meters have counted
  *   edge_dump.c   which flows it has
  *   edge_role.c   what it may be told by whom
  *   edge_age.c    for how long its flows have been idle
@@ -40,6 +41,12 @@ bool edge_counts_is_answer(const struct edge *, const struct ofp_header *);
 enum edge_event edge_take_counts(struct edge *, const struct ofp_header *);
 void edge_match_mac(struct match *, uint8_t table, uint16_t bits,
                     uint16_t mask);
+struct edge_question *edge_question_find(struct edge *,
+                                         const struct ofp_header *,
+                                         enum ofptype);
+enum edge_event edge_question_take(struct edge *, struct edge_question *,
+                                   const struct ofp_header *);
+enum edge_event edge_question_answered(struct edge *, struct edge_question *);
 void edge_dump_init(struct edge *);
 void edge_dump_destroy(struct edge *);
 void edge_dump_stop(struct edge *);
