@@ -72,7 +72,9 @@ CTL_SRC        := controller/dbname.c controller/kctl_args.c controller/kctl_cli
                   controller/kctl_txn.c controller/kctl_usage.c \
                   controller/notify.c controller/sig.c controller/tls.c
 CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
-                  controller/admin_diff.c controller/admin_limits.c \
+                  controller/admin_diff.c controller/admin_explain.c \
+                  controller/admin_explain_frame.c \
+                  controller/admin_explain_mac.c controller/admin_limits.c \
                   controller/admin_mac.c controller/admin_mtu.c \
                   controller/admin_show.c controller/admin_vtep.c \
                   controller/agent.c controller/agent_admit.c \

@@ -17,6 +17,9 @@
 #include "unixctl.h"
 #include "util.h"
 
+/* Of a command that takes many: a frame has no more. */
+#define ADMIN_MAX_WORDS 16
+
 /* Arguments. */
 
 /* Moves "--format=json|text" behind the arguments, which become fewer.
@@ -470,6 +473,14 @@ admin_init(struct agent *agent)
                              admin_vtep_flush, agent);
     unixctl_command_register("binding/limits", "[--format=json] [SEGMENT]", 0,
                              2, admin_binding_limits, agent);
+    unixctl_command_register("explain", "[--format=json] mac SEGMENT MAC | "
+                             "frame EDGE PORT KEY=VALUE...", 0,
+                             ADMIN_MAX_WORDS, admin_explain, agent);
+    unixctl_command_register("explain/mac", "[--format=json] SEGMENT MAC", 0,
+                             3, admin_explain_mac_cmd, agent);
+    unixctl_command_register("explain/frame",
+                             "[--format=json] EDGE PORT KEY=VALUE...", 0,
+                             ADMIN_MAX_WORDS, admin_explain_frame_cmd, agent);
     unixctl_command_register("edge/show", "[--format=json] [EDGE]", 0, 2,
                              admin_edge_show, agent);
     unixctl_command_register("cluster/show", "[--format=json] [CLUSTER]", 0, 2,

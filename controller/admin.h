@@ -16,7 +16,7 @@
  * session's extra dump is complete (admin_diff_done()) or when the session
  * ends before (admin_diff_failed()).  So does that of mac/show, for switches
  * that another controller leads (admin_read_done()), and that of
- * binding/limits (admin_limits_done()).
+ * binding/limits (admin_limits_done()) and of explain (admin_explain_done()).
  *
  * admin_status() says in one line how things are, for a service manager. */
 
@@ -34,5 +34,6 @@ void admin_read_done(struct edge *, bool reported);
 void admin_limits_done(struct edge *);
 void admin_mtu_run(struct agent *);
 void admin_mtu_clear(struct agent *);
+void admin_explain_done(struct edge *);
 
 #endif /* controller/admin.h */

@@ -9,6 +9,9 @@
  *   admin.c       arguments, mac/flush, edge/show
  *   admin_mac.c   mac/show
  *   admin_limits.c  binding/limits
+ *   admin_explain.c  explain: arguments, what edges are asked, the answer
+ *   admin_explain_frame.c  of that, a frame
+ *   admin_explain_mac.c  of that, a MAC
  *   admin_vtep.c  vtep/show, vtep/flush
  *   admin_show.c  show
  *   admin_cluster.c  cluster/show, cluster/history, cluster/failover,
@@ -19,13 +22,18 @@
  * false, and the command just returns. */
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include "controller/admin.h"
+#include "flows/layout.h"
 #include "unixctl.h"
 
 struct ds;
+struct flowset;
 struct json;
 struct shash;
 struct topo_cluster;
+struct topo_node;
 struct topo_segment;
 
 bool admin_format(struct unixctl_conn *, int *argc, const char *argv[],
@@ -44,6 +52,37 @@ struct json *admin_cluster_to_json(const struct agent *,
                                    const struct topo_cluster *);
 void admin_cluster_to_text(const struct json *, struct ds *);
 
+/* An answer that waits for what some edges have counted.  Each object that an
+ * edge is asked about gets "frames", a number or null, "installed", a boolean
+ * or null, and if the answer is 'exact' "as_meant" and the seconds "age" and
+ * "idle". */
+struct admin_explain {
+    struct unixctl_conn *conn;
+    struct agent *agent;
+    bool json;
+    bool exact;
+    struct json *answer;
+    void (*to_text)(const struct json *answer, struct ds *);
+    size_t n_waiting;           /* Edges. */
+};
+
+void admin_explain_flow(struct admin_explain *, struct topo_node *,
+                        struct flowset *like, struct json *object);
+void admin_explain_misses(struct admin_explain *, struct topo_node *,
+                          enum layout_table, struct json *object);
+void admin_explain_dropped(struct admin_explain *, struct topo_node *,
+                           uint32_t meter, struct json *object);
+void admin_explain_notes(const struct topo_node *, struct json *notes);
+const char *admin_get_string(const struct json *object, const char *key);
+bool admin_explain_led(const struct admin_explain *,
+                       const struct topo_node *);
+const char *admin_bridge(const struct topo_node *);
+bool admin_explain_frame(struct admin_explain *, int n,
+                         const char *const args[]);
+bool admin_explain_mac(struct admin_explain *, int n,
+                       const char *const args[]);
+
+unixctl_cb_func admin_explain, admin_explain_frame_cmd, admin_explain_mac_cmd;
 unixctl_cb_func admin_show, admin_diff, admin_mac_show, admin_binding_limits;
 unixctl_cb_func admin_vtep_show, admin_vtep_flush;
 unixctl_cb_func admin_cluster_show, admin_cluster_history;

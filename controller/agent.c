@@ -144,6 +144,7 @@ agent_drop(struct agent *agent, struct edge *edge)
     admin_diff_failed(edge);
     admin_read_done(edge, false);
     admin_limits_done(edge);
+    admin_explain_done(edge);
     ovs_list_remove(&edge->node);
     ovs_list_remove(&edge->busy_node);
     ovs_list_remove(&edge->claim_node);
@@ -280,6 +281,9 @@ agent_message(struct ofconn *conn, const struct ofp_header *oh, void *agent_)
         break;
     case EDGE_EV_COUNTS:
         admin_limits_done(edge);
+        break;
+    case EDGE_EV_ANSWERED:
+        admin_explain_done(edge);
         break;
     case EDGE_EV_CONFIRMED:
         agent_confirmed(agent, edge);
@@ -474,7 +478,8 @@ agent_run_edges(struct agent *agent, long long now)
         agent_age_step(agent, edge, now);
         if (agent_edge_in_sync(agent, edge)
             && !edge_is_ageing(edge) && !edge_is_asked(edge)
-            && !edge->counts_xid && !agent_is_retrying(edge)) {
+            && !edge->counts_xid && !edge->n_unanswered
+            && !agent_is_retrying(edge)) {
             ovs_list_remove(&edge->busy_node);
             ovs_list_init(&edge->busy_node);
         }

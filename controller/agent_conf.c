@@ -46,6 +46,7 @@ agent_match_sessions(struct agent *agent)
         admin_diff_failed(edge);
         admin_read_done(edge, false);
         admin_limits_done(edge);
+        admin_explain_done(edge);
         edge_set_unknown(edge);
     }
     LIST_FOR_EACH (edge, node, &agent->edges) {
