@@ -32,31 +32,76 @@ explain_port_flow(const struct explain_walk *w, int priority,
                            xasprintf("in_port=%"PRIu32"%s", port, more));
 }
 
-/* Frames to addresses that are for bridges, by any port in use.  Returns true
- * if the walk ends there. */
-static bool
-explain_reserved(struct explain_walk *w)
-{
-    static const struct eth_addr addr = ETH_ADDR_C(01,80,c2,00,00,00);
-    static const struct eth_addr mask = ETH_ADDR_C(ff,ff,ff,ff,ff,f0);
-
-    if (!eth_addr_equal_except(w->frame->dst, addr, mask)) {
-        return false;
-    }
-    explain_drop(w, explain_port_flow(w, LAYOUT_PRIO_REFUSE, ",dl_dst="
-                                      "01:80:c2:00:00:00/ff:ff:ff:ff:ff:f0"),
-                 ETH_ADDR_FMT" is one of the addresses that no bridge "
-                 "forwards (IEEE 802.1Q, table 8-1)",
-                 ETH_ADDR_ARGS(w->frame->dst));
-    return true;
-}
-
 static void
 explain_taken(struct explain_walk *w, enum layout_table table,
               const char *reason)
 {
     explain_say(w, table, "%s", reason);
     explain_end(w, EXPLAIN_TAKEN)->reason = xstrdup(reason);
+}
+
+/* Frames that are for bridges and the controller, by any port in use.  Returns
+ * true if the walk ends there. */
+static bool
+explain_reserved(struct explain_walk *w)
+{
+    static const struct eth_addr addr = LAYOUT_BPDU_IEEE;
+    static const struct eth_addr mask = ETH_ADDR_C(ff,ff,ff,ff,ff,f0);
+    static const struct eth_addr loop = LAYOUT_PROBE_LOOP;
+    struct eth_addr dst = w->frame->dst;
+
+    if (w->bpdu) {
+        return false;
+    }
+    if (eth_addr_equal_except(dst, addr, mask)) {
+        explain_drop(w, explain_port_flow(w, LAYOUT_PRIO_REFUSE, ",dl_dst="
+                                          "01:80:c2:00:00:00/"
+                                          "ff:ff:ff:ff:ff:f0"),
+                     ETH_ADDR_FMT" is one of the addresses that no bridge "
+                     "forwards (IEEE 802.1Q, table 8-1)", ETH_ADDR_ARGS(dst));
+        return true;
+    }
+    if (layout_is_bpdu(dst)) {
+        char *more = xasprintf(",dl_dst="ETH_ADDR_FMT, ETH_ADDR_ARGS(dst));
+
+        explain_drop(w, explain_port_flow(w, LAYOUT_PRIO_REFUSE, more),
+                     ETH_ADDR_FMT" is for bridges (PVST+)",
+                     ETH_ADDR_ARGS(dst));
+        free(more);
+        return true;
+    }
+    if (w->frame->type == LAYOUT_PROBE_TYPE && eth_addr_equals(dst, loop)) {
+        explain_taken(w, LAYOUT_CLASSIFY,
+                      "a probe for loops, which is for the controller");
+        return true;
+    }
+    return false;
+}
+
+/* Returns true if a binding at 'plug', by which a BPDU comes in, guards against
+ * it. */
+static bool
+explain_is_guarded(const struct explain_walk *w, const struct topo_plug *plug)
+{
+    const struct topo_claim *claim;
+    int vlan = MAX(w->frame->vlan, 0);
+
+    LIST_FOR_EACH (claim, plug_node, &plug->claims) {
+        const struct topo_attach *attach = claim->attach;
+
+        if (attach->bpdu == TOPO_BPDU_GUARD && !attach->closure
+            && (!vlan || vlan == attach->vlan)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns whether 'attach' takes part in what becomes of the frame. */
+bool
+explain_takes(const struct explain_walk *w, const struct topo_attach *attach)
+{
+    return !w->bpdu || attach->bpdu == TOPO_BPDU_FORWARD;
 }
 
 static bool
@@ -74,8 +119,17 @@ explain_closed(struct explain_walk *w, const struct topo_claim *claim)
                          claim->slot >> 16, vlan)
              : xasprintf("in_port=%"PRIu32",vlan_tci=0/0x1fff",
                          claim->slot >> 16));
+    if (w->bpdu) {
+        char *all = xasprintf("%s,dl_dst="ETH_ADDR_FMT, match,
+                              ETH_ADDR_ARGS(w->frame->dst));
+
+        free(match);
+        match = all;
+    }
     name = explain_place_name(&attach->place);
-    explain_drop(w, explain_by_flow(LAYOUT_CLASSIFY, LAYOUT_PRIO_MAIN,
+    explain_drop(w, explain_by_flow(LAYOUT_CLASSIFY,
+                                    w->bpdu ? LAYOUT_PRIO_ADMIT
+                                    : LAYOUT_PRIO_MAIN,
                                     layout_cookie(LAYOUT_K_SEGMENT,
                                                   w->segment->vni), match),
                  "binding %s is closed: %s", name, attach->closure->reason);
@@ -91,13 +145,24 @@ explain_classify_local(struct explain_walk *w)
     const struct topo_port *port = w->frame->port;
     int vlan = MAX(w->frame->vlan, 0);
     static const struct eth_addr marker = LAYOUT_PROBE_MARKER;
+    const struct topo_plug *plug = topo_node_plug(w->node, port->name);
 
-    if (!topo_node_plug(w->node, port->name)) {
+    if (!plug) {
         explain_drop(w, explain_by_table(LAYOUT_CLASSIFY),
                      "nothing is bound to port %s%s", port->name,
                      topo_node_sees_by(w->node, port->name)
                      ? "; by it edges see each other" : "");
         return false;
+    }
+    w->in = topo_node_claim(w->node, layout_slot(port->ofport, vlan));
+    if (layout_is_bpdu(w->frame->dst)) {
+        if (explain_is_guarded(w, plug)) {
+            explain_taken(w, LAYOUT_CLASSIFY, "a BPDU, of which the "
+                          "controller is told: it closes the bindings with "
+                          "bpdu=guard that it concerns");
+            return false;
+        }
+        w->bpdu = w->in && w->in->attach->bpdu == TOPO_BPDU_FORWARD;
     }
     if (explain_reserved(w)) {
         return false;
@@ -108,7 +173,6 @@ explain_classify_local(struct explain_walk *w)
                       "a marker, which is for the controller");
         return false;
     }
-    w->in = topo_node_claim(w->node, layout_slot(port->ofport, vlan));
     if (!w->in) {
         char *what = vlan ? xasprintf("VLAN %d", vlan) : xstrdup("untagged");
 
@@ -151,7 +215,8 @@ explain_from_node(const struct explain_walk *w,
         for (size_t i = 0; i < attach->n_claims; i++) {
             const struct topo_node *node = attach->claims[i].node;
 
-            if (node == w->node || (only && attach->cluster == only)) {
+            if (node == w->node || (only && attach->cluster == only)
+                || !explain_takes(w, attach)) {
                 continue;
             }
             *any = true;
@@ -183,6 +248,30 @@ explain_only_cluster(const struct explain_walk *w)
     return only;
 }
 
+/* Returns the counter of frames from VTEPs that have no business in the
+ * segment.  Where any other VTEP is let in, that is a flow of its own. */
+static struct explain_counter
+explain_vtep_counter(const struct explain_walk *w, const char *ip, bool any)
+{
+    struct explain_counter counter;
+    char *more;
+
+    if (topo_segment_learns_vteps(w->segment)) {
+        more = xasprintf(",tun_id=%"PRIu32",%s=%s", w->vni,
+                         IN6_IS_ADDR_V4MAPPED(&w->from) ? "tun_src"
+                         : "tun_ipv6_src", ip);
+        counter = explain_port_flow(w, LAYOUT_PRIO_MAIN, more);
+    } else if (any) {
+        more = xasprintf(",tun_id=%"PRIu32, w->vni);
+        counter = explain_port_flow(w, LAYOUT_PRIO_ELSE, more);
+    } else {
+        return explain_port_flow(w, LAYOUT_PRIO_LAST, "");
+    }
+    free(more);
+    counter.cookie = layout_cookie(LAYOUT_K_SEGMENT, w->vni);
+    return counter;
+}
+
 /* The VTEP from which the frame comes has no business in the segment. */
 static void
 explain_refuse_vtep(struct explain_walk *w, const struct topo_cluster *only,
@@ -190,27 +279,56 @@ explain_refuse_vtep(struct explain_walk *w, const struct topo_cluster *only,
 {
     const struct topo_node *node = topo_node_by_ip(w->topo, &w->from);
     char *ip = explain_ip_name(&w->from);
-    struct explain_counter counter;
+    struct explain_counter counter = explain_vtep_counter(w, ip, any);
 
-    if (any) {
-        char *more = xasprintf(",tun_id=%"PRIu32, w->vni);
-
-        counter = explain_port_flow(w, LAYOUT_PRIO_ELSE, more);
-        counter.cookie = layout_cookie(LAYOUT_K_SEGMENT, w->vni);
-        free(more);
-    } else {
-        counter = explain_port_flow(w, LAYOUT_PRIO_LAST, "");
-    }
-    if (node && only && topo_cluster_has_node(only, node)) {
+    if (node == w->node) {
+        explain_drop(w, counter, "%s is edge %s itself", ip, node->name);
+    } else if (node && only && topo_cluster_has_node(only, node)) {
         explain_drop(w, counter, "%s is edge %s, which is in segment %s for "
                      "the same cluster, %s: these two have nothing to say to "
                      "each other", ip, node->name, w->segment->name,
                      only->name);
     } else {
-        explain_drop(w, counter, "VTEP %s is not in segment %s", ip,
-                     w->segment->name);
+        explain_drop(w, counter, "VTEP %s is not in segment %s%s", ip,
+                     w->segment->name, w->segment->vtep_limit
+                     ? ", which has learned as many as it may" : "");
     }
     free(ip);
+}
+
+/* Whether the frame, from a VTEP that is not in the segment, is let in to have
+ * that learned. */
+static bool
+explain_is_stranger(const struct explain_walk *w,
+                    const struct topo_cluster *only)
+{
+    const struct topo_node *node = topo_node_by_ip(w->topo, &w->from);
+
+    return (topo_segment_learns_vteps(w->segment)
+            && !(node && (node == w->node
+                          || (only && topo_cluster_has_node(only, node)))));
+}
+
+/* A BPDU comes by the overlay.  Returns whether it goes on, because it is from
+ * a node with a binding that forwards them to one with another. */
+static bool
+explain_admits(struct explain_walk *w)
+{
+    const struct topo_attach *attach;
+    bool any;
+
+    w->segment = topo_segment_by_vni(w->topo, w->vni);
+    if (!w->segment || !topo_segment_has_node(w->segment, w->node)) {
+        return false;
+    }
+    LIST_FOR_EACH (attach, segment_node, &w->segment->attaches) {
+        const struct topo_claim *claim = topo_attach_claim(attach, w->node);
+
+        if (claim && claim->slot && attach->bpdu == TOPO_BPDU_FORWARD) {
+            w->bpdu = true;
+        }
+    }
+    return w->bpdu && explain_from_node(w, explain_only_cluster(w), &any);
 }
 
 /* The frame is from a VTEP.  Returns true if that is in the segment. */
@@ -223,12 +341,16 @@ explain_vtep(struct explain_walk *w, const struct topo_cluster *only)
                                                   &w->from);
     char *ip;
 
-    if (!node && !vtep) {
+    w->stranger = !node && !vtep && explain_is_stranger(w, only);
+    if (!node && !vtep && !w->stranger) {
         explain_refuse_vtep(w, only, any);
         return false;
     }
     ip = explain_ip_name(&w->from);
-    if (node) {
+    if (w->stranger) {
+        explain_say(w, LAYOUT_CLASSIFY, "from %s, which is no VTEP of segment "
+                    "%s yet, VNI %"PRIu32, ip, w->segment->name, w->vni);
+    } else if (node) {
         explain_say(w, LAYOUT_CLASSIFY, "from edge %s (%s): segment %s, "
                     "VNI %"PRIu32, node->name, ip, w->segment->name, w->vni);
     } else {
@@ -254,10 +376,11 @@ explain_classify_tunnel(struct explain_walk *w,
                      w->node->name, w->node->tunnel_port);
         return false;
     }
+    w->bpdu = layout_is_bpdu(w->frame->dst) && explain_admits(w);
     if (explain_reserved(w)) {
         return false;
     }
-    if (w->oam) {
+    if (w->oam && !w->bpdu) {
         explain_drop(w, explain_port_flow(w, LAYOUT_PRIO_REFUSE,
                                           ",tun_flags=+oam"),
                      "a control packet is for tunnel endpoints alone "
@@ -416,11 +539,15 @@ static void
 explain_learn(struct explain_walk *w, const struct fdb_mac *e)
 {
     const struct topo_segment *segment = w->segment;
-    char *place = explain_place_name(w->place);
+    char *place = (w->stranger ? explain_ip_name(&w->from)
+                   : explain_place_name(w->place));
     char *where = e ? explain_place_name(e->place) : NULL;
     struct ds s = DS_EMPTY_INITIALIZER;
 
-    if (!e) {
+    if (w->stranger && topo_node_by_ip(w->topo, &w->from)) {
+        ds_put_format(&s, "%s is an edge that is not in the segment: nothing "
+                      "is learned", place);
+    } else if (!e) {
         ds_put_format(&s, "the source is not known; the controller is told, "
                       "and learns that it is at %s%s", place,
                       segment->n_learned >= segment->mac_limit
@@ -455,14 +582,14 @@ explain_source(struct explain_walk *w)
 {
     const struct fdb_mac *e = fdb_find(w->fdb, w->segment, w->frame->src);
 
-    if (!w->place) {
+    if (!w->place && !w->stranger) {
         explain_say(w, LAYOUT_SOURCE, "known: it was learned where it entered "
                     "the overlay");
         return true;
     }
 
     char *where = e ? explain_place_name(e->place) : NULL;
-    bool known = (e && e->place == w->place && fdb_has_source(e, w->node));
+    bool known = (e && w->place && e->place == w->place && fdb_has_source(e, w->node));
     bool refused = e && !known && e->is_static;
     if (known) {
         explain_say(w, LAYOUT_SOURCE, "the source is known at %s, %s", where,

@@ -175,12 +175,15 @@ explain_output(struct explain_walk *w, const struct topo_claim *claim)
 static struct explain_counter
 explain_flood_counter(const struct explain_walk *w)
 {
-    return explain_by_flow(LAYOUT_FLOOD, LAYOUT_PRIO_MAIN,
+    int bpdu = w->bpdu ? LAYOUT_F_BPDU : 0;
+
+    return explain_by_flow(LAYOUT_FLOOD,
+                           bpdu ? LAYOUT_PRIO_EXCEPT : LAYOUT_PRIO_MAIN,
                            explain_segment_cookie(w),
                            xasprintf("metadata=%"PRIu32",reg3=%d/%d",
                                      w->segment->vni,
-                                     w->tunnel ? LAYOUT_F_TUNNEL : 0,
-                                     LAYOUT_F_TUNNEL));
+                                     (w->tunnel ? LAYOUT_F_TUNNEL : 0) | bpdu,
+                                     LAYOUT_F_TUNNEL | bpdu));
 }
 
 /* VTEPs, each once. */
@@ -232,14 +235,18 @@ explain_flood_remote(struct explain_walk *w)
     LIST_FOR_EACH (attach, segment_node, &w->segment->attaches) {
         const struct topo_node *host = attach->claims[0].node;
 
-        if (attach->cluster && attach->cluster != only) {
+        if (!explain_takes(w, attach)) {
+            continue;
+        } else if (attach->cluster && attach->cluster != only) {
             explain_flood_cluster(w, attach->cluster, &targets);
         } else if (!attach->cluster && host != w->node) {
             explain_target(&targets, &host->ip);
         }
     }
     LIST_FOR_EACH (vtep, segment_node, &w->segment->vteps) {
-        explain_target(&targets, &vtep->ip);
+        if (!w->bpdu) {
+            explain_target(&targets, &vtep->ip);
+        }
     }
     for (size_t i = 0; i < targets.n; i++) {
         explain_tunnel(w, &targets.ips[i]);
@@ -253,14 +260,14 @@ explain_flood(struct explain_walk *w)
     const struct topo_attach *attach;
     size_t n = 0;
 
-    explain_say(w, LAYOUT_FLOOD, w->tunnel ? "to all places of segment %s on "
-                "edge %s" : "to all places of segment %s, from edge %s",
-                w->segment->name, w->node->name);
+    explain_say(w, LAYOUT_FLOOD, "to all places of segment %s%s%s edge %s",
+                w->segment->name, w->bpdu ? " that forward BPDUs" : "",
+                w->tunnel ? " on" : ", from", w->node->name);
     w->limited = true;
     LIST_FOR_EACH (attach, segment_node, &w->segment->attaches) {
         const struct topo_claim *claim = topo_attach_claim(attach, w->node);
 
-        if (claim && claim->slot) {
+        if (claim && claim->slot && explain_takes(w, attach)) {
             explain_output(w, claim);
             n++;
         }

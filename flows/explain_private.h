@@ -17,6 +17,7 @@
 #include "flows/explain.h"
 #include "openvswitch/compiler.h"
 
+struct topo_attach;
 struct topo_claim;
 struct topo_cluster;
 struct topo_place;
@@ -40,6 +41,8 @@ struct explain_walk {
     const struct topo_claim *in;    /* By which it came in, or NULL. */
     const struct topo_place *place; /* Where it came from, or NULL if that is
                                      * another node's affair. */
+    bool stranger;              /* That is a VTEP that nobody knows. */
+    bool bpdu;                  /* It goes by bindings that forward BPDUs. */
     bool limited;               /* The copy is one of a flood. */
 
     struct explain_end *withheld;
@@ -70,6 +73,7 @@ void explain_limit(struct explain_walk *, uint32_t meter,
 char *explain_place_name(const struct topo_place *);
 char *explain_ip_name(const struct in6_addr *);
 const struct topo_cluster *explain_only_cluster(const struct explain_walk *);
+bool explain_takes(const struct explain_walk *, const struct topo_attach *);
 bool explain_gate(struct explain_walk *, const struct topo_cluster *,
                   bool outward);
 

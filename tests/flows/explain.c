@@ -8,7 +8,8 @@
  * line of JSON: where copies of it go from that edge, as Switch.outputs() of
  * dummy.py has it ("outputs"), and the cookies, tables and priorities of the
  * flows that count those that are dropped there ("drops", null where the
- * frame matches no flow of the table). */
+ * frame matches no flow of the table), and whether it ends there because the
+ * switch or its controller takes it ("taken"). */
 
 #include <config.h>
 
@@ -68,6 +69,7 @@ answer(const struct explain_frame *frame, const struct explain *out)
     struct json *json = json_object_create();
     struct json *outputs = json_array_create_empty();
     struct json *drops = json_array_create_empty();
+    bool taken = false;
 
     for (size_t i = 0; i < out->n_ends; i++) {
         const struct explain_end *end = &out->ends[i];
@@ -77,12 +79,15 @@ answer(const struct explain_frame *frame, const struct explain *out)
             continue;
         } else if (end->verdict == EXPLAIN_DROPPED) {
             put_drop(end, drops);
+        } else if (end->verdict == EXPLAIN_TAKEN) {
+            taken = true;
         } else {
             put_output(end, outputs);
         }
     }
     json_object_put(json, "outputs", outputs);
     json_object_put(json, "drops", drops);
+    json_object_put(json, "taken", json_boolean_create(taken));
 
     char *text = json_to_string(json, JSSF_SORT);
     printf("%s\n", text);

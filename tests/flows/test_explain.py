@@ -33,7 +33,8 @@ CASES = ROWS + MORE + [(f"learn: {row[0]}", row[1], row[2], None)
     + [(f"meter: {row[0]}", "storm.e1", row[1], None) for row in METERED]
 
 FIELDS = {"dl_vlan": "vlan", "dl_src": "src", "dl_dst": "dst",
-          "tun_src": "from", "tun_ipv6_src": "from", "tun_id": "vni"}
+          "tun_src": "from", "tun_ipv6_src": "from", "tun_id": "vni",
+          "dl_type": "type"}
 PORTS = {"1": "genev0", "2": "p1", "3": "p2"}
 
 
@@ -83,6 +84,8 @@ def test_explained(switch, explained, number):
     trace = switch.trace(frame)
     assert sorted(said["outputs"]) == switch.outputs(frame)
     assert expected is None or sorted(said["outputs"]) == sorted(expected)
-    assert said["outputs"] or said["drops"]
+    assert said["outputs"] or said["drops"] or said["taken"]
+    assert said["taken"] == bool(
+        re.search(r"^ *0\. .*\n *controller", trace, re.M | re.I))
     for drop in said["drops"]:
         assert counted(trace, drop), f"{drop}\n{trace}"

@@ -282,7 +282,7 @@ test_sources(void **state OVS_UNUSED)
         { "held", "storm", "e1 p1 vlan=10" FROM(99) ALL,
           LAYOUT_LEARN, "the source is not known; the controller is told, and "
           "learns that it is at c1/p1/10; the segment has many new MACs and "
-          "is held, so within what meter 19275 lets pass" },
+          "is held, so within what meter 19277 lets pass" },
         { "limited", "storm", "e1 p1 vlan=30" FROM(04) ALL,
           LAYOUT_LEARN, "" },
     };
