@@ -40,8 +40,8 @@ VERSION := 0.1.0
 # The functional core: no I/O, no clock, no log.
 FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/bundlemsg.c flows/delta.c flows/explain.c \
-                  flows/explain_args.c flows/explain_in.c \
-                  flows/explain_out.c flows/failover.c \
+                  flows/explain_args.c flows/explain_classify.c \
+                  flows/explain_in.c flows/explain_out.c flows/failover.c \
                   flows/fdb.c flows/fdb_age.c flows/fdb_flap.c \
                   flows/fdb_node.c flows/fdb_static.c flows/fdb_table.c \
                   flows/fdb_withdrawn.c flows/flowset.c flows/inquiry.c \

@@ -8,7 +8,8 @@
  *
  *   explain.c         the result, and who counts
  *   explain_args.c    the frame, as it is written
- *   explain_in.c      CLASSIFY to LEARN
+ *   explain_classify.c  CLASSIFY
+ *   explain_in.c      GATE to LEARN
  *   explain_out.c     DEST to TUNNEL
  *
  * A walk is one frame on one node.  What it withholds, copies that are not
@@ -51,6 +52,7 @@ struct explain_walk {
 
 void explain_node(struct explain_walk *);
 void explain_in(struct explain_walk *);
+bool explain_classify(struct explain_walk *, const struct topo_cluster **);
 void explain_dest(struct explain_walk *);
 void explain_say(struct explain_walk *, enum layout_table,
                  const char *format, ...) OVS_PRINTF_FORMAT(3, 4);
