@@ -152,6 +152,7 @@ size_t agent_flush_macs(struct agent *, struct topo_segment *,
 char *agent_meet_vtep(struct agent *, const struct sighting *)
     OVS_WARN_UNUSED_RESULT;
 void agent_adopt_vteps(struct agent *, struct edge *);
+bool agent_leads_segment(const struct topo_segment *);
 void agent_vteps_led(struct agent *);
 size_t agent_flush_vteps(struct agent *, const struct topo_segment *,
                          const struct in6_addr *);

@@ -153,6 +153,21 @@ agent_lead_node(struct agent *agent, struct topo_node *node, bool led)
     }
 }
 
+/* Forgets the MACs of segments that others lead.  What was known of them here
+ * would count for more than what their switches have, when they are led from
+ * here again. */
+static void
+agent_abandon_segments(struct agent *agent)
+{
+    struct topo_segment *segment;
+
+    HMAP_FOR_EACH (segment, row.node, &agent->topo.rows[TOPO_SEGMENT]) {
+        if (segment->n_learned && !agent_leads_segment(segment)) {
+            fdb_abandon(&agent->fdb, segment);
+        }
+    }
+}
+
 /* The shard 'uuid' is led from now on, or no more. */
 static void
 agent_lead(struct agent *agent, const struct uuid *uuid, bool led)
@@ -172,6 +187,7 @@ agent_lead(struct agent *agent, const struct uuid *uuid, bool led)
             agent_lead_node(agent, node, led);
         }
     }
+    agent_abandon_segments(agent);
     agent_vteps_led(agent);
     agent->elect_at = 0;
     conf_errors_changed(agent->conf);
@@ -280,6 +296,7 @@ agent_shards_changed(struct agent *agent)
     HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
         agent_shard_cluster(agent, cluster);
     }
+    agent_abandon_segments(agent);
     agent_vteps_led(agent);
     agent->elect_at = 0;
     conf_errors_changed(agent->conf);

@@ -102,7 +102,7 @@ agent_vteps_gone(struct agent *agent)
 }
 
 /* Whether the MACs of 'segment' are learned by this controller. */
-static bool
+bool
 agent_leads_segment(const struct topo_segment *segment)
 {
     for (size_t i = 0; i < segment->n_sites; i++) {

@@ -500,6 +500,20 @@ fdb_flush(struct fdb *fdb, const struct topo_segment *segment,
     return n;
 }
 
+/* Forgets the learned MACs of 'segment', without a word to the switches: who
+ * leads its nodes instead learns them, moves them and lets them go. */
+void
+fdb_abandon(struct fdb *fdb, struct topo_segment *segment)
+{
+    struct fdb_mac *e;
+
+    LIST_FOR_EACH_SAFE (e, segment_node, &segment->macs) {
+        if (!e->is_static) {
+            fdb_drop(fdb, e);
+        }
+    }
+}
+
 /* 'node' is going to be freed. */
 void
 fdb_forget_node(struct fdb *fdb, const struct topo_node *node,

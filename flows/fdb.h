@@ -174,6 +174,7 @@ bool fdb_age_out(struct fdb *, const struct topo_node *,
 
 size_t fdb_flush(struct fdb *, const struct topo_segment *,
                  const struct eth_addr *, struct fdb_ops *);
+void fdb_abandon(struct fdb *, struct topo_segment *);
 void fdb_flush_place(struct fdb *, struct topo_place *, struct fdb_ops *);
 void fdb_flush_withdrawn(struct fdb *, struct topo *, struct fdb_ops *);
 void fdb_sync_statics(struct fdb *, const struct topo *, long long now,

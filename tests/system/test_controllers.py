@@ -12,7 +12,8 @@ from crowd import (answers, get, harm, in_sync, leader, led, mend, name_of,
 from database import SCHEMA
 from frames import BROADCAST, Wires
 from netns import wait_until
-from world import LastingPing, both_ways, configure, our_flows
+from world import (LastingPing, both_ways, configure, our_flows,
+                   speak_until)
 
 MACS = 40
 TWO = pytest.mark.parametrize("lab", [{"extras": False, "controllers": 2}],
@@ -273,6 +274,38 @@ def test_deposed_leader(blue):
     assert all_flows(blue) == flows
     assert "led from here no more" in one.log("kakehashi.log")
     assert leader(blue) is not one
+
+
+@THREE
+def test_leads_again(blue):
+    """What it knew then is old: MACs stay where they have moved meanwhile."""
+    speak(blue)
+    moved = {"02:00:00:00:01:00": ("vm1", "host1/vm1"),
+             "02:00:00:00:02:00": ("ph1", "edges/trunk0/100")}
+    one = led(blue)
+    assert all(known(blue)[mac] != moved[mac][1] for mac in moved)
+    one.stop()
+    wait_until(lambda: leader(blue) not in (None, one), 40, "another leader")
+    led(blue)
+    wires = Wires(blue)
+    for mac, (station, place) in moved.items():
+        speak_until(wires[station], mac, lambda: known(blue)[mac] == place,
+                    10, f"{mac} at {place}")
+    wires.close()
+    in_sync(blue)
+    flows = all_flows(blue)
+    one.cont()
+    wait_until(lambda: answers(one) and not leads(one, 1), 20, "it follows")
+    others = [c for c in blue.controllers if c is not one]
+    for controller in others:
+        controller.kill()
+    wait_until(lambda: leader(blue) is one, 20, "it leads again")
+    in_sync(blue)
+    for mac, (_, place) in moved.items():
+        assert known(blue)[mac] == place
+    assert all_flows(blue) == flows
+    for controller in others:
+        controller.start()
 
 
 @TWO

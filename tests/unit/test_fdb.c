@@ -304,6 +304,32 @@ test_flush(void **state)
     assert_int_equal(fdb_flush(&net->fdb, NULL, NULL, &net->ops), 0);
 }
 
+/* Another controller leads from now on: what is known is old when this one
+ * leads again, and the switches keep what they have. */
+static void
+test_abandon(void **state)
+{
+    struct net *net = *state;
+    struct topo_segment *segment = net_get_segment(net, 1);
+
+    net_static(net, 1, 1, "aa:00:00:00:00:05", TOPO_BINDING, 1);
+    net_segment(net, 2, 5001);
+    net_binding(net, 4, 2, 1, "p1", 40);
+    net_settle(net);
+    for (uint8_t i = 1; i <= 3; i++) {
+        net_see(net, 1, TOPO_BINDING, 1, i);
+        net_see(net, 1, TOPO_BINDING, 4, i);
+    }
+    net->ops.n = 0;
+    fdb_abandon(&net->fdb, segment);
+    net_check_ops(net, "the switches are told nothing", "");
+    assert_int_equal(segment->n_learned, 0);
+    assert_int_equal(segment->n_macs, 1);
+    assert_int_equal(net_get_place(net, TOPO_BINDING, 1)->n_learned, 0);
+    assert_int_equal(net_get_segment(net, 2)->n_learned, 3);
+    assert_int_equal(net_see(net, 3, TOPO_HOST_PORT, 1, 2), FDB_LEARNED);
+}
+
 /* A place that goes takes its MACs with it, and no others. */
 static void
 test_withdrawn(void **state)
@@ -415,6 +441,7 @@ main(void)
         TEST(test_churn),
         TEST(test_limit_even),
         TEST(test_flush),
+        TEST(test_abandon),
         TEST(test_withdrawn),
         TEST(test_edge_leaves),
         TEST(test_forget_node),
