@@ -14,8 +14,13 @@
 #   make fuzz            libFuzzer programs, in build/fuzz/ (needs clang);
 #                        fuzz-run lets them search, each for half an hour:
 #                        TIME= seconds, FUZZ_TARGETS= which (docs/fuzzing.md)
+#   make chaos           ten minutes of kills, cuts and changes in a lab of
+#                        three controllers, and what must hold all the same:
+#                        TIME= seconds, SEED= of which, ROUNDS=7 just that
+#                        round once more (docs/chaos.md)
 #   make lint            style, dependency rule, clang-tidy, cppcheck
-#   make unit | flows-check | system-check | fuzz-check | bench-check
+#   make unit | flows-check | system-check | chaos-check | fuzz-check |
+#        bench-check
 #                        one tier of check
 #   make bench           how fast, how much of it (docs/performance.md; 17
 #                        minutes, bench-quick: three); bench-plots draws what
@@ -456,9 +461,11 @@ ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 SHARED := $(OVS_STAMP) $(IDLS:%=build/gen/%.h) $(IDLS:%=build/gen/%.c) \
           build/unit-deps
 
+MAKE_ASAN = $(MAKE) --no-print-directory O=build/asan SANITIZE="$(ASAN)" \
+            CFLAGS="-O1 -g"
+
 asan: $(SHARED)
-	+@$(MAKE) --no-print-directory O=build/asan SANITIZE="$(ASAN)" \
-	    CFLAGS="-O1 -g" all test-programs
+	+@$(MAKE_ASAN) all test-programs
 
 fuzz: $(SHARED) build/fuzz-deps
 	+@$(MAKE) --no-print-directory O=build/fuzz CC=clang FUZZ=1 \
@@ -495,7 +502,7 @@ LINT_NEEDS := $(LIBFLOWS) build/compile-flags build/lint-deps \
               build/test-deps
 
 check: $(CHECK_DEPS) asan $(LINT_NEEDS)
-	@tests/run unit flows system fuzz bench asan lint
+	@tests/run unit flows system chaos fuzz bench asan lint
 
 unit: $(UNIT_PROGRAMS) build/unit-deps
 	@tests/run unit
@@ -509,6 +516,9 @@ system-check: $(CHECK_DEPS)
 fuzz-check: $(FUZZ_PROGRAMS)
 	@tests/run fuzz
 
+chaos-check: $(CHECK_DEPS)
+	@tests/run chaos
+
 bench-check: $(CHECK_DEPS)
 	@tests/run bench
 
@@ -517,7 +527,7 @@ lint: $(LINT_NEEDS)
 
 # All that runs our programs, with the instrumented ones.
 asan-check: asan
-	@tests/run --build build/asan unit flows system fuzz
+	@tests/run --build build/asan unit flows system chaos fuzz
 
 # Flows in a switch with our patches, and Open vSwitch's own tests.
 OVS_TESTS := vconn timeout
@@ -527,6 +537,16 @@ ovs-check: ovs $(CHECK_DEPS)
 	@cd $(OVS)/obj && $(call ovs-step,its own tests (two minutes),\
 	    $(OVS_MAKE) && $(OVS_MAKE) check \
 	        TESTSUITEFLAGS="$(addprefix -k ,$(OVS_TESTS))")
+
+# ---- Chaos -----------------------------------------------------------------
+
+# For TIME= seconds, or just some ROUNDS=, such as 7 or 7:9, with the plans of
+# SEED=, which is drawn, and printed, if it is not given.
+chaos: TIME := 600
+chaos: $(SHARED)
+	+@$(MAKE_ASAN) all
+	@$(PYTHON3) tests/chaos/chaos --build=build/asan \
+	    $(if $(ROUNDS),--rounds=$(ROUNDS),--time=$(TIME)) $(SEED:%=--seed=%)
 
 # ---- The lab ---------------------------------------------------------------
 
@@ -645,7 +665,8 @@ distclean:
 
 .PHONY: all asan fuzz fuzz-programs fuzz-run fuzz-merge test-programs \
         check unit flows-check \
-        system-check fuzz-check bench-check asan-check lint lab lab-down \
+        system-check chaos-check fuzz-check bench-check asan-check \
+        chaos lint lab lab-down \
         ovs ovs-stock ovs-check bench bench-quick bench-plots \
         bench-failover bench-failover-quick bench-scale-out \
         bench-scale-out-quick bench-ovs \
