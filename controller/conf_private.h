@@ -51,6 +51,7 @@ struct conf {
     struct jsonrpc_session *schema_rpc; /* NULL if there is none. */
     bool schema_asking;         /* And the answer has yet to come. */
     unsigned int schema_seqno;
+    unsigned int schema_turn;   /* Which server is asked first. */
     struct json *schema_id;
     long long schema_at;        /* When it is asked anew. */
     char *misfit;               /* Why the schema is of no use, or NULL. */

@@ -123,10 +123,16 @@ conf_schema_ask(struct conf *conf)
 {
     if (!conf->schema_rpc) {
         struct svec remotes = SVEC_EMPTY_INITIALIZER;
+        struct svec turned = SVEC_EMPTY_INITIALIZER;
         struct uuid cid;
 
         ovsdb_session_parse_remote(conf->remote, &remotes, &cid);
-        conf->schema_rpc = jsonrpc_session_open_multiple(&remotes, true);
+        for (size_t i = 0; i < remotes.n; i++) {
+            svec_add(&turned, remotes.names[(conf->schema_turn + i)
+                                            % remotes.n]);
+        }
+        conf->schema_rpc = jsonrpc_session_open_multiple(&turned, true);
+        svec_destroy(&turned);
         svec_destroy(&remotes);
     }
     conf->schema_asking = true;
@@ -192,6 +198,8 @@ conf_schema_run(struct conf *conf)
         conf_schema_answered(conf, msg->result);
     } else if (time_msec() >= conf->schema_at) {
         if (conf->schema_asking) {
+            /* A server that hangs is connected, and never answers. */
+            conf->schema_turn++;
             conf_schema_stop(conf);
         }
         conf_schema_ask(conf);
