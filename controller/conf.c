@@ -429,7 +429,7 @@ conf_run(struct conf *conf)
     conf->write_at = 0;
     if (confrec_controller_track_get_first(conf->idl)) {
         conf->others_changed = true;
-        conf->status_pending |= conf->chief;
+        conf->status_pending |= conf->chief || conf_is_buried(conf);
     }
     if (conf->seqno && !conf_has_changes(conf)) {
         conf->seqno = seqno;

@@ -181,18 +181,34 @@ conf_owns(const struct conf *conf, const struct topo_row *row)
     }
 }
 
+static const struct confrec_controller *
+conf_self_row(const struct conf *conf)
+{
+    const struct confrec_controller *r;
+
+    CONFREC_CONTROLLER_FOR_EACH (r, conf->idl) {
+        if (nullable_string_is_equal(r->name, conf->name)) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+/* Returns true if somebody has deleted the row of this controller: for a
+ * moment, others had reason to think that it was gone. */
+bool
+conf_is_buried(const struct conf *conf)
+{
+    return conf->name && !conf_self_row(conf);
+}
+
 /* Writes the row of this controller. */
 void
 conf_write_self(struct conf *conf)
 {
+    const struct confrec_controller *r = conf_self_row(conf);
     struct smap status = SMAP_INITIALIZER(&status);
-    const struct confrec_controller *r;
 
-    CONFREC_CONTROLLER_FOR_EACH (r, conf->idl) {
-        if (!strcmp(r->name, conf->name)) {
-            break;
-        }
-    }
     if (!r) {
         r = confrec_controller_insert(conf->txn);
         confrec_controller_set_name(r, conf->name);

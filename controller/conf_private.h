@@ -78,6 +78,7 @@ char *conf_read_segment_options(const struct smap *,
                                 struct topo_segment_row *);
 void conf_read_global(struct conf *);
 void conf_run_txn(struct conf *);
+bool conf_is_buried(const struct conf *);
 void conf_write_self(struct conf *);
 void conf_write_global(struct conf *);
 bool conf_owns(const struct conf *, const struct topo_row *);

@@ -12,7 +12,7 @@ from crowd import (answers, get, harm, in_sync, leader, led, mend, name_of,
 from database import SCHEMA
 from frames import BROADCAST, Wires
 from netns import wait_until
-from world import (LastingPing, both_ways, configure, our_flows,
+from world import (LastingPing, both_ways, configure, our_flows, row_id,
                    speak_until)
 
 MACS = 40
@@ -342,6 +342,43 @@ def test_come_and_go(blue):
 
 
 # ---- The database ---------------------------------------------------------
+
+@TWO
+def test_row_of_a_controller(blue):
+    """It is written again if others have taken it for dead for a moment:
+    that of one that leads nothing, and more than once."""
+    name = name_of(blue, other(blue, led(blue)))
+    for _ in range(3):
+        before = row_id(blue, "Controller", f"name={name}")
+        blue.control.run("ovsdb-client", "transact", blue.kakehashi_db,
+                         json.dumps(["Kakehashi", {
+                             "op": "delete", "table": "Controller",
+                             "where": [["name", "==", name]]}]))
+        wait_until(lambda: blue.control.ctl(
+            "--bare", "--columns=_uuid", "find", "Controller",
+            f"name={name}").strip() not in ("", before), 5,
+            f"{name} in the database")
+
+
+@THREE
+def test_first_database_hangs(blue):
+    """That which a controller names first, and uses: others are asked."""
+    first, controller = blue.databases[0], blue.controllers[1]
+
+    def database():
+        return controller.json("show")["database"]
+    wait_until(lambda: database()["connected"], what="a connection")
+    while not database()["remote"].startswith(first.remote):
+        controller.kill()       # It began with another, as it may.
+        controller.start("--name=c2")
+        wait_until(lambda: database()["connected"], what="a connection")
+    in_sync(blue)
+    first.stop()
+    segment(blue, 1)
+    first.cont()
+    blue.settle_databases()
+    segment(blue, 2)
+
 
 @THREE
 def test_two_of_three_databases(blue):
