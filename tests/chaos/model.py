@@ -81,7 +81,10 @@ class Model:
         return FAR_IP if spec.switch == "far" else f"host1/{station}"
 
     def macs(self, segment):
-        """{MAC: station} of a segment."""
+        """{MAC: station} of a segment; nobody sees the foreign endpoint's
+        where it is alone."""
+        if all(STATIONS[s].switch == "far" for s in self.members(segment)):
+            return {}
         return {mac: station for mac, station in self.at.items()
                 if self.segment_of[station] == segment}
 

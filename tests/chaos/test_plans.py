@@ -76,3 +76,13 @@ def test_orders_are_whole():
     model.attach("vm1", None)
     assert not any("vm1" in order or "host1/vm1" in order
                    for order in model.orders())
+
+
+def test_who_is_seen():
+    """What a foreign endpoint says is heard by members of its segment."""
+    model = Model()
+    model.attach("vm2", None)
+    model.attach("vm9", "red")
+    assert not model.macs("red")
+    model.attach("vm1", "red")
+    assert set(model.macs("red").values()) == {"vm1", "vm9"}
