@@ -46,7 +46,8 @@ VERSION := 0.1.0
 FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/bundlemsg.c flows/delta.c flows/explain.c \
                   flows/explain_args.c flows/explain_classify.c \
-                  flows/explain_in.c flows/explain_out.c flows/failover.c \
+                  flows/explain_in.c flows/explain_out.c flows/exposition.c \
+                  flows/failover.c \
                   flows/fdb.c flows/fdb_age.c flows/fdb_flap.c \
                   flows/fdb_node.c flows/fdb_static.c flows/fdb_table.c \
                   flows/fdb_withdrawn.c flows/flowset.c flows/inquiry.c \
@@ -56,10 +57,11 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/pipeline_cluster.c flows/pipeline_mac.c \
                   flows/pipeline_segment.c flows/pipeline_storm.c \
                   flows/refused.c flows/share.c flows/sighting.c \
-                  flows/topo.c flows/topo_claim.c flows/topo_close.c \
-                  flows/topo_cluster.c flows/topo_node.c \
+                  flows/stats.c flows/topo.c flows/topo_claim.c \
+                  flows/topo_close.c flows/topo_cluster.c flows/topo_node.c \
                   flows/topo_place.c flows/topo_port.c flows/topo_shard.c \
-                  flows/topo_static.c flows/topo_tie.c flows/topo_vtep.c
+                  flows/topo_sort.c flows/topo_static.c flows/topo_tie.c \
+                  flows/topo_vtep.c
 
 # The tool, and the daemon (without kctl.c and main.c, so that tests can link
 # the rest).
@@ -81,7 +83,8 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/admin_explain_frame.c \
                   controller/admin_explain_mac.c controller/admin_limits.c \
                   controller/admin_mac.c controller/admin_mtu.c \
-                  controller/admin_show.c controller/admin_vtep.c \
+                  controller/admin_show.c controller/admin_stats.c \
+                  controller/admin_vtep.c \
                   controller/agent.c controller/agent_admit.c \
                   controller/agent_age.c controller/agent_announce.c \
                   controller/agent_blame.c controller/agent_close.c \
@@ -91,8 +94,9 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/agent_mtu.c \
                   controller/agent_probe.c \
                   controller/agent_refused.c controller/agent_shard.c \
-                  controller/agent_share.c controller/agent_sync.c \
-                  controller/agent_vtep.c controller/conf.c \
+                  controller/agent_share.c controller/agent_stats.c \
+                  controller/agent_sync.c controller/agent_vtep.c \
+                  controller/conf.c \
                   controller/conf_global.c controller/conf_options.c \
                   controller/conf_peers.c \
                   controller/conf_schema.c controller/conf_write.c \
@@ -101,13 +105,15 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/edge_age.c controller/edge_dump.c \
                   controller/edge_full.c controller/edge_limit.c \
                   controller/edge_meter.c controller/edge_question.c \
-                  controller/edge_refused.c \
-                  controller/edge_role.c \
+                  controller/edge_refused.c controller/edge_role.c \
+                  controller/edge_stats.c \
                   controller/edge_txn.c \
                   controller/lead.c controller/lead_shard.c \
                   controller/lead_txn.c controller/locks.c \
                   controller/locks_server.c controller/locks_session.c \
-                  controller/loop.c controller/notify.c \
+                  controller/loop.c controller/metrics.c \
+                  controller/metrics_bindings.c \
+                  controller/metrics_http.c controller/notify.c \
                   controller/ofconn.c controller/ofconn_accept.c \
                   controller/ofconn_facts.c controller/ofconn_guest.c \
                   controller/ofconn_listen.c controller/ofconn_spare.c \
@@ -132,7 +138,7 @@ HELPER_SRC := $(filter-out $(BENCH_LIB),$(wildcard tests/flows/*.c \
 # ---- Debian packages -------------------------------------------------------
 
 BUILD_DEPS := gcc make patch pkg-config python3 openvswitch-source \
-              libssl-dev libuv1-dev
+              libssl-dev libuv1-dev libmicrohttpd-dev
 UNIT_DEPS  := openvswitch-common libcmocka-dev
 TEST_DEPS  := $(UNIT_DEPS) openvswitch-switch bash-completion faketime \
               python3-pytest iproute2 iputils-ping iputils-arping ethtool \
@@ -216,6 +222,17 @@ build/deb-deps: $(DPKG_STATUS)
 build/deb-check-deps: $(DPKG_STATUS) | build/test-deps
 	@$(call install-deps,$(DEB_CHECK_DEPS))
 	@mkdir -p build && touch $@
+
+# Prometheus, for a test, is unpacked and not installed: the package would
+# start a service.
+build/prometheus:
+	@echo "Fetching the Debian package prometheus"
+	@rm -rf $@.tmp && mkdir -p $@.tmp
+	@cd $@.tmp && { apt-get -q -q download prometheus \
+	        || { echo "Please put Debian's prometheus and promtool into" \
+	                 "$@/usr/bin by hand" >&2; exit 1; }; } \
+	    && dpkg -x prometheus_*.deb . && rm prometheus_*.deb
+	@mv $@.tmp $@
 
 # Their lists are in this file.
 build/unit-deps build/test-deps build/lint-deps build/bench-deps \
@@ -324,7 +341,7 @@ OVS_INCLUDES := $(addprefix -isystem $(OVS)/,obj obj/include src/include \
 CPPFLAGS := -I. -Ibuild/gen $(OVS_INCLUDES) \
             -DKAKEHASHI_VERSION='"$(VERSION)"' \
             -DKAKEHASHI_PKGDATADIR='"$(pkgdatadir)"'
-LIBS     := @$(OVS_STAMP) -luv -pthread
+LIBS     := @$(OVS_STAMP) -luv -lmicrohttpd -lm -pthread
 
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(SANITIZE)
 
@@ -497,7 +514,7 @@ fuzz-merge: fuzz
 
 # ---- Checks ----------------------------------------------------------------
 
-CHECK_DEPS := all test-programs build/test-deps
+CHECK_DEPS := all test-programs build/test-deps build/prometheus
 LINT_NEEDS := $(LIBFLOWS) build/compile-flags build/lint-deps \
               build/test-deps
 

@@ -311,33 +311,6 @@ admin_node_to_json(const struct agent *agent, const struct topo_node *node)
     return json;
 }
 
-static int
-admin_compare_nodes(const void *a_, const void *b_)
-{
-    const struct topo_node *const *a = a_;
-    const struct topo_node *const *b = b_;
-
-    return strcmp((*a)->name, (*b)->name);
-}
-
-/* Returns all nodes by name, and their number in '*n'.  The caller frees the
- * array. */
-static struct topo_node **
-admin_sorted_nodes(const struct agent *agent, size_t *n)
-{
-    const struct hmap *rows = &agent->topo.rows[TOPO_EDGE];
-    struct topo_node **nodes = xmalloc(MAX(1, hmap_count(rows))
-                                       * sizeof *nodes);
-    struct topo_node *node;
-
-    *n = 0;
-    HMAP_FOR_EACH (node, row.node, rows) {
-        nodes[(*n)++] = node;
-    }
-    qsort(nodes, *n, sizeof *nodes, admin_compare_nodes);
-    return nodes;
-}
-
 /* Returns the edges, all or the one with 'name', and then, among all, the
  * switches that no row knows. */
 struct json *
@@ -346,7 +319,7 @@ admin_edges_to_json(const struct agent *agent, const char *name)
     struct json *array = json_array_create_empty();
     const struct edge *edge;
     size_t n;
-    struct topo_node **nodes = admin_sorted_nodes(agent, &n);
+    struct topo_node **nodes = topo_sorted_nodes(&agent->topo, &n);
 
     for (size_t i = 0; i < n; i++) {
         if (!name || !strcmp(name, nodes[i]->name)) {
@@ -481,6 +454,8 @@ admin_init(struct agent *agent)
     unixctl_command_register("explain/frame",
                              "[--format=json] EDGE PORT KEY=VALUE...", 0,
                              ADMIN_MAX_WORDS, admin_explain_frame_cmd, agent);
+    unixctl_command_register("stats/show", "[--format=json] [SEGMENT]", 0, 2,
+                             admin_stats_show, agent);
     unixctl_command_register("edge/show", "[--format=json] [EDGE]", 0, 2,
                              admin_edge_show, agent);
     unixctl_command_register("cluster/show", "[--format=json] [CLUSTER]", 0, 2,

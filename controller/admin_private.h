@@ -14,6 +14,7 @@
  *   admin_explain_mac.c  of that, a MAC
  *   admin_vtep.c  vtep/show, vtep/flush
  *   admin_show.c  show
+ *   admin_stats.c  stats/show
  *   admin_cluster.c  cluster/show, cluster/history, cluster/failover,
  *                    edge/drain, edge/undrain
  *   admin_diff.c  flows/diff
@@ -84,6 +85,7 @@ bool admin_explain_mac(struct admin_explain *, int n,
 
 unixctl_cb_func admin_explain, admin_explain_frame_cmd, admin_explain_mac_cmd;
 unixctl_cb_func admin_show, admin_diff, admin_mac_show, admin_binding_limits;
+unixctl_cb_func admin_stats_show;
 unixctl_cb_func admin_vtep_show, admin_vtep_flush;
 unixctl_cb_func admin_cluster_show, admin_cluster_history;
 unixctl_cb_func admin_cluster_failover, admin_edge_drain, admin_edge_undrain;

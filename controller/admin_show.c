@@ -75,30 +75,13 @@ admin_segment_to_json(const struct topo_segment *segment)
     return json;
 }
 
-static int
-admin_compare_segments(const void *a_, const void *b_)
-{
-    const struct topo_segment *const *a = a_;
-    const struct topo_segment *const *b = b_;
-
-    return (*a)->vni < (*b)->vni ? -1 : (*a)->vni > (*b)->vni;
-}
-
 static struct json *
 admin_segments_to_json(const struct agent *agent)
 {
-    const struct hmap *rows = &agent->topo.rows[TOPO_SEGMENT];
-    const struct topo_segment **segments
-        = xmalloc(MAX(1, hmap_count(rows)) * sizeof *segments);
+    const struct topo_segment **segments = topo_sorted_segments(&agent->topo);
     struct json *array = json_array_create_empty();
-    const struct topo_segment *segment;
-    size_t n = 0;
 
-    HMAP_FOR_EACH (segment, row.node, rows) {
-        segments[n++] = segment;
-    }
-    qsort(segments, n, sizeof *segments, admin_compare_segments);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; segments[i]; i++) {
         json_array_add(array, admin_segment_to_json(segments[i]));
     }
     free(segments);

@@ -323,6 +323,7 @@ agent_create(const char *db, const char *name)
     ovs_list_init(&agent->busy);
     ovs_list_init(&agent->claims);
     ovs_list_init(&agent->history);
+    ovs_list_init(&agent->polls);
     ovs_list_init(&agent->announcements);
     for (int i = 0; i < AGENT_N_VERSIONS; i++) {
         agent->macmsgs[i] = macmsg_create(
@@ -415,7 +416,7 @@ agent_tell(struct agent *agent, long long now)
 }
 
 /* Whether 'edge' has what it should have. */
-static bool
+bool
 agent_edge_in_sync(const struct agent *agent, const struct edge *edge)
 {
     return (!edge->tnode
@@ -479,6 +480,7 @@ agent_run_edges(struct agent *agent, long long now)
         if (agent_edge_in_sync(agent, edge)
             && !edge_is_ageing(edge) && !edge_is_asked(edge)
             && !edge->counts_xid && !edge->n_unanswered
+            && !edge_is_polled(edge)
             && !agent_is_retrying(edge)) {
             ovs_list_remove(&edge->busy_node);
             ovs_list_init(&edge->busy_node);
@@ -519,6 +521,7 @@ agent_run(struct agent *agent)
     agent_rounds_run(agent);
     agent_depose_run(agent);
     agent_leases_run(agent);
+    agent_stats_run(agent, now);
 
     /* What switches wait for goes first. */
     ofconn_flush();
@@ -548,6 +551,7 @@ agent_wait(struct agent *agent)
     agent_mtu_wait(agent);
     agent_loops_wait(agent);
     agent_claims_wait(agent);
+    agent_stats_wait(agent);
     if (agent->elect_at != LLONG_MAX) {
         poll_timer_wait_until(agent->elect_at);
     }

@@ -18,9 +18,10 @@
  * agent_close.c closes bindings that are part of a loop, agent_loop.c finds
  * loops and bridges, agent_share.c sees to it that one segment's new MACs do
  * not keep others from being learned, agent_mtu.c finds out how much the
- * overlay carries, agent_admit.c decides which connection is which edge's, and
- * agent_shard.c sees to it that each edge is led by one controller, and that
- * we do what we do to those that we lead.
+ * overlay carries, agent_stats.c asks what the switches have counted,
+ * agent_admit.c decides which connection is which edge's, and agent_shard.c
+ * sees to it that each edge is led by one controller, and that we do what we
+ * do to those that we lead.
  *
  * agent.c takes what comes from the connections and starts the walk that it
  * calls for; agent_run() does what was left for the end of a turn of the main
@@ -30,6 +31,7 @@
  * There is one agent.  It owns the topology, the fdb, the database connection
  * and the sessions.  The 'aux' of a topo_node is its session, or NULL. */
 
+#include "controller/edge.h"
 #include "flows/fdb.h"
 #include "flows/mtu.h"
 #include "flows/topo.h"
@@ -38,7 +40,6 @@
 
 struct conf;
 struct delta;
-struct edge;
 struct lead;
 struct ofconn_listener;
 struct ofputil_flow_removed;
@@ -84,6 +85,10 @@ struct agent {
     uint64_t secret;            /* In all our probes... */
     uint64_t loop_secret;       /* ...but those for loops. */
     long long loops_at;         /* When the next of these may be sent. */
+    struct ovs_list polls;      /* Of struct edge, those that are being asked
+                                 * what they have counted. */
+    long long stats_at;         /* When others are due. */
+    struct edge_cost polled;    /* What all that has cost so far. */
     struct ovs_list history;    /* Of struct agent_takeover, oldest first. */
     struct ovs_list announcements;  /* For agent_announce.c. */
 
@@ -139,6 +144,7 @@ void agent_busy(struct agent *, struct edge *);
 void agent_drop(struct agent *, struct edge *);
 void agent_expel(struct agent *, struct edge *, const char *reason);
 void agent_confirmed(struct agent *, struct edge *);
+bool agent_edge_in_sync(const struct agent *, const struct edge *);
 
 /* agent_learn.c */
 void agent_packet_in(struct agent *, struct edge *,
@@ -188,6 +194,10 @@ void agent_share_count(struct agent *, struct topo_node *, uint32_t vni,
                        long long now);
 void agent_shares_run(struct agent *, long long now);
 void agent_shares_wait(const struct agent *);
+
+/* agent_stats.c */
+void agent_stats_run(struct agent *, long long now);
+void agent_stats_wait(const struct agent *);
 
 /* agent_admit.c */
 #define AGENT_CLAIM_WAIT 3000   /* Milliseconds for an answer. */

@@ -256,7 +256,7 @@ agent_view(struct agent *agent, struct topo_cluster *cluster,
 }
 
 static void
-agent_remember(struct agent *agent, const struct topo_cluster *cluster,
+agent_remember(struct agent *agent, struct topo_cluster *cluster,
                const char *from, const char *to, const char *reason)
 {
     struct agent_takeover *t = xzalloc(sizeof *t);
@@ -268,6 +268,7 @@ agent_remember(struct agent *agent, const struct topo_cluster *cluster,
     t->decided = time_wall_msec();
     t->decided_at = time_msec();
     t->took = -1;
+    cluster->n_takeovers++;
     ovs_list_push_back(&agent->history, &t->node);
     if (ovs_list_size(&agent->history) > AGENT_MAX_HISTORY) {
         agent_takeover_free(CONTAINER_OF(ovs_list_front(&agent->history),

@@ -76,6 +76,7 @@ unsigned int conf_announce_rate(const struct conf *);
 void conf_get_flap(const struct conf *, struct fdb *);
 unsigned int conf_close_macs(const struct conf *);
 long long conf_close_time(const struct conf *);
+long long conf_stats_interval(const struct conf *);
 
 int64_t conf_cfg_seq(const struct conf *);
 void conf_set_ctl_seq(struct conf *, int64_t);

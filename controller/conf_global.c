@@ -26,6 +26,9 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 #define CONF_CLOSE_MACS 3
 #define CONF_CLOSE_TIME 60          /* Seconds. */
 
+/* How often edges are asked what they have counted. */
+#define CONF_STATS_INTERVAL 10      /* Seconds. */
+
 /* Returns options:'key', a number of 'least' or more, or 'def'. */
 static unsigned int
 conf_read_number(const struct confrec_kakehashi_global *g, const char *key,
@@ -63,6 +66,8 @@ conf_read_global(struct conf *conf)
                                        FDB_FLAP_WINDOW / 1000);
     conf->close_macs = conf_read_number(g, "close_macs", 0, CONF_CLOSE_MACS);
     conf->close_time = conf_read_number(g, "close_time", 1, CONF_CLOSE_TIME);
+    conf->stats_interval = conf_read_number(g, "stats_interval", 0,
+                                            CONF_STATS_INTERVAL);
 }
 
 /* Returns how many packet-ins a second an edge may send for learning. */
@@ -102,4 +107,12 @@ long long
 conf_close_time(const struct conf *conf)
 {
     return conf->close_time * 1000LL;
+}
+
+/* Returns how often edges are asked what they have counted, in milliseconds,
+ * or 0 if they are not. */
+long long
+conf_stats_interval(const struct conf *conf)
+{
+    return conf->stats_interval * 1000LL;
 }

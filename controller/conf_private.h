@@ -41,6 +41,7 @@ struct conf {
     unsigned int learn_rate, announce_rate;
     unsigned int flap_moves, flap_window, flap_hold;    /* Seconds. */
     unsigned int close_macs, close_time;                /* Likewise. */
+    unsigned int stats_interval;                        /* Likewise. */
 
     struct ovsdb_idl_txn *txn;  /* In progress, or NULL. */
     bool status_pending, errors_pending, closures_pending;

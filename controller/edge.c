@@ -93,6 +93,7 @@ edge_create(struct ofconn *conn, struct topo *topo,
     refused_init(&edge->refused);
     edge_dump_init(edge);
     edge_age_init(edge);
+    edge_stats_init(edge);
     edge_send(edge, ofpraw_alloc(OFPRAW_OFPT_FEATURES_REQUEST,
                                  ofconn_version(conn), 0));
     return edge;
@@ -102,6 +103,7 @@ void
 edge_destroy(struct edge *edge)
 {
     edge_txn_destroy(edge->txn);
+    edge_stats_stop(edge);
     edge_age_clear(edge);
     hmap_destroy(&edge->ageing.turns_by_vni);
     flowset_destroy(&edge->installed);
@@ -124,6 +126,7 @@ edge_set_unknown(struct edge *edge)
 {
     edge_txn_destroy(edge->txn);
     edge->txn = NULL;
+    edge_stats_stop(edge);
     edge->tnode = NULL;
     ofconn_set_known(edge->conn, false);
     edge_dump_stop(edge);
@@ -342,6 +345,10 @@ edge_receive_error(struct edge *edge, const struct ofp_header *oh)
     if (q) {
         return edge_question_answered(edge, q);
     }
+    if (edge_stats_is_answer(edge, oh)) {
+        edge_stats_refused(edge, oh);
+        return EDGE_EV_NONE;
+    }
     if (error == OFPERR_OFPBRC_IS_SECONDARY || oh->xid == edge->role_xid) {
         return edge_role_refused(edge, oh, error);
     }
@@ -418,9 +425,11 @@ edge_receive(struct edge *edge, const struct ofp_header *oh,
     case OFPTYPE_METER_CONFIG_STATS_REPLY:
         return edge_receive_meters(edge, oh);
     case OFPTYPE_METER_STATS_REPLY:
-        return edge_take_counts(edge, oh);
+        return (edge_stats_is_answer(edge, oh) ? edge_stats_meter(edge, oh)
+                : edge_take_counts(edge, oh));
     case OFPTYPE_FLOW_STATS_REPLY:
-        return (edge_age_is_answer(edge, oh) ? edge_age_receive(edge, oh)
+        return (edge_stats_is_answer(edge, oh) ? edge_stats_flows(edge, oh)
+                : edge_age_is_answer(edge, oh) ? edge_age_receive(edge, oh)
                 : edge_dump_flows(edge, oh));
     case OFPTYPE_TABLE_STATS_REPLY:
         return edge_dump_tables(edge, oh);

@@ -51,6 +51,7 @@
 #include "flows/macdump.h"
 #include "flows/packetin.h"
 #include "flows/refused.h"
+#include "flows/stats.h"
 #include "openflow/openflow-1.2.h"
 #include "openvswitch/list.h"
 #include "openvswitch/match.h"
@@ -196,6 +197,57 @@ struct edge_ageing {
     long long resume_at;        /* When the next is to be. */
 };
 
+/* What it costs to ask a switch once for all that it has counted. */
+struct edge_cost {
+    long long took;             /* Milliseconds, in which... */
+    unsigned long long messages;    /* ...so many were sent and received... */
+    unsigned long long flows;   /* ...that reported so many flows and meters,
+                                 * for which the controller... */
+    unsigned long long cpu;     /* ...worked that long, in microseconds. */
+};
+
+/* A question about what flows, or a meter, have counted. */
+struct edge_stats_ask {
+    uint64_t cookie;            /* 0: it is about... */
+    uint32_t meter;
+    struct stats_where where;   /* Of what is in the sum... */
+    struct stats_count sum;
+    bool summed;                /* ...if there is anything. */
+};
+
+#define EDGE_STATS_BATCH 32     /* Questions at once. */
+
+/* Asking the switch for all that it has counted: a round. */
+struct edge_polling {
+    struct ovs_list node;       /* For the owner: in a list during a round,
+                                 * otherwise empty. */
+    struct edge_stats_ask *asks;
+    size_t n, allocated, next;  /* The latter is the first that has not been
+                                 * asked. */
+    size_t n_answered;
+    uint32_t xid;               /* Of the first one of the latest batch... */
+    uint32_t waiting;           /* ...and bits, of those without an answer. */
+    size_t n_batch;             /* How many there are in it... */
+    size_t n_batch_flows;       /* ...and how many flows were reported. */
+    long long since;            /* When it was sent. */
+    long long resume_at;        /* When the next one is to be. */
+    long long began;
+    struct edge_cost cost, last_cost;   /* Of this round, and of the last one
+                                         * that was complete... */
+    long long ended;            /* ...then, or 0 if none was. */
+    long long due_at;           /* When the next one is. */
+};
+
+/* How long things take, in milliseconds. */
+struct edge_times {
+    long long asked_at;         /* When it was asked for all its flows. */
+    long long reconcile;        /* From then to the first time in sync, -1 if
+                                 * it has yet to be. */
+    long long bundle;           /* From a bundle to the answer of the barrier
+                                 * behind it: of the last one, or -1... */
+    unsigned long long n_bundles, all_bundles;  /* ...and of all. */
+};
+
 struct edge {
     struct ovs_list node;       /* For the owner. */
     struct ovs_list busy_node;  /* Likewise, in a list or empty. */
@@ -218,6 +270,8 @@ struct edge {
     struct flowset installed;
     struct edge_dump dump;
     struct edge_ageing ageing;
+    struct edge_polling polling;
+    struct edge_times times;
     struct edge_txn *txn;
     struct hmap meters;         /* Of struct edge_meter, ours and others'. */
     size_t n_limits;            /* Of these, how many are of storm control. */
@@ -297,6 +351,13 @@ edge_is_ageing(const struct edge *edge)
             || !ovs_list_is_empty(&edge->ageing.turns));
 }
 
+/* Returns true if 'edge' is being asked what it has counted. */
+static inline bool
+edge_is_polled(const struct edge *edge)
+{
+    return !ovs_list_is_empty(&edge->polling.node);
+}
+
 /* Returns true if 'edge' is being asked for its flows. */
 static inline bool
 edge_is_asked(const struct edge *edge)
@@ -349,6 +410,10 @@ bool edge_age_next(struct edge *, uint32_t *vni);
 void edge_age_ask(struct edge *, uint32_t vni, uint16_t part, uint16_t n_parts,
                   unsigned int limit);
 void edge_age_barrier(struct edge *);
+
+void edge_stats_begin(struct edge *, long long now);
+bool edge_stats_step(struct edge *, long long now);
+void edge_stats_stop(struct edge *);
 
 void edge_delete_flows(struct edge *);
 

@@ -173,6 +173,7 @@ edge_ask_flows(struct edge *edge)
     }
     if (!beside) {
         edge_set_state(edge, EDGE_DUMP);
+        edge->times.asked_at = time_msec();
     }
     edge_dump_ask(edge);
 }

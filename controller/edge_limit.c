@@ -56,6 +56,9 @@ edge_asked_since(const struct edge *edge)
     if (edge->n_unanswered) {
         since = MIN(since, edge->questions_since);
     }
+    if (edge->polling.waiting) {
+        since = MIN(since, edge->polling.since);
+    }
     for (size_t i = 0; i < edge->dump.n_asked; i++) {
         since = MIN(since, edge->dump.asked[i].since);
     }
@@ -143,6 +146,7 @@ edge_memory_usage(const struct edge *edge, struct simap *usage)
     usage_add(usage, "questions", edge->dump.n_asked);
     usage_add(usage, "reported-kB",
               edge_is_asked(edge) ? edge->dump.size / 1024 : 0);
+    usage_add(usage, "stats-questions", edge->polling.n);
     usage_add(usage, "meters", hmap_count(&edge->meters));
     usage_add(usage, "idle-macs", edge->ageing.n);
     usage_add(usage, "ageing-turns", hmap_count(&edge->ageing.turns_by_vni));
@@ -152,6 +156,8 @@ edge_memory_usage(const struct edge *edge, struct simap *usage)
     if (edge->tnode) {
         usage_add(usage, "changes", hmap_count(&edge->tnode->dirty));
         usage_add(usage, "ports", hmap_count(&edge->tnode->ports_by_name));
+        usage_add(usage, "stats", (edge->tnode->stats ? hmap_count(
+                                       &edge->tnode->stats->entries) : 0));
     }
 }
 

@@ -16,6 +16,7 @@
  *   edge_role.c   what it may be told by whom
  *   edge_age.c    for how long its flows have been idle
  *   edge_limit.c  what it may take from us
+ *   edge_stats.c  what its flows have counted
  *
  * edge_send() gives each message a transaction ID of its own and returns it;
  * the message is the connection's from then on. */
@@ -71,6 +72,11 @@ void edge_age_clear(struct edge *);
 bool edge_age_is_answer(const struct edge *, const struct ofp_header *);
 enum edge_event edge_age_receive(struct edge *, const struct ofp_header *);
 enum edge_event edge_age_answered(struct edge *);
+void edge_stats_init(struct edge *);
+bool edge_stats_is_answer(const struct edge *, const struct ofp_header *);
+enum edge_event edge_stats_flows(struct edge *, const struct ofp_header *);
+enum edge_event edge_stats_meter(struct edge *, const struct ofp_header *);
+void edge_stats_refused(struct edge *, const struct ofp_header *);
 void edge_limit_dump(struct edge *);
 bool edge_limit_grow(struct edge *, size_t);
 void edge_limit_name(char *name);

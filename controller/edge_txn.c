@@ -130,6 +130,9 @@ void
 edge_confirm(struct edge *edge)
 {
     if (edge->txn) {
+        edge->times.bundle = time_msec() - edge->txn->since;
+        edge->times.all_bundles += edge->times.bundle;
+        edge->times.n_bundles++;
         delta_apply(&edge->txn->config);
         edge_txn_destroy(edge->txn);
         edge->txn = NULL;
@@ -139,6 +142,7 @@ edge_confirm(struct edge *edge)
     edge_delete_stale_meters(edge);
     edge->backoff = EDGE_BACKOFF_MIN;
     if (edge->state != EDGE_SYNCED) {
+        edge->times.reconcile = time_msec() - edge->times.asked_at;
         edge_set_state(edge, EDGE_SYNCED);
     }
 }

@@ -14,6 +14,7 @@
 #include "controller/agent.h"
 #include "controller/dbname.h"
 #include "controller/loop.h"
+#include "controller/metrics.h"
 #include "controller/notify.h"
 #include "controller/sig.h"
 #include "controller/tls.h"
@@ -37,6 +38,8 @@ struct main_options {
     char *name;
     char *unixctl_path;
     struct svec listen;
+    char *metrics;              /* For metrics_listen(), or NULL. */
+    unsigned int metrics_max;   /* Bindings. */
 };
 
 static void parse_options(int argc, char *argv[], struct main_options *);
@@ -127,6 +130,40 @@ main_notify(const struct agent *agent)
     }
 }
 
+/* Says where Prometheus can ask, and how large the answers may be. */
+static void
+main_set_metrics(struct main_options *options, const char *address)
+{
+    char *error;
+
+    free(options->metrics);
+    error = metrics_parse(address, &options->metrics);
+    if (error) {
+        ovs_fatal(0, "%s", error);
+    }
+}
+
+static void
+main_set_metrics_max(struct main_options *options, const char *number)
+{
+    if (!str_to_uint(number, 10, &options->metrics_max)) {
+        ovs_fatal(0, "--metrics-max-bindings=%s: not a number", number);
+    }
+}
+
+/* Serves metrics, if they are asked for. */
+static void
+main_start_metrics(struct agent *agent, const struct main_options *options)
+{
+    char *error = (options->metrics
+                   ? metrics_listen(agent, options->metrics,
+                                    options->metrics_max) : NULL);
+
+    if (error) {
+        ovs_fatal(0, "%s", error);
+    }
+}
+
 static void
 main_loop(struct agent *agent, struct unixctl_server *unixctl,
           const bool *exiting)
@@ -165,7 +202,10 @@ main_loop(struct agent *agent, struct unixctl_server *unixctl,
 int
 main(int argc, char *argv[])
 {
-    struct main_options options = { .listen = SVEC_EMPTY_INITIALIZER };
+    struct main_options options = {
+        .listen = SVEC_EMPTY_INITIALIZER,
+        .metrics_max = METRICS_MAX_BINDINGS,
+    };
     struct unixctl_server *unixctl;
     bool exiting = false;
     int error;
@@ -191,6 +231,7 @@ main(int argc, char *argv[])
     struct agent *agent = agent_create(options.db, options.name);
     admin_init(agent);
     main_listen(agent, &options.listen);
+    main_start_metrics(agent, &options);
     daemonize_complete();
     notify_ready();
     VLOG_INFO("%s %s", program_name, KAKEHASHI_VERSION);
@@ -198,6 +239,7 @@ main(int argc, char *argv[])
     main_loop(agent, unixctl, &exiting);
 
     notify_stopping();
+    metrics_stop();
     agent_destroy(agent);
     loop_run();
     unixctl_server_destroy(unixctl);
@@ -206,6 +248,7 @@ main(int argc, char *argv[])
     svec_destroy(&options.listen);
     free(options.db);
     free(options.name);
+    free(options.metrics);
     free(options.unixctl_path);
     service_stop();
     return 0;
@@ -224,6 +267,8 @@ parse_options(int argc, char *argv[], struct main_options *options)
     enum {
         OPT_DB = UCHAR_MAX + 1,
         OPT_LISTEN,
+        OPT_METRICS,
+        OPT_METRICS_MAX,
         OPT_NAME,
         OPT_UNIXCTL,
         DAEMON_OPTION_ENUMS,
@@ -233,6 +278,8 @@ parse_options(int argc, char *argv[], struct main_options *options)
     static const struct option long_options[] = {
         {"db", required_argument, NULL, OPT_DB},
         {"listen", required_argument, NULL, OPT_LISTEN},
+        {"metrics", required_argument, NULL, OPT_METRICS},
+        {"metrics-max-bindings", required_argument, NULL, OPT_METRICS_MAX},
         {"name", required_argument, NULL, OPT_NAME},
         {"unixctl", required_argument, NULL, OPT_UNIXCTL},
         {"help", no_argument, NULL, 'h'},
@@ -254,6 +301,14 @@ parse_options(int argc, char *argv[], struct main_options *options)
 
         case OPT_LISTEN:
             svec_add(&options->listen, optarg);
+            break;
+
+        case OPT_METRICS:
+            main_set_metrics(options, optarg);
+            break;
+
+        case OPT_METRICS_MAX:
+            main_set_metrics_max(options, optarg);
             break;
 
         case OPT_NAME:
@@ -306,7 +361,11 @@ usage(void)
            "                          punix:FILE; repeat for more\n"
            "                          (default: ptcp:6653)\n"
            "  --name=NAME             of this controller among others over\n"
-           "                          one database (default: host name)\n",
+           "                          one database (default: host name)\n"
+           "  --metrics=[IP:]PORT     where Prometheus can ask (default:\n"
+           "                          nowhere; without IP on 127.0.0.1)\n"
+           "  --metrics-max-bindings=N  of how many it is told each by\n"
+           "                          itself (default: 1000)\n",
            program_name, program_name, db);
     free(db);
     daemon_usage();

@@ -56,6 +56,8 @@ enum topo_table {
     TOPO_N_TABLES
 };
 
+struct stats;
+
 /* What every object that stands for a database row begins with. */
 struct topo_row {
     union {
@@ -264,6 +266,7 @@ struct topo_cluster {
     long long first_seen;       /* Monotonic, milliseconds. */
     long long active_since;     /* Wall clock, milliseconds. */
     const char *reason;
+    unsigned long long n_takeovers; /* Since the controller began. */
     char *last_active;          /* Name, or NULL. */
     uint64_t markers;           /* Trunks whose marker has yet to come; all
                                  * ones if there is none to wait for. */
@@ -332,6 +335,8 @@ struct topo_node {
                                      * NULL. */
     long long refused_at;
     struct share share;             /* Who may have how much of learning. */
+    struct stats *stats;            /* What its switch has counted, or
+                                     * NULL. */
     long long met;                  /* When it last answered a probe. */
     long long sessions_at;          /* When it would have begun its last one,
                                      * had it not been in a hurry. */
@@ -508,6 +513,8 @@ struct topo_cluster *topo_cluster_by_id(const struct topo *, uint32_t id);
 struct topo_vtep *topo_vtep_find(const struct topo *,
                                  const struct topo_segment *,
                                  const struct in6_addr *);
+struct topo_node **topo_sorted_nodes(const struct topo *, size_t *n);
+const struct topo_segment **topo_sorted_segments(const struct topo *);
 void topo_place_format(const struct topo_place *, struct ds *);
 
 /* Nodes, and their ports (flows/topo_port.c). */

@@ -6,6 +6,7 @@
 
 #include "flows/addr.h"
 #include "flows/layout.h"
+#include "flows/stats.h"
 #include "flow.h"
 #include "hash.h"
 #include "util.h"
@@ -298,6 +299,7 @@ topo_node_free(struct topo_node *node)
     ovs_assert(ovs_list_is_empty(&node->uses));
     smap_destroy(&node->bfd_ports);
     share_destroy(&node->share);
+    stats_destroy(node->stats);
     free(node->name);
     free(node->dpid_string);
     free(node->ip_string);
