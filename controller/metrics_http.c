@@ -107,8 +107,9 @@ static enum MHD_Result
 metrics_request(void *m, struct MHD_Connection *connection, const char *url,
                 const char *method, const char *version OVS_UNUSED,
                 const char *data OVS_UNUSED, size_t *size OVS_UNUSED,
-                void **request OVS_UNUSED)
+                void **request)
 {
+    static bool seen;
     const char *accept = MHD_lookup_connection_value(
         connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
     struct MHD_Response *response;
@@ -120,6 +121,10 @@ metrics_request(void *m, struct MHD_Connection *connection, const char *url,
                && strcmp(method, MHD_HTTP_METHOD_HEAD)) {
         return metrics_refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
                               "There is GET, and HEAD.\n");
+    } else if (!*request) {
+        /* It has yet to end.  Answered now, it would end the connection. */
+        *request = &seen;
+        return MHD_YES;
     }
     response = metrics_response(m, accept && strstr(
                                     accept, "application/openmetrics-text"));
@@ -173,7 +178,6 @@ metrics_parse(const char *address, char **target)
                   : xstrdup(address));
     struct ds s = DS_EMPTY_INITIALIZER;
     struct sockaddr_storage ss;
-    struct in6_addr ip;
     char *error = NULL;
 
     *target = NULL;
@@ -181,9 +185,8 @@ metrics_parse(const char *address, char **target)
         || !ss_get_port(&ss)) {
         error = xasprintf("--metrics=%s: not IP:PORT or PORT", address);
     } else {
-        ip = ss_get_address(&ss);
         ds_put_format(&s, "%"PRIu16":", ss_get_port(&ss));
-        ipv6_format_mapped(&ip, &s);
+        ss_format_address(&ss, &s);
         *target = ds_steal_cstr(&s);
     }
     free(full);

@@ -74,7 +74,7 @@ exposition_sample(struct exposition *e, const char *suffix, double value,
     if (value == floor(value) && fabs(value) < 1e18) {
         ds_put_format(&e->s, " %.0f\n", value);
     } else {
-        ds_put_format(&e->s, " %.9g\n", value);
+        ds_put_format(&e->s, " %.15g\n", value);
     }
 }
 

@@ -400,10 +400,10 @@ wire_report(void)
     qsort(w.samples, w.n_samples, sizeof *w.samples, wire_compare);
     printf("{\"sent\": %u, \"received\": %u, \"copies\": %u, "
            "\"start\": %.6f, \"seconds\": %.6f, \"cpu\": %.6f, "
-           "\"p50\": %.1f, \"p99\": %.1f, \"missing\": [",
+           "\"p50\": %.1f, \"p99\": %.1f, \"max\": %.1f, \"missing\": [",
            w.sent, w.received, w.copies, w.start / 1e9,
            (w.last - w.start) / 1e9, wire_now(CLOCK_PROCESS_CPUTIME_ID) / 1e9,
-           wire_percentile(0.5), wire_percentile(0.99));
+           wire_percentile(0.5), wire_percentile(0.99), wire_percentile(1));
     for (int n = 0; n < WIRE_MAX_RANGES; n++) {
         uint32_t start = bitmap_scan(w.seen, false, i, w.sent);
 
