@@ -575,7 +575,7 @@ lab-down:
 
 # ---- Benchmarks ------------------------------------------------------------
 
-BENCHES := learn scale intake burst storm first dataplane restart ageing
+BENCHES := learn scale intake burst storm first dataplane restart ageing stats
 
 bench: $(CHECK_DEPS) build/bench-deps
 	@for b in $(BENCHES); do \

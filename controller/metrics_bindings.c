@@ -10,6 +10,10 @@
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
 
+/* The segments that have series of their own are those with the lowest VNIs,
+ * whole ones, as far as their bindings are not more than the bound: which
+ * these are changes with the configuration alone. */
+
 /* Of one thing: the labels of its series, and what they are about.  'segment'
  * is NULL in what sums up those beyond the bound. */
 struct metrics_row {
@@ -19,11 +23,12 @@ struct metrics_row {
     struct stats_count total[STATS_MAX_TOTALS];
 };
 
-/* Up to 'max' of something, and after them one that sums up the rest. */
+/* Rows of something, and after them one that sums up the rest. */
 struct metrics_table {
     enum stats_scope scope;
+    bool full;                  /* The others are beyond the bound. */
     struct metrics_row *rows;
-    size_t n, max, allocated;
+    size_t n, allocated;
     size_t n_others;
     struct metrics_row other;
 };
@@ -41,7 +46,7 @@ metrics_sum(struct metrics_row *row, const struct stats_entry *entry)
 static struct metrics_row *
 metrics_row(struct metrics_table *t)
 {
-    if (t->n >= t->max) {
+    if (t->full) {
         t->n_others++;
         return NULL;
     }
@@ -114,6 +119,37 @@ metrics_add_segment(struct metrics_table *bindings,
             metrics_add_site(sites, segment, segment->sites[i].node);
         }
     }
+}
+
+/* Returns how many series of each kind there would be for the bindings of
+ * 'segment'. */
+static size_t
+metrics_n_claims(const struct topo_segment *segment)
+{
+    const struct topo_attach *attach;
+    size_t n = 0;
+
+    LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
+        for (size_t i = 0; i < attach->n_claims; i++) {
+            n += attach->claims[i].node->led;
+        }
+    }
+    return n;
+}
+
+/* Returns how many of 'segments' have series of their own. */
+static size_t
+metrics_n_own(const struct topo_segment **segments, size_t max)
+{
+    size_t n_claims = 0, n;
+
+    for (n = 0; segments[n] && n < max; n++) {
+        n_claims += metrics_n_claims(segments[n]);
+        if (n_claims > max) {
+            break;
+        }
+    }
+    return n;
 }
 
 static void
@@ -230,7 +266,7 @@ metrics_bindings(const struct metrics_table *t, struct exposition *e)
 }
 
 static void
-metrics_segment_macs(const struct topo_segment **segments, size_t max,
+metrics_segment_macs(const struct topo_segment **segments, size_t n_own,
                      struct exposition *e)
 {
     uint64_t others = 0;
@@ -239,19 +275,19 @@ metrics_segment_macs(const struct topo_segment **segments, size_t max,
     exposition_family(e, EXPOSITION_GAUGE, "kakehashi_segment_macs", NULL,
                       "MACs of a segment.");
     for (i = 0; segments[i]; i++) {
-        if (i < max) {
+        if (i < n_own) {
             exposition_add(e, segments[i]->n_macs,
                            "segment", segments[i]->name, NULL);
         } else {
             others += segments[i]->n_macs;
         }
     }
-    if (i > max) {
+    if (i > n_own) {
         exposition_add(e, others, "segment", METRICS_OTHER, NULL);
     }
     exposition_family(e, EXPOSITION_GAUGE, "kakehashi_segment_mac_limit",
                       NULL, "How many may be learned.");
-    for (i = 0; segments[i] && i < max; i++) {
+    for (i = 0; i < n_own; i++) {
         exposition_add(e, segments[i]->mac_limit,
                        "segment", segments[i]->name, NULL);
     }
@@ -282,21 +318,23 @@ metrics_all(const struct agent *agent, struct exposition *e)
     exposition_add(e, ovs_list_size(&topo->closures), NULL);
 }
 
-/* Appends what there is of segments and bindings.  Those of 'max' have series
- * of their own, by VNI from the lowest on. */
+/* Appends what there is of segments and bindings.  Of 'max' bindings there are
+ * series at most. */
 void
 metrics_write_bindings(const struct agent *agent, size_t max,
                        struct exposition *e)
 {
     const struct topo_segment **segments = topo_sorted_segments(&agent->topo);
-    struct metrics_table bindings = { .scope = STATS_BINDING, .max = max };
-    struct metrics_table sites = { .scope = STATS_SEGMENT, .max = max };
+    struct metrics_table bindings = { .scope = STATS_BINDING };
+    struct metrics_table sites = { .scope = STATS_SEGMENT };
+    size_t n_own = metrics_n_own(segments, max);
 
     for (size_t i = 0; segments[i]; i++) {
+        bindings.full = sites.full = i >= n_own;
         metrics_add_segment(&bindings, &sites, segments[i]);
     }
     metrics_all(agent, e);
-    metrics_segment_macs(segments, max, e);
+    metrics_segment_macs(segments, n_own, e);
     metrics_bindings(&bindings, e);
     exposition_family(e, EXPOSITION_COUNTER,
                       "kakehashi_segment_dropped_frames", NULL,

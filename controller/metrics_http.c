@@ -181,7 +181,7 @@ metrics_parse(const char *address, char **target)
     char *error = NULL;
 
     *target = NULL;
-    if (!inet_parse_active(full, -1, &ss, false, NULL)
+    if (!inet_parse_active(full, 0, &ss, false, NULL)
         || !ss_get_port(&ss)) {
         error = xasprintf("--metrics=%s: not IP:PORT or PORT", address);
     } else {

@@ -1,0 +1,155 @@
+# Copyright (c) 2026 The Kakehashi Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What the edges have counted, as stats/show tells it."""
+
+import signal
+
+from frames import BROADCAST
+from netns import wait_until
+from vswitch import CONTROLLER
+from world import active_edge, both_ways, configure, row_id, wait_synced
+
+RESERVED = "01:80:c2:00:00:0e"
+
+
+def told(lab, *args):
+    return lab.control.json("stats/show", *args)
+
+
+def bindings(lab):
+    """{(binding, edge): row} of the segment blue."""
+    return {(b["binding"], b["edge"]): b for b in told(lab, "blue")["bindings"]}
+
+
+def edge_of(lab, name):
+    return next(e for e in told(lab)["edges"] if e["edge"] == name)
+
+
+def every_second(lab):
+    """The edges are asked, and that often."""
+    configure(lab, ("set", "kakehashi_global", ".",
+                    "options:stats_interval=1"))
+    wait_until(lambda: all(e["poll"] for e in told(lab)["edges"]),
+               what="a round with each edge")
+
+
+def frames(lab, binding, edge, way):
+    return bindings(lab)[binding, edge][way]["frames"]
+
+
+def dropped(row, reason):
+    return row["dropped"].get(reason, {"frames": 0})["frames"]
+
+
+def test_frames(blue, wires):
+    """What goes in comes out, is counted once, and goes on over a restart of
+    the controller; a standby, a port and a limit tell what they drop."""
+    every_second(blue)
+    active, standby = active_edge(blue)
+    both_ways(blue.station("ph1"), blue.station("vm1"))
+    trunk, host = "edges/trunk0/100", "host1/vm1"
+    wait_until(lambda: frames(blue, host, "host1", "in") >= 6,
+               what="pings counted")
+    before = bindings(blue)
+
+    # A standby that has no part in it sees broadcasts all the same.
+    wires.check("ph1", BROADCAST, {"vm1", "vm2"}, count=50)
+    wires.check("vm1", blue.station("ph1").mac, {"ph1"}, count=30)
+    wait_until(lambda: frames(blue, trunk, active.name, "in")
+               >= before[trunk, active.name]["in"]["frames"] + 50
+               and frames(blue, trunk, active.name, "out")
+               >= before[trunk, active.name]["out"]["frames"] + 30
+               and frames(blue, "host1/vm2", "host1", "out")
+               >= before["host1/vm2", "host1"]["out"]["frames"] + 50,
+               what="frames counted")
+    now = bindings(blue)
+
+    def more(binding, edge, way, what="frames"):
+        return (now[binding, edge][way][what]
+                - before[binding, edge][way][what])
+    # Besides, there may be ARP: the same number on both sides.
+    extra = more(trunk, active.name, "in") - 50
+    assert 0 <= extra <= 4
+    assert more(host, "host1", "out") == 50 + extra
+    assert more(trunk, active.name, "out") == more(host, "host1", "in")
+    assert more(trunk, active.name, "in", "bytes") >= 50 * 60
+    assert now[trunk, active.name]["active"]
+    assert not now[trunk, standby.name]["active"]
+    assert (now[trunk, standby.name]["in"]["frames"],
+            now[trunk, standby.name]["out"]["frames"]) == (0, 0)
+    assert dropped(now[trunk, standby.name], "standby") >= 50
+    assert edge_of(blue, active.name)["flooded_group"]["frames"] >= 50
+
+    # Another VLAN, an address that no bridge forwards, static MACs.
+    configure(blue, ("mac-add", "blue", "02:00:00:00:00:77", "host1/vm1"))
+    wires["ph2"].send(BROADCAST, count=20)
+    wires["vm1"].send(RESERVED, count=15)
+    wires["ph1"].send(BROADCAST, src="01:00:00:00:00:05", count=11)
+    wires["ph1"].send(BROADCAST, src="02:00:00:00:00:77", count=12)
+    wait_until(lambda: dropped(edge_of(blue, active.name), "unbound") >= 20
+               and dropped(edge_of(blue, active.name), "bad_source") >= 11
+               and dropped(edge_of(blue, "host1"), "reserved") >= 15
+               and dropped(told(blue, "blue")["segments"][0], "static_guard")
+               >= 12, what="drops counted")
+
+    now = bindings(blue)
+    blue.control.stop_daemon(signal.SIGKILL)
+    blue.control.start_daemon()
+    wait_synced(blue)
+    wait_until(lambda: all(e["poll"] for e in told(blue)["edges"]),
+               what="a round with each edge")
+    after = bindings(blue)
+    for key in (trunk, active.name), (host, "host1"):
+        for way in "in", "out":
+            assert after[key][way]["frames"] >= now[key][way]["frames"]
+            assert after[key][way]["frames"] \
+                <= now[key][way]["frames"] + 10
+    assert dropped(after[trunk, standby.name], "standby") < 10
+
+    # With new flows a switch counts from 0, and the sum goes on.
+    switch, before = blue.switch("host1"), after[host, "host1"]
+    switch.vsctl("del-controller", "br0")
+    wait_until(lambda: not blue.control.edge("host1")["connected"],
+               what="host1 disconnected")
+    switch.ofctl("del-flows", "br0")
+    switch.vsctl("set-controller", "br0", CONTROLLER)
+    wait_synced(blue)
+    both_ways(blue.station("vm1"), blue.station("ph1"))
+    wait_until(lambda: frames(blue, host, "host1", "in")
+               >= before["in"]["frames"] + 6, what="the sum going on")
+    assert frames(blue, host, "host1", "in") <= before["in"]["frames"] + 20
+
+
+def test_limits_and_times(blue, wires):
+    """Storm control, a take-over, and how long things take; or nothing."""
+    configure(blue, ("set", "binding", row_id(blue, "Binding", "vlan=100"),
+                     "options:bum_in_pps=10"))
+    every_second(blue)
+    active, standby = active_edge(blue)
+    wires["ph1"].send(BROADCAST, count=200)
+    key = "edges/trunk0/100", active.name
+    wait_until(lambda: dropped(bindings(blue)[key], "limit_in") > 100,
+               what="drops beyond the limit")
+    row = bindings(blue)[key]
+    assert row["flooded"]["frames"] >= 200
+    assert edge_of(blue, active.name)["flooded_group"]["frames"] >= 200
+
+    blue.control.appctl("cluster/failover", "edges")
+    wait_until(lambda: active_edge(blue)[0] is standby, what="a take-over")
+    wires["ph1"].send(BROADCAST, count=20)
+    wait_until(lambda: frames(blue, key[0], standby.name, "in") >= 20,
+               what="frames counted by the other")
+    edge = edge_of(blue, standby.name)
+    assert edge["reconcile_ms"] >= 0 and edge["bundle_ms"] >= 0
+    assert edge["session_ms"] > 0
+    assert edge["poll"]["flows"] > 30 and edge["poll"]["cpu_us"] > 0
+    assert edge["poll"]["messages"] >= 10
+    assert len(blue.control.json("cluster/history")) >= 2
+    text = blue.control.appctl("stats/show", "blue")
+    assert "limit_in" in text and "us are ours" in text
+
+    configure(blue, ("set", "kakehashi_global", ".",
+                     "options:stats_interval=0"))
+    wait_until(lambda: bindings(blue)[key]["in"] is None,
+               what="nothing counted")
+    assert "are not asked" in blue.control.appctl("stats/show")
