@@ -118,9 +118,10 @@ admin_edge_stats_to_json(const struct topo_node *node,
 
 /* Bindings. */
 
+/* Nothing is known of the present rates while the edge is away. */
 static struct json *
 admin_rated_to_json(const struct stats_entry *entry,
-                    enum stats_of_binding total)
+                    enum stats_of_binding total, bool away)
 {
     struct json *json;
 
@@ -129,9 +130,9 @@ admin_rated_to_json(const struct stats_entry *entry,
     }
     json = admin_count_to_json(&entry->total[total]);
     json_object_put(json, "frames_per_s",
-                    json_real_create(entry->rate[total].frames));
+                    json_real_create(away ? 0 : entry->rate[total].frames));
     json_object_put(json, "bytes_per_s",
-                    json_real_create(entry->rate[total].bytes));
+                    json_real_create(away ? 0 : entry->rate[total].bytes));
     return json;
 }
 
@@ -146,6 +147,7 @@ admin_claim_stats_to_json(const struct topo_claim *claim)
     struct json *json = json_object_create();
     struct json *dropped = json_object_create();
     struct ds location = DS_EMPTY_INITIALIZER;
+    bool away = !agent_session(claim->node);
     bool active = !attach->cluster || attach->cluster->active == claim->node;
 
     topo_place_format(&attach->place, &location);
@@ -156,8 +158,10 @@ admin_claim_stats_to_json(const struct topo_claim *claim)
     json_object_put(json, "active", json_boolean_create(active));
     json_object_put(json, "closed",
                     json_boolean_create(attach->closure != NULL));
-    json_object_put(json, "in", admin_rated_to_json(entry, STATS_IN));
-    json_object_put(json, "out", admin_rated_to_json(entry, STATS_OUT));
+    json_object_put(json, "in", admin_rated_to_json(entry, STATS_IN,
+                                                     away));
+    json_object_put(json, "out", admin_rated_to_json(entry, STATS_OUT,
+                                                      away));
     json_object_put(json, "flooded", entry && attach->limits[TOPO_IN].rate
                     ? admin_count_to_json(&entry->total[STATS_FLOODED])
                     : json_null_create());

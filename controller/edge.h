@@ -206,10 +206,10 @@ struct edge_cost {
     unsigned long long cpu;     /* ...worked that long, in microseconds. */
 };
 
-/* A question about what flows, or a meter, have counted. */
+/* A question about what flows, or a meter, have counted, that is on its
+ * way. */
 struct edge_stats_ask {
-    uint64_t cookie;            /* 0: it is about... */
-    uint32_t meter;
+    uint64_t about;             /* As in struct edge_polling. */
     struct stats_where where;   /* Of what is in the sum... */
     struct stats_count sum;
     bool summed;                /* ...if there is anything. */
@@ -221,9 +221,11 @@ struct edge_stats_ask {
 struct edge_polling {
     struct ovs_list node;       /* For the owner: in a list during a round,
                                  * otherwise empty. */
-    struct edge_stats_ask *asks;
+    uint64_t *about;            /* What it is to be asked about: cookies of
+                                 * ours, and IDs of meters. */
     size_t n, allocated, next;  /* The latter is the first that has not been
                                  * asked. */
+    struct edge_stats_ask batch[EDGE_STATS_BATCH];
     size_t n_answered;
     uint32_t xid;               /* Of the first one of the latest batch... */
     uint32_t waiting;           /* ...and bits, of those without an answer. */

@@ -173,5 +173,6 @@ edge_memory_bounds(const struct topo *topo, struct simap *usage)
     usage_add(usage, "ageing-turns-max-per-edge",
               hmap_count(&topo->rows[TOPO_SEGMENT]));
     usage_add(usage, "commands-max-per-edge", 4);
+    edge_stats_bounds(topo, usage);
     usage_add(usage, "ports-max-per-edge", TOPO_MAX_PORTS);
 }

@@ -73,6 +73,7 @@ bool edge_age_is_answer(const struct edge *, const struct ofp_header *);
 enum edge_event edge_age_receive(struct edge *, const struct ofp_header *);
 enum edge_event edge_age_answered(struct edge *);
 void edge_stats_init(struct edge *);
+void edge_stats_bounds(const struct topo *, struct simap *);
 bool edge_stats_is_answer(const struct edge *, const struct ofp_header *);
 enum edge_event edge_stats_flows(struct edge *, const struct ofp_header *);
 enum edge_event edge_stats_meter(struct edge *, const struct ofp_header *);

@@ -15,6 +15,7 @@
 
 #include <time.h>
 #include "controller/ofconn.h"
+#include "controller/usage.h"
 #include "flows/layout.h"
 #include "flows/topo.h"
 #include "openflow/openflow-1.1.h"
@@ -54,8 +55,8 @@ edge_stats_stop(struct edge *edge)
 
     ovs_list_remove(&p->node);
     ovs_list_init(&p->node);
-    free(p->asks);
-    p->asks = NULL;
+    free(p->about);
+    p->about = NULL;
     p->n = p->allocated = p->next = p->n_batch = 0;
     p->waiting = 0;
 }
@@ -73,14 +74,12 @@ edge_stats_cpu(void)
 /* What is asked. */
 
 static void
-edge_stats_add(struct edge_polling *p, uint64_t cookie, uint32_t meter)
+edge_stats_add(struct edge_polling *p, uint64_t about)
 {
     if (p->n == p->allocated) {
-        p->asks = x2nrealloc(p->asks, &p->allocated, sizeof *p->asks);
+        p->about = x2nrealloc(p->about, &p->allocated, sizeof *p->about);
     }
-    p->asks[p->n++] = (struct edge_stats_ask) {
-        .cookie = cookie, .meter = meter,
-    };
+    p->about[p->n++] = about;
 }
 
 static void
@@ -89,16 +88,15 @@ edge_stats_add_claim(struct edge_polling *p, const struct topo_claim *claim)
     const struct topo_segment *segment = claim->attach->place.segment;
 
     if (topo_claim_is_first(claim)) {
-        edge_stats_add(p, layout_cookie(LAYOUT_K_SEGMENT, segment->vni), 0);
+        edge_stats_add(p, layout_cookie(LAYOUT_K_SEGMENT, segment->vni));
         if (segment->n_macs > segment->n_learned) {
-            edge_stats_add(p, layout_cookie(LAYOUT_K_STATIC, segment->vni),
-                           0);
+            edge_stats_add(p, layout_cookie(LAYOUT_K_STATIC, segment->vni));
         }
     }
     for (int i = 0; claim->slot && i < TOPO_N_DIRECTIONS; i++) {
         if (claim->attach->limits[i].rate) {
-            edge_stats_add(p, 0, layout_limit_meter(claim->slot,
-                                                    i == TOPO_OUT));
+            edge_stats_add(p, layout_limit_meter(claim->slot,
+                                                 i == TOPO_OUT));
         }
     }
 }
@@ -121,18 +119,17 @@ edge_stats_begin(struct edge *edge, long long now)
     memset(&p->cost, 0, sizeof p->cost);
     p->n_answered = 0;
     p->began = p->resume_at = now;
-    edge_stats_add(p, layout_cookie(LAYOUT_K_NODE, 0), 0);
-    edge_stats_add(p, layout_cookie(LAYOUT_K_ADDRS, 0), 0);
+    edge_stats_add(p, layout_cookie(LAYOUT_K_NODE, 0));
+    edge_stats_add(p, layout_cookie(LAYOUT_K_ADDRS, 0));
     if (tunnel != OFPP_NONE) {
-        edge_stats_add(p, layout_cookie(LAYOUT_K_PORT, ofp_to_u16(tunnel)),
-                       0);
+        edge_stats_add(p, layout_cookie(LAYOUT_K_PORT, ofp_to_u16(tunnel)));
     }
     HMAP_FOR_EACH (plug, node, &node->plugs) {
         const struct topo_port *port = topo_node_port(node, plug->port);
 
         if (port) {
             edge_stats_add(p, layout_cookie(LAYOUT_K_PORT,
-                                            ofp_to_u16(port->ofport)), 0);
+                                            ofp_to_u16(port->ofport)));
         }
     }
     HMAP_FOR_EACH (claim, port_node, &node->claims) {
@@ -140,22 +137,28 @@ edge_stats_begin(struct edge *edge, long long now)
     }
 }
 
+static bool
+edge_stats_is_meter(uint64_t about)
+{
+    return (about & LAYOUT_COOKIE_MASK) != LAYOUT_COOKIE_OURS;
+}
+
 static struct ofpbuf *
-edge_stats_encode(const struct edge *edge, const struct edge_stats_ask *ask)
+edge_stats_encode(const struct edge *edge, uint64_t about)
 {
     struct ofputil_flow_stats_request fsr = {
-        .cookie = htonll(ask->cookie),
+        .cookie = htonll(about),
         .cookie_mask = OVS_BE64_MAX,
         .out_port = OFPP_ANY,
         .out_group = OFPG_ANY,
         .table_id = OFPTT_ALL,
     };
 
-    if (!ask->cookie) {
+    if (edge_stats_is_meter(about)) {
         return ofputil_encode_meter_request(ofconn_version(edge->conn),
-                                            OFPUTIL_METER_STATS, ask->meter);
+                                            OFPUTIL_METER_STATS, about);
     }
-    if (layout_cookie_kind(ask->cookie) == LAYOUT_K_STATIC) {
+    if (layout_cookie_kind(about) == LAYOUT_K_STATIC) {
         fsr.table_id = LAYOUT_LEARN;
     }
     match_init_catchall(&fsr.match);
@@ -185,10 +188,12 @@ edge_stats_send(struct edge *edge, long long now)
     p->since = now;
     p->xid = edge->next_xid;
     for (size_t i = 0; i < p->n_batch; i++) {
-        edge_send(edge, edge_stats_encode(edge, &p->asks[p->next + i]));
+        uint64_t about = p->about[p->next++];
+
+        p->batch[i] = (struct edge_stats_ask) { .about = about };
+        edge_send(edge, edge_stats_encode(edge, about));
         p->waiting |= 1u << i;
     }
-    p->next += p->n_batch;
     p->cost.messages += p->n_batch;
     p->cost.cpu += edge_stats_cpu() - cpu;
 }
@@ -229,7 +234,7 @@ edge_stats_ask(struct edge *edge, const struct ofp_header *oh)
 {
     struct edge_polling *p = &edge->polling;
 
-    return &p->asks[p->next - p->n_batch + (ntohl(oh->xid) - p->xid)];
+    return &p->batch[ntohl(oh->xid) - p->xid];
 }
 
 /* The question to which 'oh' belongs is answered. */
@@ -275,7 +280,7 @@ edge_stats_take(struct edge *edge, struct edge_stats_ask *ask,
     };
     struct stats_where where;
 
-    if (flow.cookie != ask->cookie || fs->packet_count == UINT64_MAX
+    if (flow.cookie != ask->about || fs->packet_count == UINT64_MAX
         || fs->byte_count == UINT64_MAX
         || !stats_of_flow(edge->tnode, &flow, &where)) {
         return;
@@ -359,8 +364,8 @@ edge_stats_meter(struct edge *edge, const struct ofp_header *oh)
     int retval;
 
     while (!(retval = ofputil_decode_meter_stats(&b, &stats, &bands))) {
-        if (stats.meter_id == ask->meter && stats.n_bands
-            && stats_of_meter(edge->tnode, ask->meter, &where)) {
+        if (stats.meter_id == ask->about && stats.n_bands
+            && stats_of_meter(edge->tnode, stats.meter_id, &where)) {
             struct stats_reading reading = {
                 .count = { stats.bands[0].packet_count,
                            stats.bands[0].byte_count },
@@ -387,4 +392,19 @@ edge_stats_refused(struct edge *edge, const struct ofp_header *oh)
 {
     edge->polling.cost.messages++;
     edge_stats_answered(edge, oh);
+}
+
+/* Adds to 'usage' how much each edge of 'topo' may take: questions of a round,
+ * and what is kept of the answers. */
+void
+edge_stats_bounds(const struct topo *topo, struct simap *usage)
+{
+    size_t n_segments = hmap_count(&topo->rows[TOPO_SEGMENT]);
+    size_t n_places = (hmap_count(&topo->rows[TOPO_BINDING])
+                       + hmap_count(&topo->rows[TOPO_HOST_PORT]));
+
+    usage_add(usage, "stats-questions-max-per-edge",
+              2 + TOPO_MAX_PORTS + 2 * n_segments + 2 * n_places);
+    usage_add(usage, "stats-max-per-edge",
+              1 + TOPO_MAX_PORTS + n_segments + n_places);
 }

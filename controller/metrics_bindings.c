@@ -287,7 +287,7 @@ metrics_segment_macs(const struct topo_segment **segments, size_t n_own,
     }
     exposition_family(e, EXPOSITION_GAUGE, "kakehashi_segment_mac_limit",
                       NULL, "How many may be learned.");
-    for (i = 0; i < n_own; i++) {
+    for (i = 0; segments[i] && i < n_own; i++) {
         exposition_add(e, segments[i]->mac_limit,
                        "segment", segments[i]->name, NULL);
     }

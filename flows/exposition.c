@@ -4,7 +4,6 @@
 #include <config.h>
 #include "flows/exposition.h"
 
-#include <stdarg.h>
 #include <math.h>
 #include "util.h"
 
@@ -55,16 +54,15 @@ exposition_family(struct exposition *e, enum exposition_type type,
 }
 
 static void
-exposition_sample(struct exposition *e, const char *suffix, double value,
-                  va_list labels)
+exposition_put(struct exposition *e, const char *suffix, double value,
+               const char *const *labels)
 {
-    const char *label;
     char separator = '{';
 
     ds_put_format(&e->s, "%s%s", e->name, suffix);
-    while ((label = va_arg(labels, const char *))) {
-        ds_put_format(&e->s, "%c%s=\"", separator, label);
-        exposition_escape(&e->s, va_arg(labels, const char *), true);
+    for (; labels[0]; labels += 2) {
+        ds_put_format(&e->s, "%c%s=\"", separator, labels[0]);
+        exposition_escape(&e->s, labels[1], true);
         ds_put_char(&e->s, '"');
         separator = ',';
     }
@@ -78,33 +76,25 @@ exposition_sample(struct exposition *e, const char *suffix, double value,
     }
 }
 
-/* Appends a sample of the family, a gauge or a counter, with labels: names and
- * values by turns, then NULL. */
+/* Appends a sample of the family, a gauge or a counter, with 'labels': names
+ * and values by turns, then NULL. */
 void
-exposition_add(struct exposition *e, double value, ...)
+exposition_sample(struct exposition *e, double value,
+                  const char *const labels[])
 {
-    va_list labels;
-
     ovs_assert(e->type != EXPOSITION_SUMMARY);
-    va_start(labels, value);
-    exposition_sample(e, e->type == EXPOSITION_COUNTER ? "_total" : "", value,
-                      labels);
-    va_end(labels);
+    exposition_put(e, e->type == EXPOSITION_COUNTER ? "_total" : "", value,
+                   labels);
 }
 
 /* The same for a summary. */
 void
-exposition_add_summary(struct exposition *e, double sum, double count, ...)
+exposition_summary(struct exposition *e, double sum, double count,
+                   const char *const labels[])
 {
-    va_list labels;
-
     ovs_assert(e->type == EXPOSITION_SUMMARY);
-    va_start(labels, count);
-    exposition_sample(e, "_sum", sum, labels);
-    va_end(labels);
-    va_start(labels, count);
-    exposition_sample(e, "_count", count, labels);
-    va_end(labels);
+    exposition_put(e, "_sum", sum, labels);
+    exposition_put(e, "_count", count, labels);
 }
 
 /* Ends.  Returns the text, which is the caller's. */

@@ -23,7 +23,6 @@
 
 #include <stdbool.h>
 #include "openvswitch/dynamic-string.h"
-#include "compiler.h"
 
 enum exposition_type {
     EXPOSITION_GAUGE, EXPOSITION_COUNTER, EXPOSITION_SUMMARY
@@ -39,10 +38,18 @@ struct exposition {
 void exposition_init(struct exposition *, bool openmetrics);
 void exposition_family(struct exposition *, enum exposition_type,
                        const char *name, const char *unit, const char *help);
-void exposition_add(struct exposition *, double value, ...)
-    SENTINEL(0);
-void exposition_add_summary(struct exposition *, double sum, double count,
-                            ...) SENTINEL(0);
+void exposition_sample(struct exposition *, double value,
+                       const char *const labels[]);
+void exposition_summary(struct exposition *, double sum, double count,
+                        const char *const labels[]);
+/* The same with the labels, their names and values by turns and then NULL, as
+ * arguments. */
+#define EXPOSITION_LABELS(...) ((const char *const[]) { __VA_ARGS__ })
+#define exposition_add(E, VALUE, ...) \
+    exposition_sample(E, VALUE, EXPOSITION_LABELS(__VA_ARGS__))
+#define exposition_add_summary(E, SUM, COUNT, ...) \
+    exposition_summary(E, SUM, COUNT, EXPOSITION_LABELS(__VA_ARGS__))
+
 char *exposition_finish(struct exposition *);
 
 #endif /* flows/exposition.h */

@@ -33,34 +33,39 @@ test_overdue(void **state OVS_UNUSED)
         int in_state, txn, ageing, oldest_question, newest_question;
         bool backlog;
         bool overdue;
-        int counts, counted;
+        int counts, counted, stats;
     } rows[] = {
         { "in sync for long", EDGE_SYNCED, 900, 0, 0, 0, 0,
-          false, false, 0, 0 },
+          false, false, 0, 0, 0 },
         { "unknown for long", EDGE_UNKNOWN, 900, 0, 0, 0, 0,
-          false, false, 0, 0 },
+          false, false, 0, 0, 0 },
         { "follows for long", EDGE_FOLLOW, 900, 0, 0, 0, 0,
-          false, false, 0, 0 },
-        { "ports", EDGE_PORTS, 59, 0, 0, 0, 0, false, false, 0, 0 },
-        { "ports, late", EDGE_PORTS, 60, 0, 0, 0, 0, false, true, 0, 0 },
-        { "role, late", EDGE_ROLE, 60, 0, 0, 0, 0, false, true, 0, 0 },
-        { "meters, late", EDGE_METER, 60, 0, 0, 0, 0, false, true, 0, 0 },
+          false, false, 0, 0, 0 },
+        { "ports", EDGE_PORTS, 59, 0, 0, 0, 0, false, false, 0, 0, 0 },
+        { "ports, late", EDGE_PORTS, 60, 0, 0, 0, 0, false, true, 0, 0, 0 },
+        { "role, late", EDGE_ROLE, 60, 0, 0, 0, 0, false, true, 0, 0, 0 },
+        { "meters, late", EDGE_METER, 60, 0, 0, 0, 0, false, true, 0, 0, 0 },
         { "many questions, one after the other", EDGE_DUMP, 900, 0, 0, 59, 1,
-          false, false, 0, 0 },
+          false, false, 0, 0, 0 },
         { "one question, late", EDGE_DUMP, 900, 0, 0, 60, 1,
-          false, true, 0, 0 },
+          false, true, 0, 0, 0 },
         { "one beside, late", EDGE_SYNCED, 900, 0, 0, 60, 60,
-          false, true, 0, 0 },
-        { "bundle", EDGE_SYNCED, 900, 59, 0, 0, 0, false, false, 0, 0 },
-        { "bundle, late", EDGE_SYNC, 900, 60, 0, 0, 0, false, true, 0, 0 },
+          false, true, 0, 0, 0 },
+        { "bundle", EDGE_SYNCED, 900, 59, 0, 0, 0, false, false, 0, 0, 0 },
+        { "bundle, late", EDGE_SYNC, 900, 60, 0, 0, 0,
+          false, true, 0, 0, 0 },
         { "idle MACs, late", EDGE_SYNCED, 900, 0, 60, 0, 0,
-          false, true, 0, 0 },
+          false, true, 0, 0, 0 },
         { "what limits have counted, late", EDGE_FOLLOW, 900, 0, 0, 0, 0,
-          false, true, 60, 0 },
+          false, true, 60, 0, 0 },
         { "what flows have counted, late", EDGE_FOLLOW, 900, 0, 0, 0, 0,
-          false, true, 0, 60 },
+          false, true, 0, 60, 0 },
+        { "statistics", EDGE_SYNCED, 900, 0, 0, 0, 0,
+          false, false, 0, 0, 59 },
+        { "statistics, late", EDGE_SYNCED, 900, 0, 0, 0, 0,
+          false, true, 0, 0, 60 },
         { "late, but has not read all", EDGE_SYNC, 900, 900, 0, 0, 0, true,
-          false, 0, 0 },
+          false, 0, 0, 0 },
     };
     struct peer peer = { .message = NULL };
 
@@ -78,6 +83,8 @@ test_overdue(void **state OVS_UNUSED)
         edge->counts_since = NOW - rows[i].counts * 1000;
         edge->n_unanswered = rows[i].counted ? 1 : 0;
         edge->questions_since = NOW - rows[i].counted * 1000;
+        edge->polling.waiting = rows[i].stats != 0;
+        edge->polling.since = NOW - rows[i].stats * 1000;
         edge->ageing.waiting = rows[i].ageing;
         edge->ageing.since = NOW - rows[i].ageing * 1000;
         if (rows[i].oldest_question) {
