@@ -22,7 +22,7 @@
 #   make unit | flows-check | system-check | chaos-check | fuzz-check |
 #        bench-check
 #                        one tier of check
-#   make bench           how fast, how much of it (docs/performance.md; 17
+#   make bench           how fast, how much of it (docs/performance.md; 20
 #                        minutes, bench-quick: three); bench-plots draws what
 #                        they found once more
 #   make bench-failover  how long take-overs take, in the lab (half an hour;

@@ -143,7 +143,7 @@ metrics_n_own(const struct topo_segment **segments, size_t max)
 {
     size_t n_claims = 0, n;
 
-    for (n = 0; segments[n] && n < max; n++) {
+    for (n = 0; n < max && segments[n]; n++) {
         n_claims += metrics_n_claims(segments[n]);
         if (n_claims > max) {
             break;
@@ -287,7 +287,7 @@ metrics_segment_macs(const struct topo_segment **segments, size_t n_own,
     }
     exposition_family(e, EXPOSITION_GAUGE, "kakehashi_segment_mac_limit",
                       NULL, "How many may be learned.");
-    for (i = 0; segments[i] && i < n_own; i++) {
+    for (i = 0; i < n_own && segments[i]; i++) {
         exposition_add(e, segments[i]->mac_limit,
                        "segment", segments[i]->name, NULL);
     }
