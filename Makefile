@@ -95,8 +95,8 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/agent_probe.c \
                   controller/agent_refused.c controller/agent_shard.c \
                   controller/agent_share.c controller/agent_stats.c \
-                  controller/agent_sync.c controller/agent_vtep.c \
-                  controller/conf.c \
+                  controller/agent_sync.c controller/agent_usage.c \
+                  controller/agent_vtep.c controller/conf.c \
                   controller/conf_global.c controller/conf_options.c \
                   controller/conf_peers.c \
                   controller/conf_schema.c controller/conf_write.c \

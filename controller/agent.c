@@ -12,7 +12,6 @@
 #include "controller/lead.h"
 #include "controller/loop.h"
 #include "controller/ofconn.h"
-#include "controller/usage.h"
 #include "flows/layout.h"
 #include "flows/macmsg.h"
 #include "openvswitch/poll-loop.h"
@@ -575,27 +574,4 @@ agent_wait(struct agent *agent)
         }
         agent_retry_wait(edge);
     }
-}
-
-/* Adds to 'usage' how many there are of what takes memory. */
-void
-agent_memory_usage(const struct agent *agent, struct simap *usage)
-{
-    const struct edge *edge;
-
-    LIST_FOR_EACH (edge, node, &agent->edges) {
-        edge_memory_usage(edge, usage);
-    }
-    edge_memory_bounds(&agent->topo, usage);
-    agent_announcements_usage(agent, usage);
-    usage_add(usage, "probe-rounds", ovs_list_size(&agent->rounds));
-    usage_add(usage, "history", ovs_list_size(&agent->history));
-    usage_add(usage, "history-max", AGENT_MAX_HISTORY);
-    ofconn_memory_usage(usage);
-    usage_add(usage, "macs", agent->fdb.macs.n);
-    usage_add(usage, "sessions", ovs_list_size(&agent->edges));
-    usage_add(usage, "segments",
-              hmap_count(&agent->topo.rows[TOPO_SEGMENT]));
-    usage_add(usage, "bindings",
-              hmap_count(&agent->topo.rows[TOPO_BINDING]));
 }
