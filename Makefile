@@ -51,7 +51,7 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/fdb.c flows/fdb_age.c flows/fdb_flap.c \
                   flows/fdb_node.c flows/fdb_static.c flows/fdb_table.c \
                   flows/fdb_withdrawn.c flows/flowset.c flows/inquiry.c \
-                  flows/macdump.c flows/macmsg.c flows/mtu.c \
+                  flows/macdump.c flows/macmsg.c flows/mtu.c flows/near.c \
                   flows/packetin.c flows/packetout.c flows/pipeline.c \
                   flows/pipeline_alone.c flows/pipeline_bpdu.c \
                   flows/pipeline_cluster.c flows/pipeline_mac.c \
@@ -67,7 +67,8 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
 # the rest).
 CTL_SRC        := controller/dbname.c controller/kctl_args.c controller/kctl_client.c \
                   controller/kctl_conflict.c controller/kctl_depend.c \
-                  controller/kctl_generic.c controller/kctl_index.c \
+                  controller/kctl_generic.c controller/kctl_guess.c \
+                  controller/kctl_index.c \
                   controller/kctl_list.c controller/kctl_mark.c \
                   controller/kctl_node.c \
                   controller/kctl_options.c controller/kctl_output.c \

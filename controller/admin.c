@@ -10,6 +10,7 @@
 #include "controller/ofconn.h"
 #include "flow.h"
 #include "flows/addr.h"
+#include "flows/near.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/shash.h"
@@ -71,13 +72,37 @@ admin_reply_json(struct unixctl_conn *conn, struct json *json)
     json_destroy(json);
 }
 
-void
-admin_no_such(struct unixctl_conn *conn, const char *what, const char *name)
+static const char *
+admin_row_name(const struct topo_row *row)
 {
-    char *error = xasprintf("no %s \"%s\"", what, name);
+    return (row->table == TOPO_SEGMENT
+            ? CONTAINER_OF(row, struct topo_segment, row)->name
+            : row->table == TOPO_EDGE
+            ? CONTAINER_OF(row, struct topo_node, row)->name
+            : CONTAINER_OF(row, struct topo_cluster, row)->name);
+}
 
+/* Replies that nothing in 'table', that of segments, edges or clusters, is
+ * called 'name', and what may be meant. */
+void
+admin_no_such(struct unixctl_conn *conn, const struct agent *agent,
+              enum topo_table table, const char *name)
+{
+    const char *what = (table == TOPO_SEGMENT ? "segment"
+                        : table == TOPO_EDGE ? "edge" : "cluster");
+    const struct topo_row *row;
+    struct near near;
+
+    near_init(&near, name);
+    HMAP_FOR_EACH (row, node, &agent->topo.rows[table]) {
+        near_offer(&near, admin_row_name(row));
+    }
+
+    char *hint = near_hint(&near);
+    char *error = xasprintf("no %s \"%s\"%s", what, name, hint);
     unixctl_command_reply_error(conn, error);
     free(error);
+    free(hint);
 }
 
 /* Stores into '*segment' the one that 'argv[1]' names, or NULL if no argument
@@ -88,7 +113,7 @@ admin_segment(struct unixctl_conn *conn, const struct agent *agent, int argc,
 {
     *segment = argc > 1 ? topo_segment_by_name(&agent->topo, argv[1]) : NULL;
     if (argc > 1 && !*segment) {
-        admin_no_such(conn, "segment", argv[1]);
+        admin_no_such(conn, agent, TOPO_SEGMENT, argv[1]);
         return false;
     }
     return true;
@@ -410,7 +435,7 @@ admin_edge_show(struct unixctl_conn *conn, int argc, const char *argv[],
         return;
     }
     if (argc > 1 && !topo_node_by_name(&agent->topo, argv[1])) {
-        admin_no_such(conn, "edge", argv[1]);
+        admin_no_such(conn, agent, TOPO_EDGE, argv[1]);
         return;
     }
 

@@ -24,7 +24,7 @@ admin_find_cluster(struct unixctl_conn *conn, const struct agent *agent,
             return cluster;
         }
     }
-    admin_no_such(conn, "cluster", name);
+    admin_no_such(conn, agent, TOPO_CLUSTER, name);
     return NULL;
 }
 
@@ -333,7 +333,7 @@ admin_set_drained(struct unixctl_conn *conn, struct agent *agent,
     struct topo_node *node = topo_node_by_name(&agent->topo, name);
 
     if (!node) {
-        admin_no_such(conn, "edge", name);
+        admin_no_such(conn, agent, TOPO_EDGE, name);
         return;
     }
     if (!node->led) {

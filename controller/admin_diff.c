@@ -32,7 +32,7 @@ admin_diff(struct unixctl_conn *conn, int argc, const char *argv[],
     }
     node = topo_node_by_name(&agent->topo, argv[1]);
     if (!node) {
-        admin_no_such(conn, "edge", argv[1]);
+        admin_no_such(conn, agent, TOPO_EDGE, argv[1]);
         return;
     }
     edge = agent_session(node);

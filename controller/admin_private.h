@@ -27,6 +27,7 @@
 #include <stdint.h>
 #include "controller/admin.h"
 #include "flows/layout.h"
+#include "flows/topo.h"
 #include "unixctl.h"
 
 struct ds;
@@ -40,7 +41,8 @@ struct topo_segment;
 bool admin_format(struct unixctl_conn *, int *argc, const char *argv[],
                   int most, bool *json);
 void admin_reply_json(struct unixctl_conn *, struct json *);
-void admin_no_such(struct unixctl_conn *, const char *what, const char *name);
+void admin_no_such(struct unixctl_conn *, const struct agent *,
+                   enum topo_table, const char *name);
 bool admin_segment(struct unixctl_conn *, const struct agent *, int argc,
                    const char *argv[], struct topo_segment **);
 void admin_reply_rows(struct unixctl_conn *, struct shash *rows, bool as_json,

@@ -15,6 +15,7 @@
  *     kctl_request.c  from the words to the result, step by step
  *     kctl_txn.c      the transaction: run each command
  *     kctl_mark.c     how a request finds its own change
+ *     kctl_guess.c    what was meant by a name that there is not
  *     kctl_generic.c  what the library's own commands must not be given
  *     kctl_node.c     verbs of edges and clusters
  *     kctl_segment.c  verbs of segments and bindings
@@ -175,6 +176,26 @@ const void **kctl_sorted(struct ctl_context *,
 
 /* The segment of a row of a table whose rows have one. */
 const struct kkrec_segment *kctl_segment_of(const void *row);
+
+/* ---- kctl_guess.c: what was meant by a name that there is not. ---------- */
+
+enum kctl_names {
+    KCTL_SEGMENTS = 1 << 0,
+    KCTL_EDGES = 1 << 1,
+    KCTL_CLUSTERS = 1 << 2
+};
+
+/* Reports that nothing of 'names' is called 'name', and what may be meant. */
+void kctl_no_such(struct ctl_context *, enum kctl_names names,
+                  const char *name);
+
+/* Appends to an error of the library, which it takes, what may be meant.
+ * 'idl' is NULL if there are no rows to look at. */
+char *kctl_guess(const struct ovsdb_idl *, char *error);
+
+/* Reports an error if a generic command would write a key that is almost one
+ * that means something. */
+bool kctl_check_keys(struct ctl_context *);
 
 /* ---- kctl_conflict.c: what two rows may not do together. ----------------
  *

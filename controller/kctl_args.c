@@ -12,9 +12,29 @@
 #include <string.h>
 
 #include "flows/addr.h"
+#include "flows/near.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "util.h"
+
+/* Returns a hint at the setting that is meant by 'arg', if it is one of them,
+ * for the caller to free. */
+static char *
+hint_at_key(const char *arg, size_t key_len,
+            const struct kctl_setting *settings, size_t n)
+{
+    char *key = xmemdup0(arg, key_len);
+    struct near near;
+
+    near_init(&near, key);
+    for (size_t i = 0; i < n; i++) {
+        near_offer(&near, settings[i].key);
+    }
+
+    char *hint = near_hint(&near);
+    free(key);
+    return hint;
+}
 
 /* Takes the arguments of 'ctx' from 'first' on as KEY=VALUE, and puts the
  * values into 'settings', which lists the keys.  Arguments own the values. */
@@ -38,8 +58,10 @@ kctl_parse_settings(struct ctl_context *ctx, int first,
                 ds_put_format(&keys, "%s%s=...",
                               s == settings ? "" : " or ", s->key);
             }
-            ctl_error(ctx, "%s: unexpected argument \"%s\" (expected %s)",
-                      ctx->argv[0], arg, ds_cstr(&keys));
+            char *hint = hint_at_key(arg, key_len, settings, n);
+            ctl_error(ctx, "%s: unexpected argument \"%s\"%s (expected %s)",
+                      ctx->argv[0], arg, hint, ds_cstr(&keys));
+            free(hint);
             ds_destroy(&keys);
             return false;
         }

@@ -180,6 +180,10 @@ kctl_run_command(struct ctl_context *ctx, void (*run)(struct ctl_context *))
         return;
     }
 
+    if (!kctl_check_keys(ctx)) {
+        return;
+    }
+
     int n = count_records(ctx);
     for (int i = 0; i < n; i++) {
         if (!check_record(ctx, ctx->argv[2 + i], true)) {

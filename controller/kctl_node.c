@@ -363,7 +363,7 @@ kctl_cluster_del(struct ctl_context *ctx)
     if (cluster) {
         kctl_delete_cluster(ctx, cluster);
     } else if (!kctl_if_exists(ctx)) {
-        ctl_error(ctx, "no cluster named \"%s\"", name);
+        kctl_no_such(ctx, KCTL_CLUSTERS, name);
     }
 }
 

@@ -43,6 +43,7 @@ kctl_request_create(const struct kctl_options *options, struct svec *words,
     *errorp = ctl_parse_commands(r->words.n, r->words.names, local_options,
                                  &r->commands, &r->n_commands);
     if (*errorp) {
+        *errorp = kctl_guess(NULL, *errorp);
         kctl_request_destroy(r, NULL);
         return NULL;
     }
@@ -98,7 +99,8 @@ kctl_request_prepare(struct kctl_request *r, struct ovsdb_idl *idl)
             c->table = NULL;
             ctl_context_init(&ctx.up, c, idl, NULL, NULL, NULL);
             c->syntax->prerequisites(&ctx.up);
-            error = ctx.up.error ? kctl_one_line(ctx.up.error) : NULL;
+            error = (ctx.up.error
+                     ? kctl_guess(NULL, kctl_one_line(ctx.up.error)) : NULL);
             ctl_context_done(&ctx.up, c);
         }
     }

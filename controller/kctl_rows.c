@@ -35,7 +35,7 @@ kctl_get_segment(struct ctl_context *ctx, const char *name)
     const struct kkrec_segment *segment = kctl_find_segment(ctx, name);
 
     if (!segment) {
-        ctl_error(ctx, "no segment named \"%s\"", name);
+        kctl_no_such(ctx, KCTL_SEGMENTS, name);
     }
     return segment;
 }
@@ -59,7 +59,7 @@ kctl_get_edge(struct ctl_context *ctx, const char *name)
     const struct kkrec_edge *edge = kctl_find_edge(ctx, name);
 
     if (!edge) {
-        ctl_error(ctx, "no edge named \"%s\"", name);
+        kctl_no_such(ctx, KCTL_EDGES, name);
     }
     return edge;
 }

@@ -222,7 +222,7 @@ get_or_make_cluster(struct ctl_context *ctx, const char *name)
 
     const struct kkrec_edge *edge = kctl_find_edge(ctx, name);
     if (!edge) {
-        ctl_error(ctx, "no cluster or edge named \"%s\"", name);
+        kctl_no_such(ctx, KCTL_CLUSTERS | KCTL_EDGES, name);
         return NULL;
     }
 
@@ -388,7 +388,7 @@ kctl_unbind(struct ctl_context *ctx)
         return;
     } else if (kctl_get_segment(ctx, segment)) {
         if (!cluster && !kctl_find_edge(ctx, name)) {
-            ctl_error(ctx, "no cluster or edge named \"%s\"", name);
+            kctl_no_such(ctx, KCTL_CLUSTERS | KCTL_EDGES, name);
         } else if (b) {
             ctl_error(ctx, "%s/%s/%"PRId64" is bound to segment \"%s\" and "
                       "not to \"%s\"", name, port, vlan,

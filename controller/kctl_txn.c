@@ -54,7 +54,7 @@ run_commands(struct kctl_request *r, struct kctl_db *db, char **errorp)
             kctl_run_command(&ctx.up, c->syntax->run);
         }
         if (ctx.up.error) {
-            *errorp = kctl_one_line(ctx.up.error);
+            *errorp = kctl_guess(db->idl, kctl_one_line(ctx.up.error));
             outcome = KCTL_ERROR;
         } else if (ctx.up.try_again) {
             outcome = KCTL_NOT_YET;

@@ -490,6 +490,23 @@ REFUSED = [
      "already, at west/eth1/10"),
     # What the library's parts refuse.
     ("frobnicate", "unknown command 'frobnicate'"),
+    # Did you mean?
+    ("segmen-add s 1", 'for help (did you mean "segment-add"?)'),
+    ("hsow", 'for help (did you mean "show"?)'),
+    ("bind bleu west eth1 1", 'named "bleu" (did you mean "blue"?)'),
+    ("bind blue wets eth1 1", 'named "wets" (did you mean "west"?)'),
+    ("cluster-add c E1", 'named "E1" (did you mean "e1"?)'),
+    ("cluster-del wst", 'named "wst" (did you mean "west"?)'),
+    ("unbind blue wets eth1 10", 'named "wets" (did you mean "west"?)'),
+    ("list Sgment", 'unknown table "Sgment" (did you mean "Segment"?)'),
+    ("get Segment blue vnii", 'matches "vnii" (did you mean "vni"?)'),
+    ("--columns=nmae list Edge", 'matches "nmae" (did you mean "name"?)'),
+    ("set Segment bleu vni=1", 'in table Segment (did you mean "blue"?)'),
+    ("segment-add s 1 mac_limt=5", '"mac_limt=5" (did you mean "mac_limit"?)'),
+    ("set Segment blue options:unknown_unicats=drop",
+     'reads "unknown_unicats" in column options of table Segment (did you '
+     'mean "unknown_unicast"?)'),
+    ("set Cluster west other_config:hold-down=5", 'mean "holddown"?'),
     ("segment-add s", "'segment-add' command requires at least 2 arguments"),
     ("--wait=later show", "--wait=later: must be none, ctl or edges"),
     ("--timeout=0 show", "value 0 on -t or --timeout is invalid"),
@@ -511,6 +528,21 @@ def test_dry_run_refuses_what_makes_a_loop(steady, command, message):
     told = steady.fail(command)
     assert message in told
     assert steady.fail("--dry-run " + command) == told
+
+
+@pytest.mark.parametrize("words,status", [
+    (["show"], 0),
+    (["--may-exist", "segment-add", "blue", "100"], 0),
+    (["frobnicate"], 1),
+    (["--frobnicate", "show"], 1),
+    (["segment-add", "s"], 1),
+    (["segment-add", "s", "0"], 1),
+    (["get", "Segment", "nosuch", "vni"], 1),
+    (["--timeout=1", "wait-until", "Segment", "nosuch"], 1),
+    (["--timeout=0", "show"], 1),
+])
+def test_exit_status(steady, words, status):
+    assert steady.run(*words).returncode == status
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a\nb", "\x7f"])

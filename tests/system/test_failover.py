@@ -568,6 +568,7 @@ def test_orders_that_make_no_sense(blue):
             (("cluster/failover", "edges", "host1"),
              'cluster edges has no edge "host1"'),
             (("edge/drain", "nosuch"), 'no edge "nosuch"'),
+            (("edge/drain", "Edge1"), '"Edge1" (did you mean "edge1"?)'),
             (("cluster/show", "edges", "more"), "one argument too many"),
             (("cluster/show", "nosuch"), 'no cluster "nosuch"')]:
         status, text = blue.control.run("ovs-appctl", "-t", "kakehashi",

@@ -1,0 +1,282 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What was meant by a name that there is not. */
+
+#include <config.h>
+
+#include "controller/kctl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "flows/near.h"
+#include "util.h"
+
+/* ---- Names of rows. ----------------------------------------------------- */
+
+static void
+offer_segments(struct near *near, const struct ovsdb_idl *idl)
+{
+    const struct kkrec_segment *segment;
+
+    KKREC_SEGMENT_FOR_EACH (segment, idl) {
+        near_offer(near, segment->name);
+    }
+}
+
+static void
+offer_edges(struct near *near, const struct ovsdb_idl *idl)
+{
+    const struct kkrec_edge *edge;
+
+    KKREC_EDGE_FOR_EACH (edge, idl) {
+        near_offer(near, edge->name);
+    }
+}
+
+static void
+offer_clusters(struct near *near, const struct ovsdb_idl *idl)
+{
+    const struct kkrec_cluster *cluster;
+
+    KKREC_CLUSTER_FOR_EACH (cluster, idl) {
+        near_offer(near, cluster->name);
+    }
+}
+
+static const struct {
+    enum kctl_names names;
+    const char *what;
+    const char *table;
+    void (*offer)(struct near *, const struct ovsdb_idl *);
+} kinds[] = {
+    { KCTL_CLUSTERS, "cluster", "Cluster", offer_clusters },
+    { KCTL_EDGES, "edge", "Edge", offer_edges },
+    { KCTL_SEGMENTS, "segment", "Segment", offer_segments },
+};
+
+void
+kctl_no_such(struct ctl_context *ctx, enum kctl_names names, const char *name)
+{
+    struct ds what = DS_EMPTY_INITIALIZER;
+    struct near near;
+
+    near_init(&near, name);
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        if (names & kinds[i].names) {
+            ds_put_format(&what, "%s%s", what.length ? " or " : "",
+                          kinds[i].what);
+            kinds[i].offer(&near, ctx->idl);
+        }
+    }
+
+    char *hint = near_hint(&near);
+    ctl_error(ctx, "no %s named \"%s\"%s", ds_cstr(&what), name, hint);
+    free(hint);
+    ds_destroy(&what);
+}
+
+static void
+offer_rows(struct near *near, const struct ovsdb_idl *idl, const char *table)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        if (idl && !strcmp(table, kinds[i].table)) {
+            kinds[i].offer(near, idl);
+        }
+    }
+}
+
+/* ---- Names of commands, tables and columns. ----------------------------- */
+
+/* The library does not tell which commands there are. */
+static const char *const other_commands[] = {
+    "init", "sync", "show",
+    "list", "find", "get", "set", "add", "remove", "clear", "create",
+    "destroy", "wait-until", "comment",
+};
+
+static void
+offer_commands(struct near *near)
+{
+    const struct ctl_command_syntax *const ours[] = {
+        kctl_node_commands, kctl_segment_commands, kctl_station_commands,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(other_commands); i++) {
+        near_offer(near, other_commands[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+        for (const struct ctl_command_syntax *c = ours[i]; c->name; c++) {
+            near_offer(near, c->name);
+        }
+    }
+}
+
+static void
+offer_tables(struct near *near)
+{
+    for (size_t i = 0; i < KKREC_N_TABLES; i++) {
+        near_offer(near, kkrec_table_classes[i].name);
+    }
+}
+
+static void
+offer_columns(struct near *near, const char *table)
+{
+    for (size_t i = 0; i < KKREC_N_TABLES; i++) {
+        const struct ovsdb_idl_table_class *class = &kkrec_table_classes[i];
+
+        for (size_t j = 0; j < class->n_columns
+                           && !strcmp(class->name, table); j++) {
+            near_offer(near, class->columns[j].name);
+        }
+    }
+}
+
+/* ---- Errors of the library. --------------------------------------------- */
+
+/* If 'error' is 'before', TABLE (if 'table' is not NULL), 'between', a word
+ * and then 'after', returns that word, which the caller frees, and puts the
+ * table into '*table' likewise. */
+static char *
+match(const char *error, const char *before, char **table,
+      const char *between, const char *after)
+{
+    const char *p = error + strlen(before);
+
+    if (strncmp(error, before, strlen(before))) {
+        return NULL;
+    }
+
+    const char *q = strstr(p, between);
+    const char *word = q ? q + strlen(between) : NULL;
+    const char *end = word ? strstr(word, after) : NULL;
+    if (!end || (!table && q != p)) {
+        return NULL;
+    }
+    if (table) {
+        *table = xmemdup0(p, q - p);
+    }
+    return xmemdup0(word, end - word);
+}
+
+/* Appends a hint to 'error', and returns what comes of it. */
+char *
+kctl_guess(const struct ovsdb_idl *idl, char *error)
+{
+    char *table = NULL;
+    struct near near;
+    char *word;
+
+    near_init(&near, "");
+    if ((word = match(error, "unknown command '", NULL, "", "'"))) {
+        near_init(&near, word);
+        offer_commands(&near);
+    } else if ((word = match(error, "unknown table \"", NULL, "", "\""))) {
+        near_init(&near, word);
+        offer_tables(&near);
+    } else if ((word = match(error, "", &table, " does not contain a column "
+                             "whose name matches \"", "\""))) {
+        near_init(&near, word);
+        offer_columns(&near, table);
+    } else if ((word = match(error, "no row \"", &table, "\" in table ",
+                             ""))) {
+        /* Here it is the table that comes last. */
+        free(word);
+        word = table;
+        table = xstrdup(strrchr(error, ' ') + 1);
+        near_init(&near, word);
+        offer_rows(&near, idl, table);
+    }
+
+    char *hint = near_hint(&near);
+    if (hint[0]) {
+        char *old = error;
+
+        error = xasprintf("%s%s", old, hint);
+        free(old);
+    }
+    free(hint);
+    free(table);
+    free(word);
+    return error;
+}
+
+/* ---- Keys of columns. --------------------------------------------------- */
+
+/* The keys that mean something, see database.md.  The schema takes any, and so
+ * one that is misspelled would just have no effect. */
+static const struct {
+    const char *table;
+    const char *column;
+    const char *keys[8];
+} known[] = {
+    { "Kakehashi_Global", "options",
+      { "announce_rate", "close_macs", "close_time", "flap_hold",
+        "flap_moves", "flap_window", "learn_rate" } },
+    { "Segment", "options", { "unknown_unicast" } },
+    { "Edge", "other_config", { "certificate-cn" } },
+    { "Cluster", "other_config", { "holddown", KCTL_IMPLICIT } },
+    { "Binding", "options", { "bum_in_pps", "bum_in_kbps", "bum_out_pps",
+                              "bum_out_kbps" } },
+};
+
+/* Reports an error if 'key' is not, but almost is, one of 'column'. */
+static bool
+check_key(struct ctl_context *ctx, const char *table, const char *column,
+          const char *key)
+{
+    struct near near;
+
+    near_init(&near, key);
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        for (size_t j = 0; j < ARRAY_SIZE(known[i].keys)
+                           && known[i].keys[j]; j++) {
+            if (strcasecmp(known[i].table, table)
+                || strcasecmp(known[i].column, column)) {
+                break;
+            } else if (!strcmp(known[i].keys[j], key)) {
+                return true;
+            }
+            near_offer(&near, known[i].keys[j]);
+        }
+    }
+    if (near.best) {
+        char *hint = near_hint(&near);
+        ctl_error(ctx, "nothing reads \"%s\" in column %s of table %s%s",
+                  key, column, table, hint);
+        free(hint);
+        return false;
+    }
+    return true;
+}
+
+bool
+kctl_check_keys(struct ctl_context *ctx)
+{
+    bool create = !strcmp(ctx->argv[0], "create");
+
+    if (!create && strcmp(ctx->argv[0], "set")) {
+        return true;
+    }
+    for (int i = create ? 2 : 3; i < ctx->argc; i++) {
+        const char *arg = ctx->argv[i];
+        size_t column_len = strcspn(arg, ":=");
+        size_t key_len = (arg[column_len] == ':'
+                          ? strcspn(arg + column_len + 1, "=") : 0);
+
+        if (key_len && arg[column_len + 1] != '"') {
+            char *column = xmemdup0(arg, column_len);
+            char *key = xmemdup0(arg + column_len + 1, key_len);
+            bool ok = check_key(ctx, ctx->argv[1], column, key);
+
+            free(column);
+            free(key);
+            if (!ok) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
