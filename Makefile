@@ -65,8 +65,9 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
 
 # The tool, and the daemon (without kctl.c and main.c, so that tests can link
 # the rest).
-CTL_SRC        := controller/dbname.c controller/kctl_args.c controller/kctl_client.c \
-                  controller/kctl_conflict.c controller/kctl_depend.c \
+CTL_SRC        := controller/dbname.c controller/kctl_args.c \
+                  controller/kctl_client.c controller/kctl_conflict.c \
+                  controller/kctl_counts.c controller/kctl_depend.c \
                   controller/kctl_generic.c controller/kctl_guess.c \
                   controller/kctl_index.c \
                   controller/kctl_list.c controller/kctl_mark.c \
@@ -76,9 +77,11 @@ CTL_SRC        := controller/dbname.c controller/kctl_args.c controller/kctl_cli
                   controller/kctl_rows.c controller/kctl_rpc.c \
                   controller/kctl_role.c \
                   controller/kctl_segment.c controller/kctl_server.c \
-                  controller/kctl_show.c controller/kctl_station.c \
-                  controller/kctl_txn.c controller/kctl_usage.c \
-                  controller/notify.c controller/sig.c controller/tls.c
+                  controller/kctl_show.c controller/kctl_show_data.c \
+                  controller/kctl_station.c controller/kctl_terminal.c \
+                  controller/kctl_tree.c controller/kctl_txn.c \
+                  controller/kctl_usage.c controller/notify.c \
+                  controller/sig.c controller/tls.c
 CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/admin_diff.c controller/admin_explain.c \
                   controller/admin_explain_frame.c \

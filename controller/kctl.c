@@ -15,10 +15,12 @@
 
 #include "command-line.h"
 #include "controller/dbname.h"
+#include "controller/kctl_counts.h"
 #include "controller/kctl_daemon.h"
 #include "controller/kctl_index.h"
 #include "controller/kctl_options.h"
 #include "controller/kctl_request.h"
+#include "controller/kctl_terminal.h"
 #include "controller/tls.h"
 #include "daemon.h"
 #include "fatal-signal.h"
@@ -32,9 +34,6 @@
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(kctl);
-
-/* From how many commands on it pays to make indexes first. */
-#define MANY_COMMANDS 32
 
 /* How long a request that is under way may be without a server.  After the
  * election of a leader it may take some seconds to try that one. */
@@ -132,6 +131,8 @@ struct command_line {
     const char *unixctl;        /* NULL if not given, like the next two. */
     const char *of_connection;  /* Name of an option about the database. */
     const char *of_daemon;      /* Name of one that needs --detach. */
+    char *width, *counts;       /* Of options that we add; or NULL. */
+    bool color_given;           /* Else as the terminal has it. */
     struct svec request;        /* Options of the request, and of commands. */
 };
 
@@ -234,6 +235,7 @@ handle_option(int c, const char *arg, const char *name, void *cl_)
         svec_add_nocopy(&cl->request,
                         arg ? xasprintf("--%s=%s", name, arg)
                             : xasprintf("--%s", name));
+        cl->color_given |= c == KCTL_OPT_COLOR && strcmp(arg, "auto");
         return error;
     } else if (handle_connection_option(c, &cl->config)) {
         cl->of_connection = name;
@@ -255,6 +257,56 @@ handle_timeout_from_env(struct command_line *cl)
         char *error = handle_option('t', timeout, "timeout", cl);
         if (error) {
             ctl_fatal("%s", error);
+        }
+    }
+}
+
+/* Where the daemon is that is to do the work, or NULL. */
+static const char *
+daemon_path(const struct command_line *cl)
+{
+    const char *env = getenv(KCTL_DAEMON_ENV);
+
+    if (cl->unixctl) {
+        if (cl->of_connection) {
+            ctl_fatal("--%s and --unixctl exclude each other: the daemon has "
+                      "its own connection to the database",
+                      cl->of_connection);
+        }
+        return cl->unixctl;
+    }
+    /* What is said here is meant more than what is in the environment. */
+    return env && env[0] && !cl->of_connection ? env : NULL;
+}
+
+/* As if option 'c' were given, for what the daemon cannot know. */
+static void
+add_option(struct command_line *cl, int c, const char *name, const char *arg)
+{
+    char *error = handle_option(c, arg, name, cl);
+
+    if (error) {
+        ctl_fatal("%s", error);
+    }
+}
+
+/* Adds what is to be known of the terminal and of this machine. */
+static void
+add_surroundings(struct command_line *cl, char *argv[])
+{
+    unsigned int columns = kctl_terminal_width();
+
+    if (!cl->color_given && kctl_terminal_has_colors()) {
+        add_option(cl, KCTL_OPT_COLOR, "color", "always");
+    }
+    if (columns) {
+        cl->width = xasprintf("%u", columns);
+        add_option(cl, KCTL_OPT_WIDTH, "width", cl->width);
+    }
+    if (argv[0] && !strcmp(argv[0], "show")) {
+        cl->counts = kctl_counts_ask(daemon_path(cl) ? NULL : cl->config.db);
+        if (cl->counts) {
+            add_option(cl, KCTL_OPT_COUNTS, "counts", cl->counts);
         }
     }
 }
@@ -336,7 +388,7 @@ run_alone(const struct kctl_config *config, struct kctl_request *r)
         .idl = kctl_connect(config, remotes, config->retry || clustered),
     };
     free(remotes);
-    if (r->n_commands >= MANY_COMMANDS) {
+    if (r->needs_index) {
         db.index = kctl_index_create(db.idl);
     }
 
@@ -403,24 +455,6 @@ run_by_daemon(struct command_line *cl, struct kctl_request *r,
     exit(status);
 }
 
-/* Where the daemon is that is to do the work, or NULL. */
-static const char *
-daemon_path(const struct command_line *cl)
-{
-    const char *env = getenv(KCTL_DAEMON_ENV);
-
-    if (cl->unixctl) {
-        if (cl->of_connection) {
-            ctl_fatal("--%s and --unixctl exclude each other: the daemon has "
-                      "its own connection to the database",
-                      cl->of_connection);
-        }
-        return cl->unixctl;
-    }
-    /* What is said here is meant more than what is in the environment. */
-    return env && env[0] && !cl->of_connection ? env : NULL;
-}
-
 /* Makes a request of the words that follow the options. */
 static void
 run_commands(struct command_line *cl, char *argv[], int n_options)
@@ -430,6 +464,7 @@ run_commands(struct command_line *cl, char *argv[], int n_options)
     char *error;
 
     handle_timeout_from_env(cl);
+    add_surroundings(cl, &argv[n_options]);
     cl->config.deadline = cl->options.deadline;
     SHASH_FOR_EACH (node, &cl->local_options) {
         const char *value = node->data;
@@ -519,6 +554,8 @@ main(int argc, char *argv[])
     shash_destroy_free_data(&cl.local_options);
     svec_destroy(&cl.request);
     free(cl.default_db);
+    free(cl.width);
+    free(cl.counts);
     tls_stop();
     return EXIT_SUCCESS;
 }

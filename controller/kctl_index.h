@@ -31,11 +31,14 @@
 #include "ovsdb-idl.h"
 
 struct kctl_index;
+struct kctl_options;
 
-/* The context of every command.  'index' is NULL if there are no indexes. */
+/* The context of every command.  'index' is NULL if there are no indexes, and
+ * 'options' are those of the request. */
 struct kctl_context {
     struct ctl_context up;
     const struct kctl_index *index;
+    const struct kctl_options *options;
 };
 
 /* Adds indexes to 'idl', which must not have been run yet and to which they
@@ -46,6 +49,12 @@ static inline const struct kctl_index *
 kctl_index(const struct ctl_context *ctx)
 {
     return CONTAINER_OF(ctx, struct kctl_context, up)->index;
+}
+
+static inline const struct kctl_options *
+kctl_options(const struct ctl_context *ctx)
+{
+    return CONTAINER_OF(ctx, struct kctl_context, up)->options;
 }
 
 struct kctl_scan {

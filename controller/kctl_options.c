@@ -37,6 +37,24 @@ parse_wait(const char *s, enum kctl_wait *wait)
     return NULL;
 }
 
+/* "auto" is for who knows where the output goes: not for this file. */
+static char *
+parse_color(const char *s, bool *color)
+{
+    if (strcmp(s, "always") && strcmp(s, "never") && strcmp(s, "auto")) {
+        return xasprintf("--color=%s: must be auto, always or never", s);
+    }
+    *color = !strcmp(s, "always");
+    return NULL;
+}
+
+static char *
+parse_width(const char *s, unsigned int *width)
+{
+    return (str_to_uint(s, 10, width) ? NULL
+            : xasprintf("value %s on --width is invalid", s));
+}
+
 static char *
 parse_timeout(const char *s, long long int *deadline)
 {
@@ -139,6 +157,18 @@ kctl_handle_option(int c, const char *arg, struct kctl_options *options,
 
     case KCTL_OPT_ONELINE:
         options->oneline = true;
+        return true;
+
+    case KCTL_OPT_COLOR:
+        *errorp = parse_color(arg, &options->color);
+        return true;
+
+    case KCTL_OPT_WIDTH:
+        *errorp = parse_width(arg, &options->width);
+        return true;
+
+    case KCTL_OPT_COUNTS:
+        options->counts = arg;
         return true;
 
     case 't':

@@ -28,6 +28,9 @@ struct kctl_options {
     bool oneline;
     bool dry_run;
     bool format_given;          /* Is style.format what the user asked for? */
+    bool color;                 /* For people who see colours. */
+    unsigned int width;         /* Of the terminal; 0 if there is none. */
+    const char *counts;         /* What the controller counts, or NULL. */
     struct table_style style;
     long long int deadline;     /* time_msec() at which to give up. */
 };
@@ -39,6 +42,9 @@ enum {
     KCTL_OPT_NO_WAIT,
     KCTL_OPT_DRY_RUN,
     KCTL_OPT_ONELINE,
+    KCTL_OPT_COLOR,
+    KCTL_OPT_WIDTH,             /* From our client, like the next one. */
+    KCTL_OPT_COUNTS,
     KCTL_OPT_LOCAL,             /* Of a command, such as --may-exist. */
     TABLE_OPTION_ENUMS,
     KCTL_N_OPTS                 /* Others begin here. */
@@ -49,10 +55,14 @@ enum {
     {"no-wait", no_argument, NULL, KCTL_OPT_NO_WAIT},       \
     {"dry-run", no_argument, NULL, KCTL_OPT_DRY_RUN},       \
     {"oneline", no_argument, NULL, KCTL_OPT_ONELINE},       \
+    {"color", required_argument, NULL, KCTL_OPT_COLOR},     \
+    {"width", required_argument, NULL, KCTL_OPT_WIDTH},     \
+    {"counts", required_argument, NULL, KCTL_OPT_COUNTS},   \
     {"timeout", required_argument, NULL, 't'},              \
     TABLE_LONG_OPTIONS
 
-/* Takes option 'c' of a request, with its argument.  Returns false if it is no
+/* Takes option 'c' of a request, with its argument, which must outlive
+ * 'options' or be copied.  Returns false if it is no
  * such option.  Puts what is wrong with it, or NULL, into '*errorp'. */
 bool kctl_handle_option(int c, const char *arg, struct kctl_options *,
                         char **errorp);

@@ -19,6 +19,9 @@
 /* After how long to say that the request is still waiting. */
 #define PATIENCE_MSEC 5000
 
+/* From how many commands on it pays to make indexes first. */
+#define MANY_COMMANDS 32
+
 /* ---- Life. -------------------------------------------------------------- */
 
 struct kctl_request *
@@ -38,6 +41,7 @@ kctl_request_create(const struct kctl_options *options, struct svec *words,
         .output = DS_EMPTY_INITIALIZER,
         .errors = SVEC_EMPTY_INITIALIZER,
     };
+    r->options.counts = nullable_xstrdup(options->counts);
     svec_swap(&r->words, words);
     svec_terminate(&r->words);
     *errorp = ctl_parse_commands(r->words.n, r->words.names, local_options,
@@ -49,8 +53,12 @@ kctl_request_create(const struct kctl_options *options, struct svec *words,
     }
     r->may_write = ctl_might_write_to_db(r->commands, r->n_commands);
     kctl_mark_init(r);
+    r->needs_index = r->n_commands >= MANY_COMMANDS;
     for (size_t i = 0; i < r->n_commands; i++) {
-        r->sync = r->sync || !strcmp(r->commands[i].syntax->name, "sync");
+        const char *name = r->commands[i].syntax->name;
+
+        r->sync = r->sync || !strcmp(name, "sync");
+        r->needs_index = r->needs_index || !strcmp(name, "show");
     }
     return r;
 }
@@ -79,6 +87,7 @@ kctl_request_destroy(struct kctl_request *r, struct kctl_db *db)
         svec_destroy(&r->errors);
         ds_destroy(&r->held);
         ds_destroy(&r->output);
+        free(CONST_CAST(char *, r->options.counts));
         free(r->args);
         free(r);
     }

@@ -91,6 +91,7 @@ struct kctl_request {
     size_t n_commands;
     bool may_write;
     bool sync;                  /* Is one of the commands "sync"? */
+    bool needs_index;           /* Would walks over tables take long? */
     char mark[KCTL_MARK_SIZE];  /* Empty if it needs none. */
 
     enum kctl_state state;

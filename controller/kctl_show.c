@@ -12,7 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/kctl_counts.h"
+#include "controller/kctl_index.h"
+#include "controller/kctl_options.h"
+#include "controller/kctl_show.h"
+#include "controller/kctl_tree.h"
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
 #include "smap.h"
 #include "timeval.h"
 #include "util.h"
@@ -27,79 +33,94 @@ struct listing {
 /* The rows of every such table. */
 struct listings {
     struct listing bindings, host_ports, vteps, macs;
+    const struct json *counts;  /* See kctl_counts.h. */
 };
 
-/* Prints a line 'level' steps to the right. */
-static void OVS_PRINTF_FORMAT(3, 4)
-put_line(struct ds *s, int level, const char *format, ...)
-{
-    va_list args;
-
-    ds_put_char_multiple(s, ' ', 4 * level);
-    va_start(args, format);
-    ds_put_format_valist(s, format, args);
-    va_end(args);
-    ds_put_char(s, '\n');
-}
-
 static void
-put_error(struct ds *s, int level, const char *error)
+put_error(const struct kctl_tree *t, int level, const char *error)
 {
     if (error && error[0]) {
-        put_line(s, level, "error: %s", error);
+        kctl_tree_line(t, level, KCTL_BAD, "error: %s", error);
     }
 }
 
 /* Prints a line for each entry. */
 static void
-put_entries(struct ds *s, int level, const struct smap *smap)
+put_entries(const struct kctl_tree *t, int level, const struct smap *smap)
 {
     const struct smap_node **nodes = smap_sort(smap);
 
     for (size_t i = 0; i < smap_count(smap); i++) {
-        put_line(s, level, "%s: %s", nodes[i]->key, nodes[i]->value);
+        kctl_tree_line(t, level, KCTL_PLAIN, "%s: %s", nodes[i]->key,
+                       nodes[i]->value);
     }
     free(nodes);
 }
 
 static void
-put_smap(struct ds *s, const char *heading, const struct smap *smap)
+put_smap(const struct kctl_tree *t, const char *heading,
+         const struct smap *smap)
 {
     if (!smap_is_empty(smap)) {
-        put_line(s, 1, "%s:", heading);
-        put_entries(s, 2, smap);
+        kctl_tree_line(t, 1, KCTL_PLAIN, "%s:", heading);
+        put_entries(t, 2, smap);
+    }
+}
+
+/* Appends how many MACs there are at 'location' of 'segment', or in all of it
+ * if that is NULL, if it is known. */
+static void
+add_count(struct ds *s, const struct json *counts,
+          const struct kkrec_segment *segment, const char *location)
+{
+    int64_t n = kctl_counts_get(counts, kctl_segment_name(segment), location);
+
+    if (n >= 0) {
+        ds_put_format(s, ", %"PRId64" MAC%s", n, n == 1 ? "" : "s");
     }
 }
 
 /* ---- Clusters. ---------------------------------------------------------- */
 
 static void
-put_cluster(struct ds *s, const struct kkrec_cluster *cluster)
+put_active(const struct kctl_tree *t, const struct kkrec_cluster *cluster)
+{
+    struct ds line = DS_EMPTY_INITIALIZER;
+
+    if (!cluster->active_edge) {
+        kctl_tree_line(t, 1, KCTL_BAD, "active: none");
+        return;
+    }
+    ds_put_format(&line, "active: %s", cluster->active_edge->name);
+    if (cluster->active_since) {
+        char *since = kctl_format_time(*cluster->active_since);
+        ds_put_format(&line, ", since %s", since);
+        free(since);
+    }
+    if (cluster->reason) {
+        ds_put_format(&line, " (%s)", cluster->reason);
+    }
+    kctl_tree_line(t, 1, KCTL_GOOD, "%s", ds_cstr(&line));
+    ds_destroy(&line);
+}
+
+static void
+put_cluster(const struct kctl_tree *t, const struct kkrec_cluster *cluster)
 {
     struct ds edges = DS_EMPTY_INITIALIZER;
 
     kctl_format_edges(cluster, &edges);
-    put_line(s, 0, "cluster %s", cluster->name);
-    put_line(s, 1, "edges: %s", ds_cstr(&edges));
-    put_line(s, 1, "active: %s",
-             cluster->active_edge ? cluster->active_edge->name : "none");
-    if (cluster->active_since) {
-        char *since = xastrftime_msec("%Y-%m-%d %H:%M:%S UTC",
-                                      *cluster->active_since, true);
-        put_line(s, 1, "since: %s", since);
-        free(since);
-    }
-    if (cluster->reason) {
-        put_line(s, 1, "reason: %s", cluster->reason);
-    }
+    kctl_tree_line(t, 0, KCTL_BOLD, "cluster %s", cluster->name);
+    kctl_tree_line(t, 1, KCTL_PLAIN, "edges: %s", ds_cstr(&edges));
+    put_active(t, cluster);
     if (cluster->failover) {
-        put_line(s, 1, "failover: %s", cluster->failover);
+        kctl_tree_line(t, 1, KCTL_PLAIN, "failover: %s", cluster->failover);
     }
     if (cluster->isolation) {
-        put_line(s, 1, "isolation: %s", cluster->isolation);
+        kctl_tree_line(t, 1, KCTL_PLAIN, "isolation: %s", cluster->isolation);
     }
-    put_smap(s, "edge_status", &cluster->edge_status);
-    put_error(s, 1, cluster->error);
+    put_smap(t, "edge_status", &cluster->edge_status);
+    put_error(t, 1, cluster->error);
     ds_destroy(&edges);
 }
 
@@ -125,52 +146,74 @@ take(struct listing *listing, const struct kkrec_segment *segment)
 }
 
 static void
-put_bindings(struct ds *s, const struct kkrec_segment *segment,
-             struct listing *listing)
+put_bindings(const struct kctl_tree *t, const struct kkrec_segment *segment,
+             struct listings *all)
 {
     const struct kkrec_binding *b;
 
-    while ((b = take(listing, segment))) {
+    while ((b = take(&all->bindings, segment))) {
+        const struct kkrec_edge *active
+            = b->cluster ? b->cluster->active_edge : NULL;
+        struct ds line = DS_EMPTY_INITIALIZER;
         struct ds name = DS_EMPTY_INITIALIZER;
 
         kctl_format_binding(b, &name);
-        put_line(s, 1, "binding %s", ds_cstr(&name));
-        put_entries(s, 2, &b->options);
-        put_error(s, 2, b->error);
+        ds_put_format(&line, "binding %s: ", ds_cstr(&name));
+        if (b->vlan) {
+            ds_put_format(&line, "VLAN %"PRId64, b->vlan);
+        } else {
+            ds_put_cstr(&line, "untagged");
+        }
+        ds_put_format(&line, ", VNI %"PRId64", active on %s", segment->vni,
+                      active ? active->name : "none");
+        add_count(&line, all->counts, segment, ds_cstr(&name));
+        kctl_tree_line(t, 1, KCTL_PLAIN, "%s", ds_cstr(&line));
+        put_entries(t, 2, &b->options);
+        put_error(t, 2, b->error);
         ds_destroy(&name);
+        ds_destroy(&line);
     }
 }
 
 static void
-put_host_ports(struct ds *s, const struct kkrec_segment *segment,
-               struct listing *listing)
+put_host_ports(const struct kctl_tree *t, const struct kkrec_segment *segment,
+               struct listings *all)
 {
     const struct kkrec_host_port *hp;
 
-    while ((hp = take(listing, segment))) {
+    while ((hp = take(&all->host_ports, segment))) {
+        struct ds line = DS_EMPTY_INITIALIZER;
         struct ds name = DS_EMPTY_INITIALIZER;
 
         kctl_format_host_port(hp, &name);
-        put_line(s, 1, "host port %s", ds_cstr(&name));
-        put_error(s, 2, hp->error);
+        add_count(&line, all->counts, segment, ds_cstr(&name));
+        kctl_tree_line(t, 1, KCTL_PLAIN, "host port %s%s", ds_cstr(&name),
+                       ds_cstr(&line));
+        put_error(t, 2, hp->error);
         ds_destroy(&name);
+        ds_destroy(&line);
     }
 }
 
 static void
-put_vteps(struct ds *s, const struct kkrec_segment *segment,
-          struct listing *listing)
+put_vteps(const struct kctl_tree *t, const struct kkrec_segment *segment,
+          struct listings *all)
 {
     const struct kkrec_vtep *vtep;
 
-    while ((vtep = take(listing, segment))) {
-        put_line(s, 1, "vtep %s", vtep->ip);
-        put_error(s, 2, vtep->error);
+    while ((vtep = take(&all->vteps, segment))) {
+        struct ds line = DS_EMPTY_INITIALIZER;
+
+        add_count(&line, all->counts, segment, vtep->ip);
+        kctl_tree_line(t, 1, KCTL_PLAIN, "vtep %s%s", vtep->ip,
+                       ds_cstr(&line));
+        put_error(t, 2, vtep->error);
+        ds_destroy(&line);
     }
 }
 
 static void
-put_macs(struct ds *s, const struct kkrec_segment *segment,
+put_macs(const struct kctl_tree *t, const struct kkrec_segment *segment,
          struct listing *listing)
 {
     const struct kkrec_static_mac *mac;
@@ -179,66 +222,76 @@ put_macs(struct ds *s, const struct kkrec_segment *segment,
         struct ds location = DS_EMPTY_INITIALIZER;
 
         kctl_format_location(mac, &location);
-        put_line(s, 1, "mac %s at %s", mac->mac, ds_cstr(&location));
-        put_error(s, 2, mac->error);
+        kctl_tree_line(t, 1, KCTL_PLAIN, "mac %s at %s", mac->mac,
+                       ds_cstr(&location));
+        put_error(t, 2, mac->error);
         ds_destroy(&location);
     }
 }
 
 static void
-put_segment(struct ds *s, const struct kkrec_segment *segment,
+put_segment(const struct kctl_tree *t, const struct kkrec_segment *segment,
             struct listings *all)
 {
-    put_line(s, 0, "segment %s", segment->name);
-    put_line(s, 1, "vni: %"PRId64, segment->vni);
+    struct ds count = DS_EMPTY_INITIALIZER;
+
+    add_count(&count, all->counts, segment, NULL);
+    kctl_tree_line(t, 0, KCTL_BOLD, "segment %s", segment->name);
+    kctl_tree_line(t, 1, KCTL_PLAIN, "vni: %"PRId64"%s", segment->vni,
+                   ds_cstr(&count));
+    ds_destroy(&count);
     if (segment->mac_limit) {
-        put_line(s, 1, "mac_limit: %"PRId64, *segment->mac_limit);
+        kctl_tree_line(t, 1, KCTL_PLAIN, "mac_limit: %"PRId64,
+                       *segment->mac_limit);
     }
     if (segment->mac_aging) {
-        put_line(s, 1, "mac_aging: %"PRId64" s", *segment->mac_aging);
+        kctl_tree_line(t, 1, KCTL_PLAIN, "mac_aging: %"PRId64" s",
+                       *segment->mac_aging);
     }
-    put_entries(s, 1, &segment->options);
-    put_error(s, 1, segment->error);
-    put_bindings(s, segment, &all->bindings);
-    put_host_ports(s, segment, &all->host_ports);
-    put_vteps(s, segment, &all->vteps);
-    put_macs(s, segment, &all->macs);
+    put_entries(t, 1, &segment->options);
+    put_error(t, 1, segment->error);
+    put_bindings(t, segment, all);
+    put_host_ports(t, segment, all);
+    put_vteps(t, segment, all);
+    put_macs(t, segment, &all->macs);
 }
 
 /* ---- Edges. ------------------------------------------------------------- */
 
 static void
-put_edge(struct ds *s, const struct kkrec_edge *edge)
+put_edge(const struct kctl_tree *t, const struct kkrec_edge *edge)
 {
-    put_line(s, 0, "edge %s", edge->name);
-    put_line(s, 1, "datapath_id: %s", edge->datapath_id);
-    put_line(s, 1, "tunnel_ip: %s", edge->tunnel_ip);
-    put_line(s, 1, "tunnel_port: %s", kctl_tunnel_port(edge));
+    kctl_tree_line(t, 0, KCTL_BOLD, "edge %s", edge->name);
+    kctl_tree_line(t, 1, KCTL_PLAIN, "datapath_id: %s", edge->datapath_id);
+    kctl_tree_line(t, 1, KCTL_PLAIN, "tunnel_ip: %s", edge->tunnel_ip);
+    kctl_tree_line(t, 1, KCTL_PLAIN, "tunnel_port: %s",
+                   kctl_tunnel_port(edge));
     if (edge->peer_port) {
-        put_line(s, 1, "peer_port: %s", edge->peer_port);
+        kctl_tree_line(t, 1, KCTL_PLAIN, "peer_port: %s", edge->peer_port);
     }
-    put_smap(s, "bfd_ports", &edge->bfd_ports);
+    put_smap(t, "bfd_ports", &edge->bfd_ports);
     if (edge->n_drained && edge->drained[0]) {
-        put_line(s, 1, "drained: true");
+        kctl_tree_line(t, 1, KCTL_CHANGED, "drained: true");
     }
-    put_line(s, 1, "connected: %s", edge->connected ? "true" : "false");
+    kctl_tree_line(t, 1, edge->connected ? KCTL_GOOD : KCTL_BAD,
+                   "connected: %s", edge->connected ? "true" : "false");
     if (edge->leader) {
-        put_line(s, 1, "leader: %s", edge->leader);
+        kctl_tree_line(t, 1, KCTL_PLAIN, "leader: %s", edge->leader);
     }
-    put_smap(s, "status", &edge->status);
-    put_error(s, 1, edge->error);
+    put_smap(t, "status", &edge->status);
+    put_error(t, 1, edge->error);
 }
 
 /* ---- All. --------------------------------------------------------------- */
 
 static void
-put_clusters(struct ctl_context *ctx)
+put_clusters(struct ctl_context *ctx, const struct kctl_tree *t)
 {
     size_t n;
     const void **rows = kctl_sorted(ctx, &kkrec_table_cluster, NULL, &n);
 
     for (size_t i = 0; i < n; i++) {
-        put_cluster(&ctx->output, rows[i]);
+        put_cluster(t, rows[i]);
     }
     free(rows);
 }
@@ -253,19 +306,21 @@ list_table(struct ctl_context *ctx, const struct ovsdb_idl_table_class *class)
 }
 
 static void
-put_segments(struct ctl_context *ctx)
+put_segments(struct ctl_context *ctx, const struct kctl_tree *t,
+             const struct json *counts)
 {
     struct listings all = {
         .bindings = list_table(ctx, &kkrec_table_binding),
         .host_ports = list_table(ctx, &kkrec_table_host_port),
         .vteps = list_table(ctx, &kkrec_table_vtep),
         .macs = list_table(ctx, &kkrec_table_static_mac),
+        .counts = counts,
     };
     size_t n;
     const void **rows = kctl_sorted(ctx, &kkrec_table_segment, NULL, &n);
 
     for (size_t i = 0; i < n; i++) {
-        put_segment(&ctx->output, rows[i], &all);
+        put_segment(t, rows[i], &all);
     }
 
     free(all.bindings.rows);
@@ -276,25 +331,46 @@ put_segments(struct ctl_context *ctx)
 }
 
 static void
-put_edges(struct ctl_context *ctx)
+put_edges(struct ctl_context *ctx, const struct kctl_tree *t)
 {
     size_t n;
     const void **rows = kctl_sorted(ctx, &kkrec_table_edge, NULL, &n);
 
     for (size_t i = 0; i < n; i++) {
-        put_edge(&ctx->output, rows[i]);
+        put_edge(t, rows[i]);
     }
     free(rows);
+}
+
+static void
+put_tree(struct ctl_context *ctx, const struct json *counts)
+{
+    const struct kkrec_kakehashi_global *global
+        = kkrec_kakehashi_global_first(ctx->idl);
+    const struct kctl_tree t = {
+        .s = &ctx->output,
+        .color = kctl_options(ctx)->color,
+        .width = kctl_options(ctx)->width,
+    };
+
+    put_error(&t, 0, global ? global->error : NULL);
+    put_clusters(ctx, &t);
+    put_segments(ctx, &t, counts);
+    put_edges(ctx, &t);
 }
 
 void
 kctl_show(struct ctl_context *ctx)
 {
-    const struct kkrec_kakehashi_global *global
-        = kkrec_kakehashi_global_first(ctx->idl);
+    const struct kctl_options *options = kctl_options(ctx);
+    struct json *counts = kctl_counts_parse(options->counts);
 
-    put_error(&ctx->output, 0, global ? global->error : NULL);
-    put_clusters(ctx);
-    put_segments(ctx);
-    put_edges(ctx);
+    if (!options->format_given) {
+        put_tree(ctx, counts);
+    } else if (options->style.format == TF_JSON) {
+        kctl_show_json(ctx, counts);
+    } else {
+        kctl_show_table(ctx, counts);
+    }
+    json_destroy(counts);
 }

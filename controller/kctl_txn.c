@@ -35,7 +35,10 @@ static void
 init_context(struct kctl_context *ctx, struct kctl_request *r,
              struct kctl_db *db)
 {
-    *ctx = (struct kctl_context) { .index = db->index };
+    *ctx = (struct kctl_context) {
+        .index = db->index,
+        .options = &r->options,
+    };
     ctl_context_init(&ctx->up, NULL, db->idl, r->txn, r->symtab, NULL);
 }
 

@@ -127,6 +127,7 @@ Options:\n\
                               given\n\
   -t, --timeout=SECS          give up after SECS seconds\n\
   --dry-run                   do not commit changes to the database\n\
+  --color=auto|always|never   print in colours; by default on terminals\n\
   --oneline                   print exactly one line of output per command\n",
            default_db);
 }

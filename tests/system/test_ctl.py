@@ -6,13 +6,17 @@ No controller runs here and nothing needs root.  Where the tool waits for the
 controller, the test plays the controller with ovsdb-client.
 """
 
+import fcntl
 import json
 import os
+import pty
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import threading
 
 import pytest
@@ -201,10 +205,10 @@ def test_storm_control(configured):
 segment quiet
     vni: 300
     unknown_unicast: drop
-    binding e3/eth1/7
+    binding e3/eth1/7: VLAN 7, VNI 300, active on none
         bum_in_pps: 100
         bum_out_kbps: 2000
-    binding west/eth1/7
+    binding west/eth1/7: VLAN 7, VNI 300, active on none
         bpdu: guard
         bum_in_kbps: 1
         loop_probe: 5
@@ -235,14 +239,12 @@ cluster e3
     error: bad Cluster
 cluster west
     edges: e1, e2
-    active: e2
-    since: 2001-09-09 01:46:40 UTC
-    reason: only one
+    active: e2, since 2001-09-09 01:46:40 UTC (only one)
     error: bad Cluster
 segment blue
     vni: 100
     error: bad Segment
-    binding west/eth1/10
+    binding west/eth1/10: VLAN 10, VNI 100, active on e2
         error: bad Binding
     host port h1/vm1
         error: bad Host_Port
@@ -257,9 +259,9 @@ segment blue
 segment red
     vni: 200
     error: bad Segment
-    binding e3/eth1/0
+    binding e3/eth1/0: untagged, VNI 200, active on none
         error: bad Binding
-    binding west/eth1/11
+    binding west/eth1/11: VLAN 11, VNI 200, active on e2
         error: bad Binding
 edge e1
     datapath_id: 0000000000000001
@@ -290,6 +292,125 @@ edge h1
     connected: false
     error: bad Edge
 """
+
+
+def start_controller(db, counts):
+    """What the tool asks a controller on this machine for."""
+    path = os.path.join(db.dir, f"kakehashi.{os.getpid()}.ctl")
+    with open(os.path.join(db.dir, "kakehashi.pid"), "w",
+              encoding="ascii") as f:
+        f.write(f"{os.getpid()}\n")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+    answer = json.dumps({"database": {"remote": db.remote},
+                         "segments": counts})
+
+    def serve():
+        while True:
+            client, _ = listener.accept()
+            ask = json.loads(client.recv(65536))
+            client.sendall(json.dumps({"id": ask["id"], "error": None,
+                                       "result": answer}).encode())
+            client.close()
+    threading.Thread(target=serve, daemon=True).start()
+
+
+COUNTS = [{"name": "blue", "macs": 5, "places": [
+    {"location": "west/eth1/10", "macs": 1},
+    {"location": "h1/vm1", "macs": 3}, {"location": "192.0.2.9", "macs": 1}]},
+          {"name": "red", "macs": 0, "places": []}]
+
+
+def test_show_counts_of_a_controller(configured):
+    """How many MACs there are is known by a controller only."""
+    start_controller(configured, COUNTS)
+    out = configured.ok("show")
+    for line in ["    vni: 100, 5 MACs\n", "active on none, 1 MAC\n",
+                 "    host port h1/vm1, 3 MACs\n",
+                 "    vtep 192.0.2.9, 1 MAC\n", "    vni: 200, 0 MACs\n",
+                 "    binding west/eth1/11: VLAN 11, VNI 200, active on none\n"
+                 ]:
+        assert line in out, line
+    start = configured.ok("--format=csv show").splitlines()
+    assert start[0] == "segment,vni,cluster,port,vlan,active,macs,error"
+    assert start[1] == "blue,100,west,eth1,10,,1,"
+
+
+def test_show_of_a_controller_that_is_no_more(configured):
+    with open(os.path.join(configured.dir, "kakehashi.pid"), "w",
+              encoding="ascii") as f:
+        f.write("123456789\n")
+    assert "MAC" not in configured.ok("show")
+
+
+def test_show_as_data(steady):
+    data = json.loads(steady.ok("--format=json show"))
+    assert [c["name"] for c in data["clusters"]] == ["e3", "west"]
+    assert data["clusters"][1]["edges"] == ["e1", "e2"]
+    blue, red = data["segments"]
+    assert (blue["name"], blue["vni"], blue["macs"]) == ("blue", 100, None)
+    assert [b["location"] for b in red["bindings"]] == ["e3/eth1/0",
+                                                        "west/eth1/11"]
+    assert blue["bindings"][0]["vlan"] == 10
+    assert blue["host_ports"][0]["location"] == "h1/vm1"
+    assert blue["vteps"][0]["location"] == "192.0.2.9"
+    assert [m["location"] for m in blue["static_macs"]] == [
+        "west/eth1/10", "h1/vm1", "192.0.2.9"]
+    assert data["edges"][3]["tunnel_port"] == "gnv1"
+    assert steady.ok("--format=table show").splitlines()[2].split() == [
+        "blue", "100", "west", "eth1", "10"]
+
+
+def on_terminal(db, columns, *words, answer="", **env):
+    """Runs the tool on a terminal, and returns what that shows and the exit
+    status."""
+    pid, fd = pty.fork()
+    if not pid:
+        os.environ.update(TERM="xterm", OVS_RUNDIR=db.dir, **env)
+        fcntl.ioctl(1, termios.TIOCSWINSZ,
+                    struct.pack("HHHH", 24, columns, 0, 0))
+        os.execv(CTL, db.command(*words))
+    os.write(fd, answer.encode())
+    out = b""
+    try:
+        while data := os.read(fd, 65536):
+            out += data
+    except OSError:
+        pass                    # The other side is closed.
+    os.close(fd)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return out.decode().replace("\r\n", "\n"), status
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_show_on_a_terminal(configured, columns):
+    error = " ".join(["this is a long story"] * 9)
+    configured.update("Binding", error=error)
+    out, status = on_terminal(configured, columns, "show")
+    assert status == 0
+    assert "\033[1msegment blue\033[0m\n" in out
+    assert "\033[31mactive: none\033[0m\n" in out
+    plain = re.sub("\033\\[[0-9]*m", "", out)
+    assert max(map(len, plain.splitlines())) <= columns
+    assert error in re.sub(r"\s+", " ", plain)
+    # Nothing that can be copied is torn.
+    for word in ["west/eth1/10:", "0000000000000001", "02:00:00:00:00:01"]:
+        assert word in plain
+
+
+def test_colors(steady):
+    """They are for terminals, unless one says so."""
+    assert "\033" in on_terminal(steady, 80, "show")[0]
+    assert "\033" not in on_terminal(steady, 80, "show", NO_COLOR="1")[0]
+    assert "\033" not in on_terminal(steady, 80, "--color=never", "show")[0]
+    assert "\033" not in steady.ok("show")
+    assert "\033" not in steady.ok("--color=auto show")
+    assert "\033" in steady.ok("--color=always show")
+    assert "\033" in on_terminal(steady, 80, "--color=always", "show",
+                                 NO_COLOR="1")[0]
+    assert steady.fail("--color=red show") == (
+        "--color=red: must be auto, always or never")
 
 
 # ---- What is allowed --------------------------------------------------------

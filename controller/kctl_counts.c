@@ -1,0 +1,170 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What a controller on this machine counts.
+ *
+ * How many MACs are where changes all the time, and so is not in the database.
+ * If there is a controller here, it is asked; if there is none, or it does not
+ * answer at once, "show" does without. */
+
+#include <config.h>
+
+#include "controller/kctl_counts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/kctl_rpc.h"
+#include "dirs.h"
+#include "jsonrpc.h"
+#include "openvswitch/json.h"
+#include "openvswitch/shash.h"
+#include "timeval.h"
+#include "util.h"
+
+#define PATIENCE_MSEC 1000
+
+/* Where the controller's control socket is, or NULL. */
+static char *
+control_path(void)
+{
+    char *name = xasprintf("%s/kakehashi.pid", ovs_rundir());
+    FILE *file = fopen(name, "r");
+    char line[32];
+    unsigned int pid;
+
+    free(name);
+    if (!file) {
+        return NULL;
+    }
+    char *first = fgets(line, sizeof line, file);
+    fclose(file);
+    if (!first) {
+        return NULL;
+    }
+    line[strcspn(line, "\n")] = '\0';
+    return (str_to_uint(line, 10, &pid)
+            ? xasprintf("%s/kakehashi.%u.ctl", ovs_rundir(), pid) : NULL);
+}
+
+/* What the controller says to "show", or NULL. */
+static struct json *
+ask_controller(const char *path)
+{
+    long long int deadline = time_msec() + PATIENCE_MSEC;
+    struct json *answer = NULL;
+    struct jsonrpc_msg *reply;
+    struct jsonrpc *rpc;
+
+    if (kctl_rpc_open_control(path, deadline, &rpc)) {
+        return NULL;
+    }
+    if (!kctl_rpc_call(rpc, "show", json_array_create_1(
+                           json_string_create("--format=json")),
+                       deadline, &reply)) {
+        if (reply->result && reply->result->type == JSON_STRING) {
+            answer = json_from_string(json_string(reply->result));
+        }
+        jsonrpc_msg_destroy(reply);
+    }
+    jsonrpc_close(rpc);
+    return answer;
+}
+
+/* Returns the member 'name' of 'json' if that is an object and this is of
+ * 'type', else NULL. */
+static const struct json *
+member(const struct json *json, const char *name, enum json_type type)
+{
+    const struct json *value
+        = (json && json->type == JSON_OBJECT
+           ? shash_find_data(json_object(json), name) : NULL);
+
+    return value && value->type == type ? value : NULL;
+}
+
+static void
+add_count(struct json *counts, const char *segment, const char *location,
+          const struct json *json)
+{
+    const struct json *macs = member(json, "macs", JSON_INTEGER);
+
+    if (macs) {
+        char *key = xasprintf("%s%s%s", segment, location ? " " : "",
+                              location ? location : "");
+        json_object_put(counts, key, json_clone(macs));
+        free(key);
+    }
+}
+
+static void
+add_segment(struct json *counts, const struct json *segment)
+{
+    const struct json *name = member(segment, "name", JSON_STRING);
+    const struct json *places = member(segment, "places", JSON_ARRAY);
+
+    if (!name) {
+        return;
+    }
+    add_count(counts, json_string(name), NULL, segment);
+    for (size_t i = 0; places && i < places->array.n; i++) {
+        const struct json *place = places->array.elems[i];
+        const struct json *location = member(place, "location", JSON_STRING);
+
+        if (location) {
+            add_count(counts, json_string(name), json_string(location),
+                      place);
+        }
+    }
+}
+
+char *
+kctl_counts_ask(const char *db)
+{
+    char *path = control_path();
+    struct json *answer = path ? ask_controller(path) : NULL;
+    const struct json *remote = member(member(answer, "database",
+                                              JSON_OBJECT),
+                                       "remote", JSON_STRING);
+    const struct json *segments = member(answer, "segments", JSON_ARRAY);
+    char *s = NULL;
+
+    if (segments && remote && (!db || !strcmp(json_string(remote), db))) {
+        struct json *counts = json_object_create();
+
+        for (size_t i = 0; i < segments->array.n; i++) {
+            add_segment(counts, segments->array.elems[i]);
+        }
+        s = json_to_string(counts, 0);
+        json_destroy(counts);
+    }
+    json_destroy(answer);
+    free(path);
+    return s;
+}
+
+struct json *
+kctl_counts_parse(const char *s)
+{
+    struct json *json = s ? json_from_string(s) : NULL;
+
+    if (json && json->type != JSON_OBJECT) {
+        json_destroy(json);
+        json = NULL;
+    }
+    return json;
+}
+
+int64_t
+kctl_counts_get(const struct json *counts, const char *segment,
+                const char *location)
+{
+    char *key = xasprintf("%s%s%s", segment, location ? " " : "",
+                          location ? location : "");
+    const struct json *macs = member(counts, key, JSON_INTEGER);
+
+    free(key);
+    return macs ? json_integer(macs) : -1;
+}
