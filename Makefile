@@ -65,22 +65,26 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
 
 # The tool, and the daemon (without kctl.c and main.c, so that tests can link
 # the rest).
-CTL_SRC        := controller/dbname.c controller/kctl_args.c \
+CTL_SRC        := controller/dbname.c controller/kctl_alone.c \
+                  controller/kctl_apply.c controller/kctl_args.c \
                   controller/kctl_client.c controller/kctl_conflict.c \
                   controller/kctl_counts.c controller/kctl_depend.c \
+                  controller/kctl_export.c \
                   controller/kctl_generic.c controller/kctl_guess.c \
-                  controller/kctl_index.c \
-                  controller/kctl_list.c controller/kctl_mark.c \
-                  controller/kctl_node.c \
-                  controller/kctl_options.c controller/kctl_output.c \
+                  controller/kctl_history.c controller/kctl_index.c \
+                  controller/kctl_item.c controller/kctl_list.c \
+                  controller/kctl_log.c controller/kctl_mark.c \
+                  controller/kctl_node.c controller/kctl_options.c \
+                  controller/kctl_output.c controller/kctl_perform.c \
                   controller/kctl_probe.c controller/kctl_request.c \
+                  controller/kctl_role.c controller/kctl_row.c \
                   controller/kctl_rows.c controller/kctl_rpc.c \
-                  controller/kctl_role.c \
                   controller/kctl_segment.c controller/kctl_server.c \
                   controller/kctl_show.c controller/kctl_show_data.c \
-                  controller/kctl_station.c controller/kctl_terminal.c \
-                  controller/kctl_tree.c controller/kctl_txn.c \
-                  controller/kctl_usage.c controller/notify.c \
+                  controller/kctl_split.c controller/kctl_station.c \
+                  controller/kctl_terminal.c controller/kctl_tree.c \
+                  controller/kctl_txn.c controller/kctl_usage.c \
+                  controller/kctl_words.c controller/notify.c \
                   controller/sig.c controller/tls.c
 CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/admin_diff.c controller/admin_explain.c \
@@ -423,6 +427,12 @@ $(LIBCTL): $(call objects,$(CTL_SRC)) $(O)/obj/gen/kakehashi-idl.o Makefile
 $(O)/kakehashi: $(call objects,controller/main.c) $(LIBCONTROLLER) $(LIBFLOWS)
 	$(call say,LD)$(link)
 
+# For kctl_log.c.
+comma := ,
+WRAP_IDL := $(patsubst %,-Wl$(comma)--wrap=ovsdb_idl_txn_%,\
+                write insert insert_persist_uuid delete)
+
+$(O)/kakehashi-ctl: LIBS += $(WRAP_IDL)
 $(O)/kakehashi-ctl: $(call objects,controller/kctl.c) $(LIBCTL) $(LIBFLOWS)
 	$(call say,LD)$(link)
 

@@ -17,6 +17,7 @@
 #include "controller/dbname.h"
 #include "controller/kctl_counts.h"
 #include "controller/kctl_daemon.h"
+#include "controller/kctl_history.h"
 #include "controller/kctl_index.h"
 #include "controller/kctl_options.h"
 #include "controller/kctl_request.h"
@@ -32,12 +33,6 @@
 #include "svec.h"
 #include "timeval.h"
 #include "util.h"
-
-VLOG_DEFINE_THIS_MODULE(kctl);
-
-/* How long a request that is under way may be without a server.  After the
- * election of a leader it may take some seconds to try that one. */
-#define LOST_MSEC 15000
 
 /* How the generic commands find a row by something else than its UUID. */
 static const struct ctl_table_class tables[KKREC_N_TABLES] = {
@@ -72,6 +67,9 @@ static const struct ctl_command_syntax general_commands[] = {
     {"init", 0, 0, "", NULL, kctl_init, NULL, "", RW},
     {"sync", 0, 0, "", NULL, nothing, NULL, "", RW},
     {"show", 0, 0, "", NULL, kctl_show, NULL, "", RO},
+    {"export", 0, 0, "", NULL, kctl_export, NULL, "", RO},
+    /* The second argument is what the file says: we add it. */
+    {"apply", 1, 2, "FILE", NULL, kctl_apply, NULL, "", RW},
     {NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, RO},
 };
 
@@ -83,6 +81,7 @@ register_commands(void)
     ctl_register_commands(kctl_node_commands);
     ctl_register_commands(kctl_segment_commands);
     ctl_register_commands(kctl_station_commands);
+    ctl_register_commands(kctl_history_commands);
 }
 
 /* ---- Options. ----------------------------------------------------------- */
@@ -131,7 +130,7 @@ struct command_line {
     const char *unixctl;        /* NULL if not given, like the next two. */
     const char *of_connection;  /* Name of an option about the database. */
     const char *of_daemon;      /* Name of one that needs --detach. */
-    char *width, *counts;       /* Of options that we add; or NULL. */
+    char *width, *counts, *who, *expected;      /* Of options that we add. */
     bool color_given;           /* Else as the terminal has it. */
     struct svec request;        /* Options of the request, and of commands. */
 };
@@ -303,6 +302,8 @@ add_surroundings(struct command_line *cl, char *argv[])
         cl->width = xasprintf("%u", columns);
         add_option(cl, KCTL_OPT_WIDTH, "width", cl->width);
     }
+    cl->who = kctl_terminal_user();
+    add_option(cl, KCTL_OPT_WHO, "who", cl->who);
     if (argv[0] && !strcmp(argv[0], "show")) {
         cl->counts = kctl_counts_ask(daemon_path(cl) ? NULL : cl->config.db);
         if (cl->counts) {
@@ -328,105 +329,12 @@ parse_options(int argc, char *argv[], struct command_line *cl)
 
 /* ---- What to do. -------------------------------------------------------- */
 
-/* Prints what there is, but for the reason why the request failed, and forgets
- * it. */
-static void
-print_result(struct kctl_request *r)
-{
-    fputs(ds_cstr(&r->output), stdout);
-    ds_clear(&r->output);
-
-    /* Waiting for the controller may take longer than a reader's patience. */
-    fflush(stdout);
-
-    for (size_t i = 0; i + r->failed < r->errors.n; i++) {
-        ovs_error(0, "%s", r->errors.names[i]);
-    }
-    if (!r->failed) {
-        svec_clear(&r->errors);
-    }
-}
-
-/* Ends 'r' if the connection is lost for good.  Where there is a cluster, that
- * is when there is no other leader for long; '*since' says how long 'r' has
- * been waiting for one. */
-static void
-check_connection(const struct kctl_config *config, struct kctl_request *r,
-                 struct kctl_db *db, bool clustered, long long int *since)
-{
-    long long int now = time_msec();
-
-    if (!ovsdb_idl_is_alive(db->idl)) {
-        int error = ovsdb_idl_get_last_error(db->idl);
-        char *why = xasprintf("%s: %s", config->db,
-                              ovs_retval_to_string(error));
-        kctl_request_interrupt(r, db, why);
-        free(why);
-    } else if (!clustered || config->retry
-               || (r->state != KCTL_ASK
-                   && ovsdb_idl_has_ever_connected(db->idl))) {
-        *since = now;
-    } else if (now >= *since + LOST_MSEC) {
-        kctl_request_interrupt(r, db, "no server of the cluster answers as "
-                               "its leader any more");
-    } else {
-        poll_timer_wait_until(*since + LOST_MSEC);
-    }
-}
-
-/* Runs 'r', which it takes, without a daemon. */
-static void
-run_alone(const struct kctl_config *config, struct kctl_request *r)
-{
-    bool clustered;
-
-    VLOG(r->may_write ? VLL_INFO : VLL_DBG, "Called as %s", r->args);
-    char *remotes = kctl_probe(config, &clustered);
-    long long int since = time_msec();
-
-    struct kctl_db db = {
-        .idl = kctl_connect(config, remotes, config->retry || clustered),
-    };
-    free(remotes);
-    if (r->needs_index) {
-        db.index = kctl_index_create(db.idl);
-    }
-
-    char *error = kctl_request_prepare(r, db.idl);
-    while (!error && r->state != KCTL_DONE) {
-        tls_refresh(time_msec());
-        ovsdb_idl_run(db.idl);
-        check_connection(config, r, &db, clustered, &since);
-        kctl_request_run(r, &db, true);
-        print_result(r);
-        if (r->state == KCTL_WAIT) {
-            /* The change is made: it is worth to outlive a restart of the
-             * server. */
-            ovsdb_idl_enable_reconnect(db.idl);
-        }
-        if (r->state != KCTL_DONE) {
-            ovsdb_idl_wait(db.idl);
-            kctl_request_wait(r);
-            poll_block();
-        }
-    }
-    if (!error && r->failed) {
-        error = xstrdup(r->errors.names[r->errors.n - 1]);
-    }
-
-    kctl_request_destroy(r, &db);
-    ovsdb_idl_destroy(db.idl);
-    free(db.index);
-    if (error) {
-        ctl_fatal("%s", error);
-    }
-}
-
-/* Has the daemon at 'path' run 'r', which it takes, and exits.  Whatever is
- * wrong with the words themselves is found here. */
-static void
+/* Has the daemon at 'path' run 'r', which it takes.  Whatever is wrong with
+ * the words themselves is found here.  Appends the output to '*copy', if that
+ * is not NULL, too.  Returns the exit status. */
+static int
 run_by_daemon(struct command_line *cl, struct kctl_request *r,
-              const char *path)
+              const char *path, struct ds *copy)
 {
     struct ovsdb_idl *idl = ovsdb_idl_create_unconnected(&kkrec_idl_class,
                                                          true);
@@ -440,7 +348,10 @@ run_by_daemon(struct command_line *cl, struct kctl_request *r,
     }
     ovsdb_idl_destroy(idl);
 
-    svec_swap(&words, &cl->request);
+    svec_clone(&words, &cl->request);
+    if (r->options.dry_run) {
+        svec_add(&words, "--dry-run");
+    }
     if (r->words.names[0][0] == '-') {
         svec_add(&words, "--");
     }
@@ -450,18 +361,104 @@ run_by_daemon(struct command_line *cl, struct kctl_request *r,
     kctl_request_destroy(r, NULL);
 
     int status = kctl_client(path, !cl->unixctl, &words,
-                             cl->options.deadline);
+                             cl->options.deadline, copy);
     svec_destroy(&words);
-    exit(status);
+    return status;
 }
 
-/* Makes a request of the words that follow the options. */
+/* Runs 'words'.  Exits if that fails; appends the output to '*copy', if that
+ * is not NULL, too. */
+static void
+run_words(struct command_line *cl, const struct svec *words, char *argv[],
+          struct ds *copy)
+{
+    struct svec own;
+    char *error;
+
+    svec_clone(&own, words);
+    char *args = process_escape_args(argv);
+    struct kctl_request *r = kctl_request_create(
+        &cl->options, &own, args, &cl->local_options, &error);
+    free(args);
+    svec_destroy(&own);
+    if (error) {
+        ctl_fatal("%s", error);
+    }
+
+    const char *path = daemon_path(cl);
+    if (path) {
+        int status = run_by_daemon(cl, r, path, copy);
+        if (status) {
+            exit(status);
+        }
+    } else {
+        kctl_alone(&cl->config, r, copy);
+    }
+}
+
+/* Takes the options out of the words behind "apply" and "rollback", where one
+ * is used to write them, and reads the file. */
+static void
+prepare_comparison(struct command_line *cl, struct svec *words)
+{
+    struct svec rest = SVEC_EMPTY_INITIALIZER;
+    const char *word;
+    size_t i;
+
+    SVEC_FOR_EACH (i, word, words) {
+        if (!strcmp(word, "--yes")) {
+            cl->options.yes = true;
+        } else if (!strcmp(word, "--dry-run")) {
+            cl->options.dry_run = true;
+        } else if (!strcmp(word, "--")) {
+            ctl_fatal("%s: no other commands can be in the same transaction",
+                      words->names[0]);
+        } else {
+            svec_add(&rest, word);
+        }
+    }
+    if (!strcmp(rest.names[0], "apply") && rest.n == 2) {
+        svec_add_nocopy(&rest, kctl_terminal_read(rest.names[1], &word));
+        if (word) {
+            ctl_fatal("%s: %s", rest.names[1], word);
+        }
+    }
+    svec_swap(words, &rest);
+    svec_destroy(&rest);
+}
+
+/* Shows what 'words' would change, and asks.  Returns false if there is
+ * nothing to change. */
+static bool
+confirm(struct command_line *cl, const struct svec *words, char *argv[])
+{
+    struct ds difference = DS_EMPTY_INITIALIZER;
+    const char *file = words->n > 1 ? words->names[1] : "";
+
+    if (!kctl_terminal_can_ask() || !strcmp(file, "-")) {
+        ctl_fatal("%s: there is no terminal to ask on: --dry-run prints the "
+                  "difference, --yes makes it", words->names[0]);
+    }
+    cl->options.dry_run = true;
+    run_words(cl, words, argv, &difference);
+    cl->options.dry_run = false;
+
+    bool any = difference.length > 0;
+    if (any && !kctl_terminal_ask("Make these changes?")) {
+        ctl_fatal("nothing is changed");
+    }
+    cl->expected = kctl_difference_hash(ds_cstr(&difference));
+    add_option(cl, KCTL_OPT_EXPECTED, "expected", cl->expected);
+    ds_destroy(&difference);
+    return any;
+}
+
+/* Runs the words that follow the options. */
 static void
 run_commands(struct command_line *cl, char *argv[], int n_options)
 {
     struct svec words = SVEC_EMPTY_INITIALIZER;
     const struct shash_node *node;
-    char *error;
 
     handle_timeout_from_env(cl);
     add_surroundings(cl, &argv[n_options]);
@@ -476,20 +473,16 @@ run_commands(struct command_line *cl, char *argv[], int n_options)
         svec_add(&words, argv[i]);
     }
 
-    char *args = process_escape_args(argv);
-    struct kctl_request *r = kctl_request_create(
-        &cl->options, &words, args, &cl->local_options, &error);
-    free(args);
-    if (error) {
-        ctl_fatal("%s", error);
+    bool compares = words.n && (!strcmp(words.names[0], "apply")
+                                || !strcmp(words.names[0], "rollback"));
+    if (compares) {
+        prepare_comparison(cl, &words);
     }
-
-    const char *path = daemon_path(cl);
-    if (path) {
-        run_by_daemon(cl, r, path);
-    } else {
-        run_alone(&cl->config, r);
+    if (!compares || cl->options.yes || cl->options.dry_run
+        || confirm(cl, &words, argv)) {
+        run_words(cl, &words, argv, NULL);
     }
+    svec_destroy(&words);
 }
 
 /* Checks that nothing is there that a daemon, or one that is none, cannot
@@ -556,6 +549,8 @@ main(int argc, char *argv[])
     free(cl.default_db);
     free(cl.width);
     free(cl.counts);
+    free(cl.who);
+    free(cl.expected);
     tls_stop();
     return EXIT_SUCCESS;
 }

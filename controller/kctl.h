@@ -82,7 +82,13 @@ extern const struct ctl_command_syntax kctl_segment_commands[];
 extern const struct ctl_command_syntax kctl_station_commands[];
 
 void kctl_init(struct ctl_context *);
+
+/* May controllers write 'column' of 'table'? */
+bool kctl_role_writes(const char *table, const char *column);
+
 void kctl_show(struct ctl_context *);
+void kctl_export(struct ctl_context *);
+void kctl_apply(struct ctl_context *);
 
 /* Prints the help text, and exits. */
 OVS_NO_RETURN void kctl_usage(const char *default_db);
@@ -115,6 +121,10 @@ bool kctl_check_port(struct ctl_context *, const char *);
 bool kctl_is_dpid(const char *row, const char *canonical);
 bool kctl_is_ip(const char *row, const char *canonical);
 bool kctl_is_mac(const char *row, const char *canonical);
+
+/* Returns the canonical spelling of an IP, else of a MAC, or 's' as it is if it
+ * is none, for the caller to free. */
+char *kctl_canonical(const char *s, bool ip);
 
 /* Order values, NULL first, so that those that mean the same are equal. */
 int kctl_compare_dpids(const char *, const char *);
@@ -153,6 +163,10 @@ const struct kkrec_host_port *kctl_find_host_port(struct ctl_context *,
 const struct kkrec_vtep *kctl_find_vtep(struct ctl_context *,
                                         const struct kkrec_segment *,
                                         const char *ip);
+
+const struct kkrec_static_mac *kctl_find_mac(struct ctl_context *,
+                                             const struct kkrec_segment *,
+                                             const char *mac);
 
 bool kctl_cluster_has(const struct kkrec_cluster *, const struct kkrec_edge *);
 
@@ -205,6 +219,9 @@ bool kctl_check_keys(struct ctl_context *);
 bool kctl_check_binding(struct ctl_context *, const struct kkrec_segment *,
                         const struct kkrec_cluster *, const char *port,
                         int64_t vlan);
+
+/* May the binding 'b', which is there already, stay beside the others? */
+bool kctl_check_bound(struct ctl_context *, const struct kkrec_binding *b);
 
 /* May 'port' of 'edge' become an access port? */
 bool kctl_check_host_port(struct ctl_context *, const struct kkrec_edge *,

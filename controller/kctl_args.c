@@ -234,6 +234,16 @@ kctl_is_mac(const char *row, const char *canonical)
     return is_same(row, canonical, canonical_mac);
 }
 
+char *
+kctl_canonical(const char *s, bool ip)
+{
+    char *error = NULL;
+    char *canonical = ip ? canonical_ip(s, &error) : canonical_mac(s, &error);
+
+    free(error);
+    return canonical ? canonical : xstrdup(s);
+}
+
 /* Orders 'a' and 'b', which may be NULL, by what they mean; what means nothing
  * by its letters. */
 static int

@@ -92,11 +92,14 @@ member(const struct json *object, const char *name, enum json_type type)
 }
 
 static void
-print_result(const struct json *object)
+print_result(const struct json *object, struct ds *copy)
 {
     const struct json *output = member(object, "output", JSON_STRING);
     const struct json *errors = member(object, "errors", JSON_ARRAY);
 
+    if (output && copy) {
+        ds_put_cstr(copy, json_string(output));
+    }
     if (output) {
         fputs(json_string(output), stdout);
         fflush(stdout);
@@ -114,7 +117,7 @@ print_result(const struct json *object)
  * the daemon, or NULL. */
 static char *
 run(const char *path, struct jsonrpc *rpc, const struct svec *words,
-    long long int deadline, int *status)
+    long long int deadline, int *status, struct ds *copy)
 {
     struct json *params = json_array_create_empty();
     const char *method = "client/run";
@@ -135,7 +138,7 @@ run(const char *path, struct jsonrpc *rpc, const struct svec *words,
             const struct json *code = member(result, "status", JSON_INTEGER);
             const struct json *id = member(result, "id", JSON_STRING);
 
-            print_result(result);
+            print_result(result, copy);
             if (code) {
                 *status = json_integer(code);
             } else if (id) {
@@ -149,7 +152,7 @@ run(const char *path, struct jsonrpc *rpc, const struct svec *words,
 
 int
 kctl_client(const char *path, bool from_env, const struct svec *words,
-            long long int deadline)
+            long long int deadline, struct ds *copy)
 {
     struct jsonrpc *rpc;
     int status = EXIT_FAILURE;
@@ -160,7 +163,7 @@ kctl_client(const char *path, bool from_env, const struct svec *words,
 
     char *error = connect_daemon(path, from_env, deadline, &rpc);
     if (!error) {
-        error = run(path, rpc, words, deadline, &status);
+        error = run(path, rpc, words, deadline, &status, copy);
         jsonrpc_close(rpc);
     }
     if (error) {

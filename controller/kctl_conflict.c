@@ -101,22 +101,20 @@ find_meeting(struct ctl_context *ctx, const struct kkrec_cluster *cluster,
 /* The loop: frames of one VLAN cannot belong to two segments, and a segment
  * that had the same VLAN through two clusters would see each frame twice.
  * Reports all rows that are in the way, for who removes one wants to know
- * whether that is enough. */
-bool
-kctl_check_binding(struct ctl_context *ctx,
-                   const struct kkrec_segment *segment,
-                   const struct kkrec_cluster *cluster, const char *port,
-                   int64_t vlan)
+ * whether that is enough.  'self', which may be NULL, is not in the way. */
+static bool
+check_loop(struct ctl_context *ctx, const struct kkrec_segment *segment,
+           const struct kkrec_cluster *cluster, const char *port,
+           int64_t vlan, const struct kkrec_cluster *self)
 {
     const struct kkrec_cluster *other;
     struct svec rows;
 
-    if (!check_trunk(ctx, cluster, port)) {
-        return false;
-    }
     svec_init(&rows);
     KKREC_CLUSTER_FOR_EACH (other, ctx->idl) {
-        find_meeting(ctx, cluster, other, port, vlan, &rows);
+        if (other != self) {
+            find_meeting(ctx, cluster, other, port, vlan, &rows);
+        }
     }
 
     bool ok = !rows.n;
@@ -126,11 +124,31 @@ kctl_check_binding(struct ctl_context *ctx,
 
         ctl_error(ctx, "cannot bind segment \"%s\" to VLAN %"PRId64" of port "
                   "\"%s\" through cluster \"%s\": %s",
-                  segment->name, vlan, port, cluster->name, text);
+                  kctl_segment_name(segment), vlan, port, cluster->name,
+                  text);
         free(text);
     }
     svec_destroy(&rows);
     return ok;
+}
+
+bool
+kctl_check_binding(struct ctl_context *ctx,
+                   const struct kkrec_segment *segment,
+                   const struct kkrec_cluster *cluster, const char *port,
+                   int64_t vlan)
+{
+    return (check_trunk(ctx, cluster, port)
+            && check_loop(ctx, segment, cluster, port, vlan, NULL));
+}
+
+bool
+kctl_check_bound(struct ctl_context *ctx, const struct kkrec_binding *b)
+{
+    return (!b->cluster
+            || (check_trunk(ctx, b->cluster, b->port)
+                && check_loop(ctx, b->segment, b->cluster, b->port, b->vlan,
+                              b->cluster)));
 }
 
 /* Returns any binding of 'port' through 'cluster', or NULL. */

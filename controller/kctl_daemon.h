@@ -30,6 +30,7 @@
 #include <stdbool.h>
 
 struct kctl_config;
+struct ds;
 struct svec;
 
 #define KCTL_DAEMON_ENV "KAKEHASHI_CTL_DAEMON"
@@ -38,9 +39,10 @@ struct svec;
  * OVS's directory for such, or has a default name if that is NULL. */
 void kctl_server(const struct kctl_config *, const char *path);
 
-/* Has the daemon at 'path' run 'words', and prints what comes of it.  Returns
- * the exit status.  'from_env' says where 'path' comes from. */
+/* Has the daemon at 'path' run 'words', and prints what comes of it.  Appends
+ * the output to '*copy' too, if that is not NULL.  Returns the exit status.
+ * 'from_env' says where 'path' comes from. */
 int kctl_client(const char *path, bool from_env, const struct svec *words,
-                long long int deadline);
+                long long int deadline, struct ds *copy);
 
 #endif /* controller/kctl_daemon.h */

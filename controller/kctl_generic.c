@@ -15,6 +15,8 @@
 
 #include "bitmap.h"
 #include "controller/kctl.h"
+#include "controller/kctl_row.h"
+#include "svec.h"
 #include "util.h"
 #include "uuid.h"
 
@@ -166,6 +168,50 @@ count_records(const struct ctl_context *ctx)
     return strcmp(ctx->argv[0], "list") ? 0 : ctx->argc - 2;
 }
 
+/* The table that 'name' is enough of, of those whose rows have keys but no
+ * names, or NULL. */
+static const struct ovsdb_idl_table_class *
+table_with_keys(const char *name)
+{
+    static const struct ovsdb_idl_table_class *const classes[] = {
+        &kkrec_table_binding, &kkrec_table_host_port, &kkrec_table_vtep,
+        &kkrec_table_static_mac,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+        if (!strcasecmp(name, classes[i]->name)) {
+            return classes[i];
+        }
+    }
+    return NULL;
+}
+
+/* Calls 'run' with UUIDs in place of the keys among the first 'n' records. */
+static void
+run_with_uuids(struct ctl_context *ctx, int n,
+               void (*run)(struct ctl_context *))
+{
+    const struct ovsdb_idl_table_class *class
+        = n ? table_with_keys(ctx->argv[1]) : NULL;
+    struct svec words = SVEC_EMPTY_INITIALIZER;
+    char **argv = ctx->argv;
+
+    for (int i = 0; i < ctx->argc; i++) {
+        const struct ovsdb_idl_row *row
+            = (class && i >= 2 && i < 2 + n && strchr(argv[i], '/')
+               ? kctl_row_find(ctx, class, argv[i]) : NULL);
+
+        svec_add_nocopy(&words, row ? xasprintf(UUID_FMT,
+                                                UUID_ARGS(&row->uuid))
+                                    : xstrdup(argv[i]));
+    }
+    svec_terminate(&words);
+    ctx->argv = words.names;
+    run(ctx);
+    ctx->argv = argv;
+    svec_destroy(&words);
+}
+
 void
 kctl_run_command(struct ctl_context *ctx, void (*run)(struct ctl_context *))
 {
@@ -190,5 +236,5 @@ kctl_run_command(struct ctl_context *ctx, void (*run)(struct ctl_context *))
             return;
         }
     }
-    run(ctx);
+    run_with_uuids(ctx, n, run);
 }

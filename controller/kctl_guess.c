@@ -91,7 +91,7 @@ offer_rows(struct near *near, const struct ovsdb_idl *idl, const char *table)
 
 /* The library does not tell which commands there are. */
 static const char *const other_commands[] = {
-    "init", "sync", "show",
+    "init", "sync", "show", "export", "apply", "history", "rollback",
     "list", "find", "get", "set", "add", "remove", "clear", "create",
     "destroy", "wait-until", "comment",
 };

@@ -41,7 +41,7 @@ needs_mark(const struct ctl_command *c)
     } else if (!strcmp(name, "destroy")) {
         return !has_option(c, "--if-exists") && !has_option(c, "--all");
     } else {
-        return !strcmp(name, "create");
+        return !strcmp(name, "create") || !strcmp(name, "rollback");
     }
 }
 

@@ -171,6 +171,18 @@ kctl_handle_option(int c, const char *arg, struct kctl_options *options,
         options->counts = arg;
         return true;
 
+    case KCTL_OPT_WHO:
+        options->who = arg;
+        return true;
+
+    case KCTL_OPT_EXPECTED:
+        options->expected = arg;
+        return true;
+
+    case KCTL_OPT_YES:
+        options->yes = true;
+        return true;
+
     case 't':
         *errorp = parse_timeout(arg, &options->deadline);
         return true;

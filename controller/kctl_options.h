@@ -31,6 +31,9 @@ struct kctl_options {
     bool color;                 /* For people who see colours. */
     unsigned int width;         /* Of the terminal; 0 if there is none. */
     const char *counts;         /* What the controller counts, or NULL. */
+    const char *who;            /* Who asks, or NULL. */
+    const char *expected;       /* Hash of the difference, or NULL. */
+    bool yes;                   /* The user need not be asked. */
     struct table_style style;
     long long int deadline;     /* time_msec() at which to give up. */
 };
@@ -43,8 +46,11 @@ enum {
     KCTL_OPT_DRY_RUN,
     KCTL_OPT_ONELINE,
     KCTL_OPT_COLOR,
-    KCTL_OPT_WIDTH,             /* From our client, like the next one. */
+    KCTL_OPT_WIDTH,             /* From our client, like the next ones. */
     KCTL_OPT_COUNTS,
+    KCTL_OPT_WHO,
+    KCTL_OPT_EXPECTED,
+    KCTL_OPT_YES,
     KCTL_OPT_LOCAL,             /* Of a command, such as --may-exist. */
     TABLE_OPTION_ENUMS,
     KCTL_N_OPTS                 /* Others begin here. */
@@ -58,6 +64,9 @@ enum {
     {"color", required_argument, NULL, KCTL_OPT_COLOR},     \
     {"width", required_argument, NULL, KCTL_OPT_WIDTH},     \
     {"counts", required_argument, NULL, KCTL_OPT_COUNTS},   \
+    {"who", required_argument, NULL, KCTL_OPT_WHO},         \
+    {"expected", required_argument, NULL, KCTL_OPT_EXPECTED}, \
+    {"yes", no_argument, NULL, KCTL_OPT_YES},               \
     {"timeout", required_argument, NULL, 't'},              \
     TABLE_LONG_OPTIONS
 

@@ -60,4 +60,5 @@ kctl_format_output(struct kctl_request *r, struct ds *s)
             ds_put_cstr(s, ds_cstr(&c->output));
         }
     }
+    ds_put_cstr(s, ds_cstr(&r->difference));
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "controller/kctl.h"
+#include "controller/kctl_history.h"
 #include "controller/kctl_index.h"
 #include "openvswitch/poll-loop.h"
 #include "timeval.h"
@@ -18,6 +19,9 @@
 
 /* After how long to say that the request is still waiting. */
 #define PATIENCE_MSEC 5000
+
+/* How much of a command line is logged. */
+#define MAX_ARGS 2000
 
 /* From how many commands on it pays to make indexes first. */
 #define MANY_COMMANDS 32
@@ -34,14 +38,17 @@ kctl_request_create(const struct kctl_options *options, struct svec *words,
     *r = (struct kctl_request) {
         .options = *options,
         .words = SVEC_EMPTY_INITIALIZER,
-        .args = xstrdup(args),
+        .args = xasprintf("%.*s", MAX_ARGS, args),
         .awaited = "the contents of the database",
         .patience = time_msec() + PATIENCE_MSEC,
         .held = DS_EMPTY_INITIALIZER,
+        .difference = DS_EMPTY_INITIALIZER,
         .output = DS_EMPTY_INITIALIZER,
         .errors = SVEC_EMPTY_INITIALIZER,
     };
     r->options.counts = nullable_xstrdup(options->counts);
+    r->options.who = nullable_xstrdup(options->who);
+    r->options.expected = nullable_xstrdup(options->expected);
     svec_swap(&r->words, words);
     svec_terminate(&r->words);
     *errorp = ctl_parse_commands(r->words.n, r->words.names, local_options,
@@ -58,7 +65,11 @@ kctl_request_create(const struct kctl_options *options, struct svec *words,
         const char *name = r->commands[i].syntax->name;
 
         r->sync = r->sync || !strcmp(name, "sync");
-        r->needs_index = r->needs_index || !strcmp(name, "show");
+        r->compares = (r->compares || !strcmp(name, "apply")
+                       || !strcmp(name, "rollback"));
+        r->needs_index = (r->needs_index || r->compares
+                          || !strcmp(name, "show")
+                          || !strcmp(name, "export"));
     }
     return r;
 }
@@ -88,6 +99,9 @@ kctl_request_destroy(struct kctl_request *r, struct kctl_db *db)
         ds_destroy(&r->held);
         ds_destroy(&r->output);
         free(CONST_CAST(char *, r->options.counts));
+        free(CONST_CAST(char *, r->options.who));
+        free(CONST_CAST(char *, r->options.expected));
+        ds_destroy(&r->difference);
         free(r->args);
         free(r);
     }
@@ -98,6 +112,7 @@ kctl_request_prepare(struct kctl_request *r, struct ovsdb_idl *idl)
 {
     char *error = NULL;
 
+    kctl_history_prepare(r, idl);
     for (size_t i = 0; i < r->n_commands && !error; i++) {
         struct ctl_command *c = &r->commands[i];
 

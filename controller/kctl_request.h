@@ -91,6 +91,7 @@ struct kctl_request {
     size_t n_commands;
     bool may_write;
     bool sync;                  /* Is one of the commands "sync"? */
+    bool compares;              /* Is the difference what it is about? */
     bool needs_index;           /* Would walks over tables take long? */
     char mark[KCTL_MARK_SIZE];  /* Empty if it needs none. */
 
@@ -107,6 +108,7 @@ struct kctl_request {
     struct ovsdb_idl_txn *txn;
     struct ovsdb_symbol_table *symtab;
     const struct kkrec_kakehashi_global *global;
+    struct ds difference;       /* What it changes, in words. */
 
     /* The result, to be taken at any time.  'errors' are lines without the
      * name of the program; 'failed' is final in DONE. */
@@ -140,6 +142,16 @@ void kctl_request_fail(struct kctl_request *, struct kctl_db *, char *error);
 void kctl_request_interrupt(struct kctl_request *, struct kctl_db *,
                             const char *why);
 
+/* ---- kctl_alone.c. ------------------------------------------------------ */
+
+struct kctl_config;
+
+/* Runs a request, which it takes, with a connection of its own, and prints
+ * what comes of it; exits if it fails.  Appends the output to '*copy' too, if
+ * that is not NULL. */
+void kctl_alone(const struct kctl_config *, struct kctl_request *,
+                struct ds *copy);
+
 /* ---- kctl_txn.c: one attempt. ------------------------------------------- */
 
 enum kctl_outcome {
@@ -154,8 +166,15 @@ enum kctl_outcome {
 enum kctl_outcome kctl_txn_try(struct kctl_request *r, struct kctl_db *,
                                char **errorp);
 
+/* Of the generic command "create --id".  Returns what is wrong, or NULL. */
+char *kctl_check_symbols(const struct ovsdb_symbol_table *);
+
 /* A copy of 'error', which is one line even if a word in it is not. */
 char *kctl_one_line(const char *error);
+
+/* By which a difference that was shown is known again; for the caller to
+ * free. */
+char *kctl_difference_hash(const char *);
 
 /* Begins a transaction that changes nothing and that the server answers. */
 void kctl_txn_ask(struct kctl_request *r, struct kctl_db *);

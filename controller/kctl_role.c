@@ -52,6 +52,21 @@ count_columns(const struct permission *p)
     return n;
 }
 
+bool
+kctl_role_writes(const char *table, const char *column)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(permissions); i++) {
+        const struct permission *p = &permissions[i];
+
+        for (size_t j = 0; j < count_columns(p); j++) {
+            if (!strcmp(p->table, table) && !strcmp(p->update[j], column)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static bool
 is_set(const struct kkrec_rbac_permission *row, const struct permission *p)
 {

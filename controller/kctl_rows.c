@@ -121,6 +121,21 @@ kctl_find_vtep(struct ctl_context *ctx, const struct kkrec_segment *segment,
     return NULL;
 }
 
+const struct kkrec_static_mac *
+kctl_find_mac(struct ctl_context *ctx, const struct kkrec_segment *segment,
+              const char *mac)
+{
+    const struct kkrec_static_mac *sm;
+    struct kctl_scan scan;
+
+    kctl_scan_segment_macs(&scan, ctx, segment, mac);
+    KCTL_SCAN (sm, &scan, sm->segment == segment
+                          && kctl_is_mac(sm->mac, mac)) {
+        return sm;
+    }
+    return NULL;
+}
+
 bool
 kctl_cluster_has(const struct kkrec_cluster *cluster,
                  const struct kkrec_edge *edge)

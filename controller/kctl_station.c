@@ -198,21 +198,6 @@ parse_location(struct ctl_context *ctx, const struct kkrec_segment *segment,
     return owner == segment;
 }
 
-static const struct kkrec_static_mac *
-find_mac(struct ctl_context *ctx, const struct kkrec_segment *segment,
-         const char *mac)
-{
-    const struct kkrec_static_mac *sm;
-    struct kctl_scan scan;
-
-    kctl_scan_segment_macs(&scan, ctx, segment, mac);
-    KCTL_SCAN (sm, &scan, sm->segment == segment
-                          && kctl_is_mac(sm->mac, mac)) {
-        return sm;
-    }
-    return NULL;
-}
-
 /* Reports an error if 'sm', which exists, is not what mac-add is to make. */
 static void
 compare_mac(struct ctl_context *ctx, const struct kkrec_static_mac *sm,
@@ -240,7 +225,7 @@ kctl_mac_add(struct ctl_context *ctx)
     struct location location;
 
     if (mac && parse_location(ctx, segment, ctx->argv[3], &location)) {
-        const struct kkrec_static_mac *sm = find_mac(ctx, segment, mac);
+        const struct kkrec_static_mac *sm = kctl_find_mac(ctx, segment, mac);
 
         if (sm) {
             compare_mac(ctx, sm, &location);
@@ -268,7 +253,7 @@ kctl_mac_del(struct ctl_context *ctx)
     }
 
     const struct kkrec_static_mac *sm
-        = segment ? find_mac(ctx, segment, mac) : NULL;
+        = segment ? kctl_find_mac(ctx, segment, mac) : NULL;
     if (sm) {
         kkrec_static_mac_delete(sm);
     } else if (!kctl_if_exists(ctx) && kctl_get_segment(ctx, name)) {

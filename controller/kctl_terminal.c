@@ -4,11 +4,17 @@
 #include <config.h>
 #include "controller/kctl_terminal.h"
 
+#include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "unicode.h"
+#include "util.h"
 
 bool
 kctl_terminal_has_colors(void)
@@ -27,6 +33,56 @@ kctl_terminal_width(void)
 
     return (isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size)
             ? size.ws_col : 0);
+}
+
+/* Who has become root is still who it is. */
+char *
+kctl_terminal_user(void)
+{
+    const char *sudo = geteuid() ? NULL : getenv("SUDO_USER");
+    const struct passwd *pw = sudo ? NULL : getpwuid(geteuid());
+    char host[256] = "";
+
+    gethostname(host, sizeof host - 1);
+    return xasprintf("%s@%s", sudo ? sudo : pw ? pw->pw_name : "?", host);
+}
+
+static bool
+is_text(struct ds *s)
+{
+    size_t length;
+    char *error = utf8_validate(ds_cstr(s), &length);
+    bool ok = !error && strlen(ds_cstr(s)) == s->length;
+
+    free(error);
+    return ok;
+}
+
+char *
+kctl_terminal_read(const char *name, const char **error)
+{
+    FILE *file = strcmp(name, "-") ? fopen(name, "r") : stdin;
+    struct ds s = DS_EMPTY_INITIALIZER;
+    char part[4096];
+    size_t n;
+
+    *error = NULL;
+    if (!file) {
+        *error = ovs_strerror(errno);
+        return NULL;
+    }
+    while ((n = fread(part, 1, sizeof part, file)) > 0) {
+        ds_put_buffer(&s, part, n);
+    }
+    if (ferror(file)) {
+        *error = ovs_strerror(errno);
+    } else if (!is_text(&s)) {
+        *error = "this is no text in UTF-8";
+    }
+    if (file != stdin) {
+        fclose(file);
+    }
+    return ds_steal_cstr(&s);
 }
 
 bool

@@ -18,6 +18,13 @@ bool kctl_terminal_has_colors(void);
 /* How many columns there are; 0 if the output goes to no terminal. */
 unsigned int kctl_terminal_width(void);
 
+/* USER@HOST, for the caller to free. */
+char *kctl_terminal_user(void);
+
+/* Returns what is in the file 'name', or comes from stdin if that is "-", for
+ * the caller to free.  Puts what is wrong, or NULL, into '*error'. */
+char *kctl_terminal_read(const char *name, const char **error);
+
 /* Can a question be asked?  Asks it; is the answer yes? */
 bool kctl_terminal_can_ask(void);
 bool kctl_terminal_ask(const char *question);

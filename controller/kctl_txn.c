@@ -10,7 +10,13 @@
 #include <stdlib.h>
 
 #include "controller/kctl.h"
+#include "controller/kctl_history.h"
 #include "controller/kctl_index.h"
+#include "controller/kctl_log.h"
+#include "controller/kctl_row.h"
+#include "controller/kctl_tree.h"
+#include "hash.h"
+#include "openvswitch/json.h"
 #include "ovsdb-data.h"
 #include "util.h"
 
@@ -50,9 +56,11 @@ run_commands(struct kctl_request *r, struct kctl_db *db, char **errorp)
 
     init_context(&ctx, r, db);
     for (size_t i = 0; i < r->n_commands && outcome == KCTL_OK; i++) {
+        /* That one is the last is not told to the generic commands, which then
+         * change sets in a way that nobody would see before the server. */
         struct ctl_command *c = &r->commands[i];
 
-        ctl_context_init_command(&ctx.up, c, i == r->n_commands - 1);
+        ctl_context_init_command(&ctx.up, c, false);
         if (c->syntax->run) {
             kctl_run_command(&ctx.up, c->syntax->run);
         }
@@ -86,9 +94,8 @@ run_postprocess(struct kctl_request *r, struct kctl_db *db)
     }
 }
 
-/* Of the generic command "create --id".  Returns what is wrong, or NULL. */
-static char *
-check_symbols(const struct ovsdb_symbol_table *symtab)
+char *
+kctl_check_symbols(const struct ovsdb_symbol_table *symtab)
 {
     const struct shash_node *node;
 
@@ -137,17 +144,75 @@ begin_commands(struct kctl_request *r, struct kctl_db *db)
     }
 }
 
+/* Puts what the commands have changed into words.  Returns false if the user
+ * was told something else. */
+static bool
+tell_difference(struct kctl_request *r, const struct json *items)
+{
+    const struct kctl_tree t = {
+        .s = &r->difference,
+        .color = r->options.color,
+        .width = r->options.width,
+    };
+
+    ds_clear(&r->difference);
+    if (!r->options.dry_run && !r->compares) {
+        return true;
+    }
+    kctl_items_format(&t, 0, items, SIZE_MAX);
+    if (!r->options.expected) {
+        return true;
+    }
+
+    char *hash = kctl_difference_hash(ds_cstr(&r->difference));
+    bool same = !strcmp(hash, r->options.expected);
+    free(hash);
+    ds_clear(&r->difference);
+    return same;
+}
+
+/* Runs the commands, and what is to be done for all that they change. */
+static enum kctl_outcome
+run_and_record(struct kctl_request *r, struct kctl_db *db, char **errorp)
+{
+    struct kctl_log log;
+
+    kctl_log_begin(&log, db->idl);
+    enum kctl_outcome outcome = run_commands(r, db, errorp);
+    kctl_log_end(&log);
+    if (outcome == KCTL_OK) {
+        *errorp = kctl_check_symbols(r->symtab);
+    }
+    if (outcome == KCTL_OK && !*errorp) {
+        struct json *items = kctl_items_of_log(db->idl, &log);
+
+        if (tell_difference(r, items)) {
+            kctl_history_add(r, db->idl, items);
+        } else {
+            *errorp = xstrdup("the database has changed meanwhile, and "
+                              "something else would have to be done: nothing "
+                              "is changed");
+        }
+        json_destroy(items);
+    }
+    kctl_log_destroy(&log);
+    return *errorp ? KCTL_ERROR : outcome;
+}
+
+char *
+kctl_difference_hash(const char *difference)
+{
+    return xasprintf("%08"PRIx32"%08"PRIx32, hash_string(difference, 0),
+                     hash_string(difference, 1));
+}
+
 enum kctl_outcome
 kctl_txn_try(struct kctl_request *r, struct kctl_db *db, char **errorp)
 {
     *errorp = NULL;
     begin_commands(r, db);
 
-    enum kctl_outcome outcome = run_commands(r, db, errorp);
-    if (outcome == KCTL_OK) {
-        *errorp = check_symbols(r->symtab);
-        outcome = *errorp ? KCTL_ERROR : KCTL_OK;
-    }
+    enum kctl_outcome outcome = run_and_record(r, db, errorp);
     if (outcome == KCTL_OK) {
         kctl_mark_write(r);
     }

@@ -2,15 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A database for kakehashi-ctl, and the tool with and without its daemon."""
 
+import fcntl
 import glob
 import json
 import os
+import pty
 import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import threading
 import time
 
@@ -233,6 +237,27 @@ class Database:
         table = json.loads(self.ok(f"--format=json {verb}-list", *args))
         assert table["headings"][-1] == "error"
         return [row[:-1] for row in table["data"]]
+
+
+def on_terminal(db, columns, *words, answer="", **env):
+    """Runs the tool on a terminal, and returns what that shows and the exit
+    status."""
+    pid, fd = pty.fork()
+    if not pid:
+        os.environ.update(TERM="xterm", OVS_RUNDIR=db.dir, **env)
+        fcntl.ioctl(1, termios.TIOCSWINSZ,
+                    struct.pack("HHHH", 24, columns, 0, 0))
+        os.execv(CTL, db.command(*words))
+    os.write(fd, answer.encode())
+    out = b""
+    try:
+        while data := os.read(fd, 65536):
+            out += data
+    except OSError:
+        pass                    # The other side is closed.
+    os.close(fd)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return out.decode().replace("\r\n", "\n"), status
 
 
 def seqs(db, **kwargs):

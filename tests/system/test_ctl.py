@@ -6,23 +6,19 @@ No controller runs here and nothing needs root.  Where the tool waits for the
 controller, the test plays the controller with ovsdb-client.
 """
 
-import fcntl
 import json
 import os
-import pty
 import re
 import shutil
 import socket
-import struct
 import subprocess
 import tempfile
-import termios
 import threading
 
 import pytest
 
-from ctldb import CONFIG, CTL, SCHEMA, Database, Gate, Waiting, seqs, \
-    wait_for_cfg_seq
+from ctldb import CONFIG, CTL, SCHEMA, Database, Gate, Waiting, \
+    on_terminal, seqs, wait_for_cfg_seq
 
 # Where the tool's own connection to the database is what is tested.
 ALONE = pytest.mark.parametrize("db", [False], indirect=True, ids=["alone"])
@@ -360,27 +356,6 @@ def test_show_as_data(steady):
     assert data["edges"][3]["tunnel_port"] == "gnv1"
     assert steady.ok("--format=table show").splitlines()[2].split() == [
         "blue", "100", "west", "eth1", "10"]
-
-
-def on_terminal(db, columns, *words, answer="", **env):
-    """Runs the tool on a terminal, and returns what that shows and the exit
-    status."""
-    pid, fd = pty.fork()
-    if not pid:
-        os.environ.update(TERM="xterm", OVS_RUNDIR=db.dir, **env)
-        fcntl.ioctl(1, termios.TIOCSWINSZ,
-                    struct.pack("HHHH", 24, columns, 0, 0))
-        os.execv(CTL, db.command(*words))
-    os.write(fd, answer.encode())
-    out = b""
-    try:
-        while data := os.read(fd, 65536):
-            out += data
-    except OSError:
-        pass                    # The other side is closed.
-    os.close(fd)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    return out.decode().replace("\r\n", "\n"), status
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
@@ -884,9 +859,16 @@ def test_oneline(steady):
 
 def test_dry_run(steady):
     before = steady.dump()
-    assert steady.ok("--dry-run segment-add s 1") == ""
-    # Not even to wait for.
-    assert steady.ok("--dry-run --wait=edges segment-add s 1") == ""
+    added = "+ segment s: vni 1\n"
+    assert steady.ok("--dry-run segment-add s 1") == added
+    # There is nothing to wait for.
+    assert steady.ok("--dry-run --wait=edges segment-add s 1") == added
+    assert steady.ok("--dry-run segment-list").endswith("\n")
+    assert steady.ok("--dry-run --may-exist segment-add blue 100") == ""
+    assert steady.ok("--dry-run segment-add s 1 -- segment-del s") == ""
+    assert steady.ok("--dry-run set Segment blue vni=5 -- "
+                     "unbind red west eth1 11") == (
+        "~ segment blue: vni 100 -> 5\n- binding west/eth1/11: segment red\n")
     assert steady.dump() == before
     assert steady.fail("--dry-run segment-add blue 1")
 

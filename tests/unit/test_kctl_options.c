@@ -25,7 +25,7 @@ run(struct ctl_context *ctx OVS_UNUSED)
 }
 
 static const struct ctl_command_syntax commands[] = {
-    {"frob", 0, 9, "", NULL, run, NULL, "--force,--color=", RO},
+    {"frob", 0, 9, "", NULL, run, NULL, "--force,--tint=", RO},
     {NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, RO},
 };
 
@@ -90,7 +90,7 @@ test_options(void **state OVS_UNUSED)
           "8: dry-run oneline timeout=7" },
         { "-f json frob", "3: format=json" },
         { "--bare --data=json --force frob", "4: format=list --force=" },
-        { "--color=red --timeout=1 frob", "3: timeout=1 --color=red" },
+        { "--tint=red --timeout=1 frob", "3: timeout=1 --tint=red" },
 
         /* None of these may end the program. */
         { "--wait=later frob", "--wait=later: must be none, ctl or edges" },
@@ -102,7 +102,7 @@ test_options(void **state OVS_UNUSED)
         { "--db=x frob", "\"--db=x\" is not an option of a request" },
         { "--detach", "\"--detach\" is not an option of a request" },
         { "--help", "\"--help\" is not an option of a request" },
-        { "--color", "\"--color\" is not an option of a request" },
+        { "--tint", "\"--tint\" is not an option of a request" },
         { "--force=1 frob", "\"--force=1\" is not an option of a request" },
         { "-x frob", "\"-x\" is not an option of a request" },
         { "-t", "\"-t\" is not an option of a request" },
