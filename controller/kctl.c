@@ -473,8 +473,8 @@ run_commands(struct command_line *cl, char *argv[], int n_options)
         svec_add(&words, argv[i]);
     }
 
-    bool compares = words.n && (!strcmp(words.names[0], "apply")
-                                || !strcmp(words.names[0], "rollback"));
+    bool compares = ((words.n > 1 && !strcmp(words.names[0], "apply"))
+                     || (words.n && !strcmp(words.names[0], "rollback")));
     if (compares) {
         prepare_comparison(cl, &words);
     }

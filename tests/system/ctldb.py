@@ -239,20 +239,24 @@ class Database:
         return [row[:-1] for row in table["data"]]
 
 
-def on_terminal(db, columns, *words, answer="", **env):
+def on_terminal(db, columns, *words, answer="", on_question=None, **env):
     """Runs the tool on a terminal, and returns what that shows and the exit
-    status."""
+    status.  A question is answered with 'answer'."""
     pid, fd = pty.fork()
     if not pid:
         os.environ.update(TERM="xterm", OVS_RUNDIR=db.dir, **env)
         fcntl.ioctl(1, termios.TIOCSWINSZ,
                     struct.pack("HHHH", 24, columns, 0, 0))
         os.execv(CTL, db.command(*words))
-    os.write(fd, answer.encode())
     out = b""
     try:
         while data := os.read(fd, 65536):
             out += data
+            if answer and b"[y/N] " in out:
+                if on_question:
+                    on_question()
+                os.write(fd, answer.encode())
+                answer = ""
     except OSError:
         pass                    # The other side is closed.
     os.close(fd)
