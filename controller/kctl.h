@@ -12,6 +12,7 @@
  *     kctl.c          the command line (kctl_usage.c: the help); then, unless
  *                     a daemon is to do it:
  *     kctl_probe.c    is there a server, and does it serve the database?
+ *     kctl_alone.c    a connection of its own, and what it prints
  *     kctl_request.c  from the words to the result, step by step
  *     kctl_txn.c      the transaction: run each command
  *     kctl_mark.c     how a request finds its own change
@@ -20,13 +21,20 @@
  *     kctl_node.c     verbs of edges and clusters
  *     kctl_segment.c  verbs of segments and bindings
  *     kctl_station.c  verbs of VTEPs, host ports and static MACs
- *     kctl_show.c     what "show" prints
+ *     kctl_show.c     what "show" prints (kctl_show_data.c: for programs)
+ *     kctl_export.c   the configuration as commands
+ *     kctl_apply.c    commands as the configuration
  *     kctl_list.c     the tables that the "-list" verbs make
+ *     kctl_log.c      what rows the transaction has touched
+ *     kctl_history.c  remembers that, and takes it back
  *     kctl_output.c   how all that is printed
  *
  * with, below the verbs, kctl_args.c (from arguments to values), kctl_rows.c
  * (finding, ordering and naming rows, by kctl_index.c), kctl_conflict.c (what
- * two rows may not do together) and kctl_depend.c (what goes away with a row).
+ * two rows may not do together) and kctl_depend.c (what goes away with a row);
+ * kctl_row.h is about rows and changes of them as data (kctl_row.c,
+ * kctl_item.c), in words (kctl_words.c), and how they are made
+ * (kctl_perform.c).
  * The generic commands, such as "list" and "set", are those of OVS's
  * db-ctl-base, whose symbols begin with ctl_.
  *
@@ -122,8 +130,8 @@ bool kctl_is_dpid(const char *row, const char *canonical);
 bool kctl_is_ip(const char *row, const char *canonical);
 bool kctl_is_mac(const char *row, const char *canonical);
 
-/* Returns the canonical spelling of an IP, else of a MAC, or 's' as it is if it
- * is none, for the caller to free. */
+/* Returns the canonical spelling of an IP, else of a MAC, or 's' as it is if
+ * it is none, for the caller to free. */
 char *kctl_canonical(const char *s, bool ip);
 
 /* Order values, NULL first, so that those that mean the same are equal. */
@@ -191,7 +199,7 @@ const void **kctl_sorted(struct ctl_context *,
 /* The segment of a row of a table whose rows have one. */
 const struct kkrec_segment *kctl_segment_of(const void *row);
 
-/* ---- kctl_guess.c: what was meant by a name that there is not. ---------- */
+/* ---- kctl_guess.c: what was meant by a name that there is not. ---------  */
 
 enum kctl_names {
     KCTL_SEGMENTS = 1 << 0,

@@ -53,7 +53,7 @@ touch(const struct ovsdb_idl_row *row)
     }
 }
 
-/* ---- What the linker calls instead of the functions of the IDL. ---------- */
+/* ---- What the linker calls instead of the functions of the IDL. --------- */
 
 #define REAL(NAME) __real_ovsdb_idl_txn_##NAME
 #define WRAP(NAME) __wrap_ovsdb_idl_txn_##NAME

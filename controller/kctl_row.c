@@ -363,7 +363,7 @@ references_from_json(struct ctl_context *ctx,
         if (key) {
             ok = reference_from_json(ctx, key, elem, &k.uuid);
         } else {
-            ok = (elem->type == JSON_ARRAY && elem->array.n == 2
+            ok = (value && elem->type == JSON_ARRAY && elem->array.n == 2
                   && elem->array.elems[0]->type == JSON_INTEGER
                   && reference_from_json(ctx, value, elem->array.elems[1],
                                          &v.uuid));

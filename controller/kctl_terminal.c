@@ -40,11 +40,15 @@ char *
 kctl_terminal_user(void)
 {
     const char *sudo = geteuid() ? NULL : getenv("SUDO_USER");
-    const struct passwd *pw = sudo ? NULL : getpwuid(geteuid());
+    struct passwd pw, *found = NULL;
     char host[256] = "";
+    char buffer[4096];
 
+    if (!sudo) {
+        getpwuid_r(geteuid(), &pw, buffer, sizeof buffer, &found);
+    }
     gethostname(host, sizeof host - 1);
-    return xasprintf("%s@%s", sudo ? sudo : pw ? pw->pw_name : "?", host);
+    return xasprintf("%s@%s", sudo ? sudo : found ? pw.pw_name : "?", host);
 }
 
 static bool

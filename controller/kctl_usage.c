@@ -57,6 +57,10 @@ General commands:\n\
   init                        initialize the database, if it is not yet\n\
   show                        print the configuration and its state\n\
   sync                        wait even if nothing changed (see --wait)\n\
+  export                      print the configuration as commands\n\
+  apply FILE                  make the configuration equal to FILE (-: stdin)\n\
+  history                     print what has been changed, when and by whom\n\
+  rollback [N]                undo the last N changes (default: 1)\n\
 \n\
 Edge commands:\n\
   edge-add NAME DATAPATH-ID TUNNEL-IP [tunnel_port=PORT] [peer_port=PORT]\n\
@@ -126,7 +130,8 @@ Options:\n\
   --no-shuffle-remotes        try the servers in the order in which they are\n\
                               given\n\
   -t, --timeout=SECS          give up after SECS seconds\n\
-  --dry-run                   do not commit changes to the database\n\
+  --dry-run                   print what would change, and change nothing\n\
+  --yes                       (apply, rollback) do not ask\n\
   --color=auto|always|never   print in colours; by default on terminals\n\
   --oneline                   print exactly one line of output per command\n",
            default_db);
