@@ -44,8 +44,8 @@ kctl_terminal_user(void)
     char host[256] = "";
     char buffer[4096];
 
-    if (!sudo) {
-        getpwuid_r(geteuid(), &pw, buffer, sizeof buffer, &found);
+    if (!sudo && getpwuid_r(geteuid(), &pw, buffer, sizeof buffer, &found)) {
+        found = NULL;
     }
     gethostname(host, sizeof host - 1);
     return xasprintf("%s@%s", sudo ? sudo : found ? pw.pw_name : "?", host);

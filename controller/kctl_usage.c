@@ -58,7 +58,7 @@ General commands:\n\
   show                        print the configuration and its state\n\
   sync                        wait even if nothing changed (see --wait)\n\
   export                      print the configuration as commands\n\
-  apply FILE                  make the configuration equal to FILE (-: stdin)\n\
+  apply FILE                  make the configuration equal to FILE\n\
   history                     print what has been changed, when and by whom\n\
   rollback [N]                undo the last N changes (default: 1)\n\
 \n\
