@@ -325,7 +325,7 @@ admin_mac_args(const struct admin_explain *x, int n, const char *const args[],
     }
     *segment = topo_segment_by_name(&x->agent->topo, args[0]);
     if (!*segment) {
-        admin_no_such(x->conn, "segment", args[0]);
+        admin_no_such(x->conn, x->agent, TOPO_SEGMENT, args[0]);
         return false;
     }
     if (!addr_parse_mac(args[1], mac, &error)) {

@@ -191,7 +191,7 @@ admin_edge_mtu_probe(struct unixctl_conn *conn, int argc, const char *argv[],
     for (int i = 1; i < argc; i++) {
         nodes[i - 1] = topo_node_by_name(&agent->topo, argv[i]);
         if (!nodes[i - 1]) {
-            admin_no_such(conn, "edge", argv[i]);
+            admin_no_such(conn, agent, TOPO_EDGE, argv[i]);
             return;
         }
     }

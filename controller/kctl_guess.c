@@ -214,12 +214,13 @@ static const struct {
 } known[] = {
     { "Kakehashi_Global", "options",
       { "announce_rate", "close_macs", "close_time", "flap_hold",
-        "flap_moves", "flap_window", "learn_rate" } },
-    { "Segment", "options", { "unknown_unicast" } },
+        "flap_moves", "flap_window", "learn_rate", "stats_interval" } },
+    { "Segment", "options", { "learn_vteps", "unknown_unicast",
+                              "vtep_limit" } },
     { "Edge", "other_config", { "certificate-cn" } },
     { "Cluster", "other_config", { "holddown", KCTL_IMPLICIT } },
-    { "Binding", "options", { "bum_in_pps", "bum_in_kbps", "bum_out_pps",
-                              "bum_out_kbps" } },
+    { "Binding", "options", { "bpdu", "bum_in_pps", "bum_in_kbps",
+                              "bum_out_pps", "bum_out_kbps", "loop_probe" } },
 };
 
 /* Reports an error if 'key' is not, but almost is, one of 'column'. */
