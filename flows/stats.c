@@ -82,13 +82,16 @@ stats_of_classify(const struct topo_node *node, const struct stats_flow *flow,
         *where = (struct stats_where) {
             .scope = STATS_SEGMENT, .owner = vni, .source = STATS_VTEP,
         };
-        return (flow->priority == LAYOUT_PRIO_ELSE
+        return (flow->priority == LAYOUT_PRIO_ELSE && flow->drops
                 && topo_segment_by_vni(node->topo, vni));
     }
-    return stats_of_slot(node, layout_slot(match->flow.in_port.ofp_port,
-                                           vlan_tci_to_vid(tci)), vni,
-                         (tci & htons(VLAN_CFI) ? STATS_S_IN
-                          : STATS_S_IN_UNTAGGED), where);
+
+    /* BPDUs have flows of their own, in front of these. */
+    return (flow->priority == LAYOUT_PRIO_MAIN
+            && stats_of_slot(node, layout_slot(match->flow.in_port.ofp_port,
+                                               vlan_tci_to_vid(tci)), vni,
+                             (tci & htons(VLAN_CFI) ? STATS_S_IN
+                              : STATS_S_IN_UNTAGGED), where));
 }
 
 static bool
@@ -127,6 +130,7 @@ stats_of_port(const struct topo_node *node, const struct stats_flow *flow,
                    : flow->match->wc.masks.tunnel.flags ? STATS_CONTROL
                    : STATS_RESERVED),
     };
+    where->summed = where->source == STATS_RESERVED;
     return (flow->table == LAYOUT_CLASSIFY && flow->drops
             && port <= UINT16_MAX
             && topo_node_ofport(node, u16_to_ofp(port)));

@@ -7,7 +7,8 @@ import signal
 from frames import BROADCAST
 from netns import wait_until
 from vswitch import CONTROLLER
-from world import active_edge, both_ways, configure, row_id, wait_synced
+from world import active_edge, both_ways, configure, row_id, speak_only, \
+    wait_synced
 
 RESERVED = "01:80:c2:00:00:0e"
 
@@ -121,7 +122,9 @@ def test_frames(blue, wires):
 
 
 def test_limits_and_times(blue, wires):
-    """Storm control, a take-over, and how long things take; or nothing."""
+    """Storm control, a take-over, and how long things take; or nothing.  With
+    the oldest OpenFlow."""
+    speak_only(blue, "OpenFlow13")
     configure(blue, ("set", "binding", row_id(blue, "Binding", "vlan=100"),
                      "options:bum_in_pps=10"))
     every_second(blue)

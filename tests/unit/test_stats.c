@@ -17,9 +17,9 @@
 #include "flows/layout.h"
 #include "flows/pipeline.h"
 #include "flows/stats.h"
-#include "net.h"
 #include "openvswitch/dynamic-string.h"
 #include "svec.h"
+#include "tests/unit/golden.h"
 #include "util.h"
 
 #define VNI 5000
@@ -52,12 +52,13 @@ where_to_string(const struct stats_where *where)
 }
 
 /* Of all flows of edge 'n', what those count that count something: sorted,
- * each once. */
+ * each once.  Only where sums are kept do several count the same. */
 static char *
-counted(struct net *net, unsigned int n)
+counted(struct net *net, unsigned int n, const char *what)
 {
     const struct topo_node *node = net_get_node(net, n);
     struct svec found = SVEC_EMPTY_INITIALIZER;
+    struct svec once = SVEC_EMPTY_INITIALIZER;
     const struct flowset_flow *f;
     struct flowset set;
 
@@ -76,8 +77,17 @@ counted(struct net *net, unsigned int n)
         if (stats_of_flow(node, &flow, &where)) {
             assert_true(stats_table_counts(f->table));
             svec_add_nocopy(&found, where_to_string(&where));
+            if (!where.summed) {
+                svec_add(&once, svec_back(&found));
+            }
         }
     }
+    svec_sort(&once);
+    if (!svec_is_unique(&once)) {
+        fail_msg("%s: several flows count %s", what,
+                 svec_get_duplicate(&once));
+    }
+    svec_destroy(&once);
     svec_sort_unique(&found);
     char *s = svec_join(&found, "\n", "");
     svec_destroy(&found);
@@ -101,7 +111,7 @@ test_flows(void **state)
     net_static(net, 1, 1, "00:00:00:00:00:77", TOPO_HOST_PORT, 1);
     net_settle(net);
 
-    char *s = counted(net, 1);
+    char *s = counted(net, 1, "edge 1");
     char *expected = xasprintf(
         "binding 2.0 in\nbinding 2.0 out\nbinding 2.0 untagged\n"
         "binding 2.10 in\nbinding 2.10 out\n"
@@ -114,10 +124,48 @@ test_flows(void **state)
     free(expected);
     free(s);
 
-    s = counted(net, 3);
+    s = counted(net, 3, "edge 3");
     assert_non_null(strstr(s, "binding 2.0 untagged\n"));
     assert_null(strstr(s, "binding 2.10"));
     free(s);
+}
+
+/* In all golden networks. */
+static void
+test_once(void **state)
+{
+    for (size_t i = 0; i < n_goldens; i++) {
+        struct net net;
+
+        net_init(&net);
+        goldens[i].make(&net);
+        for (unsigned int n = 1; n <= goldens[i].n_nodes; n++) {
+            free(counted(&net, n, goldens[i].name));
+        }
+        net_destroy(&net);
+    }
+}
+
+/* A frame from a VTEP that is not known is no drop where that is learned. */
+static void
+test_learning(void **state)
+{
+    static const struct {
+        const char *golden;
+        bool drops;
+    } rows[] = { { "pair", true }, { "learning", false }, { "full", true } };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct net net;
+        char *s;
+
+        net_init(&net);
+        golden_find(rows[i].golden)->make(&net);
+        s = counted(&net, 1, rows[i].golden);
+        assert_int_equal(strstr(s, "unknown_vtep") != NULL, rows[i].drops);
+        free(s);
+        net_destroy(&net);
+    }
 }
 
 /* What is not of the configuration is not kept, however much is reported. */
@@ -354,6 +402,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_flows, net_setup_fdb,
                                         net_teardown),
+        cmocka_unit_test(test_once),
+        cmocka_unit_test(test_learning),
         cmocka_unit_test_setup_teardown(test_strangers, net_setup_fdb,
                                         net_teardown),
         cmocka_unit_test_setup_teardown(test_sums, net_setup_fdb,
