@@ -9,6 +9,7 @@
 #include "controller/conf.h"
 #include "controller/edge.h"
 #include "controller/lead.h"
+#include "flows/stats.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/shash.h"
@@ -37,6 +38,47 @@ admin_clusters_to_json(const struct agent *agent)
 
 /* Segments. */
 
+/* Adds to '*rate' what goes through 'claim' at present, in bytes a second.
+ * Returns false if that is not known. */
+static bool
+admin_claim_rate(const struct topo_claim *claim,
+                 double rate[TOPO_N_DIRECTIONS])
+{
+    const struct topo_attach *attach = claim->attach;
+    const struct stats_entry *entry
+        = claim->slot ? stats_find(claim->node->stats, STATS_BINDING,
+                                   claim->slot, attach->place.segment->vni)
+          : NULL;
+
+    if (!claim->node->led || !entry || !entry->period
+        || (attach->cluster && attach->cluster->active != claim->node)) {
+        return false;
+    }
+    if (agent_session(claim->node)) {
+        rate[TOPO_IN] += entry->rate[STATS_IN].bytes;
+        rate[TOPO_OUT] += entry->rate[STATS_OUT].bytes;
+    }
+    return true;
+}
+
+/* What goes through 'attach', in bits a second, or null. */
+static void
+admin_put_rates(struct json *json, const struct topo_attach *attach)
+{
+    double rate[TOPO_N_DIRECTIONS] = { 0 };
+    bool known = false;
+
+    for (size_t i = 0; i < attach->n_claims; i++) {
+        known |= admin_claim_rate(&attach->claims[i], rate);
+    }
+    json_object_put(json, "in_bps", known
+                    ? json_integer_create(rate[TOPO_IN] * 8)
+                    : json_null_create());
+    json_object_put(json, "out_bps", known
+                    ? json_integer_create(rate[TOPO_OUT] * 8)
+                    : json_null_create());
+}
+
 static struct json *
 admin_place_to_json(const struct topo_place *place)
 {
@@ -46,6 +88,9 @@ admin_place_to_json(const struct topo_place *place)
     topo_place_format(place, &location);
     json_object_put_string(json, "location", ds_cstr(&location));
     json_object_put(json, "macs", json_integer_create(place->n_macs));
+    if (place->type == TOPO_PLACE_ATTACH) {
+        admin_put_rates(json, CONTAINER_OF(place, struct topo_attach, place));
+    }
     admin_put_error(json, &place->row);
     ds_destroy(&location);
     return json;

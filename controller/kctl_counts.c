@@ -3,7 +3,8 @@
 
 /* What a controller on this machine counts.
  *
- * How many MACs are where changes all the time, and so is not in the database.
+ * How many MACs are where, and how much traffic there is, changes all the
+ * time, and so is not in the database.
  * If there is a controller here, it is asked; if there is none, or it does not
  * answer at once, "show" does without. */
 
@@ -99,6 +100,23 @@ add_count(struct json *counts, const char *segment, const char *location,
     }
 }
 
+/* Adds what goes through the place 'json', if it is known: "KEY in" and "KEY
+ * out". */
+static void
+add_rate(struct json *counts, const char *segment, const char *location,
+         const struct json *json, bool out)
+{
+    const struct json *rate = member(json, out ? "out_bps" : "in_bps",
+                                     JSON_INTEGER);
+
+    if (rate) {
+        char *key = xasprintf("%s %s %s", segment, location,
+                              out ? "out" : "in");
+        json_object_put(counts, key, json_clone(rate));
+        free(key);
+    }
+}
+
 static void
 add_segment(struct json *counts, const struct json *segment)
 {
@@ -116,6 +134,10 @@ add_segment(struct json *counts, const struct json *segment)
         if (location) {
             add_count(counts, json_string(name), json_string(location),
                       place);
+            add_rate(counts, json_string(name), json_string(location), place,
+                     false);
+            add_rate(counts, json_string(name), json_string(location), place,
+                     true);
         }
     }
 }
@@ -167,4 +189,15 @@ kctl_counts_get(const struct json *counts, const char *segment,
 
     free(key);
     return macs ? json_integer(macs) : -1;
+}
+
+int64_t
+kctl_counts_rate(const struct json *counts, const char *segment,
+                 const char *location, bool out)
+{
+    char *key = xasprintf("%s %s %s", segment, location, out ? "out" : "in");
+    const struct json *rate = member(counts, key, JSON_INTEGER);
+
+    free(key);
+    return rate ? json_integer(rate) : -1;
 }

@@ -11,9 +11,11 @@
  * what it knows: of the edges that it leads.
  *
  * Counts are a JSON object with the number of MACs by "SEGMENT LOCATION", and
- * by "SEGMENT" for all of a segment; as a string they can be handed on to the
+ * by "SEGMENT" for all of a segment, and with the traffic by "SEGMENT LOCATION
+ * in" and "... out"; as a string they can be handed on to the
  * daemon that does the work.  NULL serves as counts that know nothing. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct json;
@@ -30,5 +32,10 @@ struct json *kctl_counts_parse(const char *);
  * NULL.  Negative if that is not known. */
 int64_t kctl_counts_get(const struct json *, const char *segment,
                         const char *location);
+
+/* How many bits a second come in, or go out, at 'location' of 'segment'.
+ * Negative if that is not known. */
+int64_t kctl_counts_rate(const struct json *, const char *segment,
+                         const char *location, bool out);
 
 #endif /* controller/kctl_counts.h */

@@ -80,6 +80,39 @@ add_count(struct ds *s, const struct json *counts,
     }
 }
 
+/* Appends 'bps' bits a second with three digits or so, and a unit. */
+static void
+put_rate(struct ds *s, const char *way, int64_t bps)
+{
+    static const char *const units[] = { "bit/s", "kbit/s", "Mbit/s",
+                                         "Gbit/s", "Tbit/s" };
+    double rate = bps;
+    size_t unit = 0;
+
+    while (rate >= 999.5 && unit + 1 < ARRAY_SIZE(units)) {
+        rate /= 1000;
+        unit++;
+    }
+    ds_put_format(s, ", %s %.*f %s", way, unit && rate < 9.95 ? 1 : 0, rate,
+                  units[unit]);
+}
+
+/* Appends how much traffic there is at 'location' of 'segment', if it is
+ * known. */
+static void
+add_rates(struct ds *s, const struct json *counts,
+          const struct kkrec_segment *segment, const char *location)
+{
+    for (int out = 0; out < 2; out++) {
+        int64_t bps = kctl_counts_rate(counts, kctl_segment_name(segment),
+                                       location, out);
+
+        if (bps >= 0) {
+            put_rate(s, out ? "out" : "in", bps);
+        }
+    }
+}
+
 /* ---- Clusters. ---------------------------------------------------------- */
 
 static void
@@ -167,6 +200,7 @@ put_bindings(const struct kctl_tree *t, const struct kkrec_segment *segment,
         ds_put_format(&line, ", VNI %"PRId64", active on %s", segment->vni,
                       active ? active->name : "none");
         add_count(&line, all->counts, segment, ds_cstr(&name));
+        add_rates(&line, all->counts, segment, ds_cstr(&name));
         kctl_tree_line(t, 1, KCTL_PLAIN, "%s", ds_cstr(&line));
         put_entries(t, 2, &b->options);
         put_error(t, 2, b->error);
@@ -187,6 +221,7 @@ put_host_ports(const struct kctl_tree *t, const struct kkrec_segment *segment,
 
         kctl_format_host_port(hp, &name);
         add_count(&line, all->counts, segment, ds_cstr(&name));
+        add_rates(&line, all->counts, segment, ds_cstr(&name));
         kctl_tree_line(t, 1, KCTL_PLAIN, "host port %s%s", ds_cstr(&name),
                        ds_cstr(&line));
         put_error(t, 2, hp->error);

@@ -57,6 +57,19 @@ put_count(struct json *object, const struct json *counts,
     put_integer(object, "macs", n < 0 ? NULL : &n);
 }
 
+/* In bits a second, or null. */
+static void
+put_rates(struct json *object, const struct json *counts,
+          const struct kkrec_segment *segment, const char *location)
+{
+    const char *name = kctl_segment_name(segment);
+    int64_t in = kctl_counts_rate(counts, name, location, false);
+    int64_t out = kctl_counts_rate(counts, name, location, true);
+
+    put_integer(object, "in_bps", in < 0 ? NULL : &in);
+    put_integer(object, "out_bps", out < 0 ? NULL : &out);
+}
+
 static struct json *
 cluster_to_json(const struct kkrec_cluster *cluster)
 {
@@ -93,6 +106,7 @@ binding_to_json(const struct kkrec_binding *b, const struct json *counts)
 
     kctl_format_binding(b, &location);
     put_count(json, counts, b->segment, ds_cstr(&location));
+    put_rates(json, counts, b->segment, ds_cstr(&location));
     put_ds(json, "location", &location);
     put_string(json, "cluster", b->cluster ? b->cluster->name : NULL);
     put_string(json, "port", b->port);
@@ -111,6 +125,7 @@ host_port_to_json(const struct kkrec_host_port *hp, const struct json *counts)
 
     kctl_format_host_port(hp, &location);
     put_count(json, counts, hp->segment, ds_cstr(&location));
+    put_rates(json, counts, hp->segment, ds_cstr(&location));
     put_ds(json, "location", &location);
     put_string(json, "error", hp->error);
     return json;

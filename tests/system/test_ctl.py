@@ -313,17 +313,21 @@ def start_controller(db, counts):
 
 
 COUNTS = [{"name": "blue", "macs": 5, "places": [
-    {"location": "west/eth1/10", "macs": 1},
-    {"location": "h1/vm1", "macs": 3}, {"location": "192.0.2.9", "macs": 1}]},
+    {"location": "west/eth1/10", "macs": 1, "in_bps": 999500,
+     "out_bps": 12345},
+    {"location": "h1/vm1", "macs": 3, "in_bps": 999, "out_bps": 9940000000}, {"location": "192.0.2.9", "macs": 1}]},
           {"name": "red", "macs": 0, "places": []}]
 
 
 def test_show_counts_of_a_controller(configured):
-    """How many MACs there are is known by a controller only."""
+    """How many MACs there are, and how much traffic, is known by a controller
+    only."""
     start_controller(configured, COUNTS)
     out = configured.ok("show")
-    for line in ["    vni: 100, 5 MACs\n", "active on none, 1 MAC\n",
-                 "    host port h1/vm1, 3 MACs\n",
+    for line in ["    vni: 100, 5 MACs\n", "active on none, 1 MAC, "
+                 "in 1.0 Mbit/s, out 12 kbit/s\n",
+                 "    host port h1/vm1, 3 MACs, in 999 bit/s, "
+                 "out 9.9 Gbit/s\n",
                  "    vtep 192.0.2.9, 1 MAC\n", "    vni: 200, 0 MACs\n",
                  "    binding west/eth1/11: VLAN 11, VNI 200, active on none\n"
                  ]:

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the edges have counted, as stats/show tells it."""
 
+import re
 import signal
 
 from frames import BROADCAST
 from netns import wait_until
 from vswitch import CONTROLLER
-from world import active_edge, both_ways, configure, row_id, speak_only, \
-    wait_synced
+from world import active_edge, both_ways, configure, no_frame_lost, row_id, \
+    speak_only, wait_synced
 
 RESERVED = "01:80:c2:00:00:0e"
 
@@ -40,6 +41,19 @@ def frames(lab, binding, edge, way):
 
 def dropped(row, reason):
     return row["dropped"].get(reason, {"frames": 0})["frames"]
+
+
+def test_shown(blue):
+    """kakehashi-ctl asks for traffic too."""
+    every_second(blue)
+    with no_frame_lost(blue.station("ph1"), blue.station("vm1")):
+        wait_until(lambda: re.search(
+            r"binding edges/trunk0/100: .*, in [1-9][0-9.]* kbit/s, "
+            r"out [1-9][0-9.]* kbit/s", blue.control.ctl("show")),
+            what="some traffic")
+    wait_until(lambda: re.search(
+        r"host port host1/vm1.*, in 0 bit/s, out 0 bit/s",
+        blue.control.ctl("show")), what="no traffic")
 
 
 def test_frames(blue, wires):
