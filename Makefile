@@ -9,6 +9,7 @@
 #   make deb             Debian packages, in build/deb/; deb-check installs,
 #                        upgrades and removes them in a system of their own
 #                        (five minutes; docs/install.md)
+#   make html            the documentation, in build/html/
 #   make asan            the same programs with ASan and UBSan, in build/asan/;
 #                        asan-check runs every test with them
 #   make fuzz            libFuzzer programs, in build/fuzz/ (needs clang);
@@ -18,7 +19,7 @@
 #                        three controllers, and what must hold all the same:
 #                        TIME= seconds, SEED= of which, ROUNDS=7 just that
 #                        round once more (docs/chaos.md)
-#   make lint            style, dependency rule, clang-tidy, cppcheck
+#   make lint            style, dependency rule, clang-tidy, cppcheck, docs
 #   make unit | flows-check | system-check | chaos-check | fuzz-check |
 #        bench-check
 #                        one tier of check
@@ -153,6 +154,7 @@ TEST_DEPS  := $(UNIT_DEPS) openvswitch-switch bash-completion faketime \
               iperf3 tcpdump procps util-linux
 LINT_DEPS  := clang-tidy cppcheck binutils
 FUZZ_DEPS  := clang libclang-rt-dev
+DOC_DEPS   := python3-sphinx python3-myst-parser furo graphviz
 BENCH_DEPS := openvswitch-testcontroller gnuplot-nox
 DEB_DEPS   := dpkg-dev debhelper $(UNIT_DEPS)
 DEB_CHECK_DEPS := lintian debootstrap systemd systemd-container
@@ -212,7 +214,11 @@ build/test-deps: $(DPKG_STATUS)
 	@mkdir -p build && touch $@
 
 build/lint-deps: $(DPKG_STATUS) | build/test-deps
-	@$(call install-deps,$(LINT_DEPS))
+	@$(call install-deps,$(LINT_DEPS) $(DOC_DEPS))
+	@mkdir -p build && touch $@
+
+build/doc-deps: $(DPKG_STATUS)
+	@$(call install-deps,$(DOC_DEPS))
 	@mkdir -p build && touch $@
 
 build/bench-deps: $(DPKG_STATUS)
@@ -243,8 +249,8 @@ build/prometheus:
 	@mv $@.tmp $@
 
 # Their lists are in this file.
-build/unit-deps build/test-deps build/lint-deps build/bench-deps \
-build/fuzz-deps build/deb-deps build/deb-check-deps: Makefile
+build/unit-deps build/test-deps build/lint-deps build/doc-deps \
+build/bench-deps build/fuzz-deps build/deb-deps build/deb-check-deps: Makefile
 
 # ---- Open vSwitch's libraries ----------------------------------------------
 
@@ -619,6 +625,14 @@ bench-scale-out-quick: $(CHECK_DEPS)
 bench-ovs: ovs ovs-stock $(O)/tests/ofload build/test-deps
 	@$(PYTHON3) tests/bench/patches.py
 
+# ---- Documentation ---------------------------------------------------------
+
+# A link that leads nowhere is an error, and so is all else that Sphinx warns
+# of; "make lint" does this too.
+html: build/doc-deps
+	@tests/lint/docs build/html
+	@echo build/html/index.html
+
 # ---- Install, clean --------------------------------------------------------
 
 # Units, manual pages and scripts say where the rest is.
@@ -688,7 +702,7 @@ deb-check: deb build/deb-check-deps
 
 clean:
 	rm -rf build/obj build/gen build/asan build/fuzz build/tests \
-	    build/*.a build/kakehashi build/kakehashi-ctl build/flags \
+	    build/html build/*.a build/kakehashi build/kakehashi-ctl build/flags \
 	    build/compile-flags
 
 distclean:
@@ -698,7 +712,7 @@ distclean:
         check unit flows-check \
         system-check chaos-check fuzz-check bench-check asan-check \
         chaos lint lab lab-down \
-        ovs ovs-stock ovs-check bench bench-quick bench-plots \
+        html ovs ovs-stock ovs-check bench bench-quick bench-plots \
         bench-failover bench-failover-quick bench-scale-out \
         bench-scale-out-quick bench-ovs \
         install uninstall deb deb-check clean distclean
