@@ -19,6 +19,7 @@ mostly waiting for daemons, hence the threads.
 """
 
 import concurrent.futures
+import functools
 import os
 
 import database
@@ -176,6 +177,22 @@ class Lab:
         self.step("underlay", self._in_parallel,
                   [s.warm_up for s in self.switches if s.spec.on_underlay])
         report("underlay", "all tunnel endpoints reach each other")
+
+    def up_empty(self, report=lambda step, what: None):
+        """Bring up the machines, the ToR and the underlay alone.
+
+        Whoever follows docs/tutorial.md does the rest: the database, the
+        controller, and the bridges that it programs.
+        """
+        self.step("network", self._wires)
+        report("network", f"{len(self.nodes)} namespaces and their wires")
+        for node in self.control_nodes:
+            node.configure()
+        self.step("switches", self._in_parallel,
+                  [s.configure for s in self.stations]
+                  + [functools.partial(s.start, empty=True)
+                     for s in self.switches])
+        report("switches", "Open vSwitch without bridges for a controller")
 
     def start_databases(self):
         """Set up the control nodes, and start all databases there."""

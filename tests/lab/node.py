@@ -11,6 +11,9 @@ import subprocess
 
 import netns
 
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+
 
 class Node:
     """A namespace of the lab, in which commands can be run."""
@@ -30,6 +33,7 @@ class Node:
             "OVS_LOGDIR": self.directory,
             "OVS_SYSCONFDIR": self.directory,
             "KAKEHASHI_DB": self.lab.kakehashi_db,
+            "TOP": TOP,
             "PATH": f"{self.lab.build}:/usr/sbin:/sbin:"
                     + os.environ.get("PATH", "/usr/bin:/bin"),
         }

@@ -50,8 +50,12 @@ class SwitchNode(Node):
 
     # ---- Start ------------------------------------------------------------
 
-    def start(self):
-        """Bring the switch up with all its bridges."""
+    def start(self, empty=False):
+        """Bring the switch up with all its bridges.
+
+        'empty': a node that the controller is to program gets no bridge but
+        the one of the underlay.
+        """
         self.sysctl("ipv6.conf.all.disable_ipv6", 1)
         self.sysctl("ipv6.conf.default.disable_ipv6", 1)
         # What arrives at "underlay" is for OVS, but the kernel sees it too,
@@ -63,7 +67,9 @@ class SwitchNode(Node):
         self.ip("link set lo up", f"addr add {self.spec.mgmt_ip}/24 dev mgmt",
                 "link set mgmt up")
         self.start_ovsdb()
-        self.vsctl("--no-wait", "init", *self._bridges())
+        bare = empty and self.spec.controlled
+        self.vsctl("--no-wait", "init",
+                   *(self._underlay() if bare else self._bridges()))
         self.start_vswitchd()
 
     def start_ovsdb(self):
@@ -109,11 +115,7 @@ class SwitchNode(Node):
 
     def _bridges(self):
         """Arguments of ovs-vsctl that make the bridges and their ports."""
-        args = []
-        if self.spec.on_underlay:
-            args += self._bridge("br-phy", "other-config:hwaddr="
-                                 f'"{self.underlay_mac}"')
-            args += self._port("br-phy", "underlay")
+        args = self._underlay() if self.spec.on_underlay else []
         args += self._bridge("br0", f"other-config:datapath-id={self.dpid}")
         if self.spec.kind == "tor":
             args += self._bridge("br1")
@@ -130,6 +132,11 @@ class SwitchNode(Node):
         if self.spec.controlled:
             args += self._controllers()
         return args
+
+    def _underlay(self):
+        return (self._bridge("br-phy",
+                             f'other-config:hwaddr="{self.underlay_mac}"')
+                + self._port("br-phy", "underlay"))
 
     def _controllers(self):
         """A switch that has lost a controller comes back in a second."""
