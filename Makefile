@@ -151,7 +151,7 @@ BUILD_DEPS := gcc make patch pkg-config python3 openvswitch-source \
 UNIT_DEPS  := openvswitch-common libcmocka-dev
 TEST_DEPS  := $(UNIT_DEPS) openvswitch-switch bash-completion faketime \
               python3-pytest iproute2 iputils-ping iputils-arping ethtool \
-              iperf3 tcpdump procps util-linux
+              iperf3 tcpdump procps util-linux mininet
 LINT_DEPS  := clang-tidy cppcheck binutils
 FUZZ_DEPS  := clang libclang-rt-dev
 DOC_DEPS   := python3-sphinx python3-myst-parser furo graphviz

@@ -3,8 +3,8 @@
 """Commands in a page of docs/, and what the page says that they print.
 
 A fenced block whose language is "console" has lines with a prompt, and behind
-each the output.  The prompt is the name of a machine and "$ "; without a name
-it is this one.  "..." in the output stands for any text, of several lines
+each the output.  The prompt is the name of a machine and "$ ", or of a program
+and "> "; without a name it is this machine.  "..." in the output stands for any text, of several lines
 too; so does white space for any white space.  A line with a prompt and no
 output after it prints nothing.
 """
@@ -12,7 +12,7 @@ output after it prints nothing.
 import dataclasses
 import re
 
-PROMPT = re.compile(r"^(\w*)\$ (.*)$")
+PROMPT = re.compile(r"^(\w*)[$>] (.*)$")
 
 
 @dataclasses.dataclass
