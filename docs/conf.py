@@ -8,7 +8,10 @@ drawn from pictures/*.dot on the way.
 """
 
 import os
+import posixpath
 import sys
+
+from docutils import nodes
 
 sys.path.insert(0, os.path.abspath(os.path.dirname(__file__)))
 sys.dont_write_bytecode = True
@@ -29,9 +32,10 @@ html_title = "Kakehashi"
 html_show_sphinx = False
 html_copy_source = False
 
-# Pages that stand for files outside of docs/.
-OUTSIDE = {"../README": "index", "ovs-patches/README": "ovs-patches",
-           "../ovs-patches/README": "ovs-patches"}
+# Pages that stand for files outside of docs/, by where these are from there;
+# the last one is what README.md, which index.md includes, calls it.
+OUTSIDE = {"../README.md": "index", "../ovs-patches/README.md": "ovs-patches",
+           "ovs-patches/README.md": "ovs-patches"}
 
 
 def complete(app, docname, source):
@@ -43,15 +47,12 @@ def complete(app, docname, source):
 
 def find_outside(app, env, node, content):
     """The page that a link to a file outside of docs/ leads to."""
-    target = os.path.splitext(node.get("reftarget", ""))[0]
+    refdoc = node["refdoc"]
+    target = posixpath.normpath(posixpath.join(
+        posixpath.dirname(refdoc), node.get("reftarget", "")))
     if target not in OUTSIDE:
         return None
-    return app.builder and _link(app, node, content, OUTSIDE[target])
-
-
-def _link(app, node, content, page):
-    from docutils import nodes
-    uri = app.builder.get_relative_uri(node["refdoc"], page)
+    uri = app.builder.get_relative_uri(refdoc, OUTSIDE[target])
     return nodes.reference("", "", content, internal=True, refuri=uri)
 
 

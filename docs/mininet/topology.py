@@ -12,8 +12,8 @@
 
 Mininet has one Open vSwitch for all bridges, and tunnels need two ends.  So
 each switch here runs an Open vSwitch of its own, in its own namespace, with
-the userspace datapath: no kernel module is needed, and neither is the machine's
-own Open vSwitch, which is left alone.
+the userspace datapath: no kernel module is needed, and neither is the
+machine's own Open vSwitch, which is left alone.
 """
 
 import shutil

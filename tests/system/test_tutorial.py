@@ -1,7 +1,9 @@
 # Copyright (c) 2026 The Kakehashi Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""docs/tutorial.md: what it tells to type works, and prints what it says."""
+"""docs/tutorial.md, docs/howto/: what they tell to type works, and prints what
+they say."""
 
+import glob
 import os
 import subprocess
 
@@ -11,7 +13,8 @@ import kklab
 import state
 import tutorial
 
-PAGE = os.path.join(kklab.ROOT, "docs", "tutorial.md")
+DOCS = os.path.join(kklab.ROOT, "docs")
+ELSEWHERE = ["mininet"]         # Whose commands another test runs.
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0,
                                 reason="the lab needs root")
@@ -35,29 +38,60 @@ def here(command):
     return done.returncode, done.stdout
 
 
-def there(name, node, command):
+def there(node, command):
     """Run 'command' where "lab shell" would; (status, output)."""
-    machine = kklab.Lab.attach(name).node(node)
-    return machine.run("sh", "-c", f"cd {machine.directory} && {command}",
-                       check=False, timeout=60)
+    return node.run("sh", "-c", f"cd {node.directory} && {command}",
+                    check=False, timeout=60)
+
+
+def steps_of(page):
+    with open(os.path.join(DOCS, page), encoding="utf-8") as stream:
+        return tutorial.steps(stream.read())
+
+
+def check(page, step, result):
+    """The step printed what the page says, and failed only if that does."""
+    status, printed = result
+    assert tutorial.matches(step.output, printed), \
+        (f"{page}:{step.line}: {step.node}$ {step.command}\n{printed}"
+         f"--- instead of\n{step.output}")
+    fails = ("100% packet loss" in step.output
+             or step.output.startswith(step.command.split()[0] + ": "))
+    assert bool(status) == fails, \
+        f"{page}:{step.line}: {step.command}: exit status {status}"
+
+
+def pages():
+    """Names of the how-tos that have commands."""
+    names = [os.path.splitext(os.path.basename(path))[0]
+             for path in glob.glob(os.path.join(DOCS, "howto", "*.md"))]
+    return sorted(name for name in names if name not in ELSEWHERE
+                  and steps_of(f"howto/{name}.md"))
 
 
 @needs_root
 def test_tutorial(name):
-    """A lab of another name, so that one that is up is left alone."""
-    with open(PAGE, encoding="utf-8") as stream:
-        steps = tutorial.steps(stream.read())
+    """In a lab of another name, so that one that is up is left alone."""
+    steps = steps_of("tutorial.md")
     assert len(steps) > 50
     for step in steps:
-        command = step.command.replace("lab/lab", f"lab/lab --name {name}")
-        expected = step.output.replace("'kakehashi'", f"'{name}'")
-        status, printed = (there(name, step.node, command) if step.node
-                           else here(command))
-        assert tutorial.matches(expected, printed), \
-            (f"tutorial.md:{step.line}: {step.node}$ {command}\n{printed}"
-             f"--- instead of\n{expected}")
-        assert not status or "100% packet loss" in expected, \
-            f"tutorial.md:{step.line}: exit status {status}"
+        step.command = step.command.replace("lab/lab", f"lab/lab --name {name}")
+        step.output = step.output.replace("'kakehashi'", f"'{name}'")
+        check("tutorial.md", step,
+              there(kklab.Lab.attach(name).node(step.node), step.command)
+              if step.node else here(step.command))
+
+
+def test_there_are_howtos():
+    assert len(pages()) >= 5
+
+
+@pytest.mark.parametrize("name", pages())
+def test_howto(lab, name):
+    """They start from the lab of the tests, whose nodes are known."""
+    page = f"howto/{name}.md"
+    for step in steps_of(page):
+        check(page, step, there(lab.node(step.node), step.command))
 
 
 @pytest.mark.parametrize("expected, printed, match", [
