@@ -4,7 +4,7 @@
 
 Pages are Markdown and can be read as they are.  Nothing is generated into
 this folder: schema.md is completed here when it is read, and pictures are
-drawn from pictures/*.dot on the way.
+drawn on the way, from pictures/*.dot and, of the modules, from the sources.
 """
 
 import os
@@ -12,11 +12,14 @@ import posixpath
 import sys
 
 from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.ext.graphviz import Graphviz
 
 sys.path.insert(0, os.path.abspath(os.path.dirname(__file__)))
 sys.dont_write_bytecode = True
 
-import schema                   # noqa: E402  The path must be set first.
+import parts                    # noqa: E402  The path must be set first.
+import schema                   # noqa: E402
 
 project = "Kakehashi"
 author = "The Kakehashi Authors"
@@ -38,6 +41,16 @@ OUTSIDE = {"../README.md": "index", "../ovs-patches/README.md": "ovs-patches",
            "ovs-patches/README.md": "ovs-patches"}
 
 
+class Parts(Graphviz):
+    """The drawing of modules, made of the sources as they are."""
+
+    def run(self):
+        for path in parts.sources():
+            self.env.note_dependency(os.path.join(parts.ROOT, path))
+        self.content = StringList(parts.drawing().splitlines(), "parts.py")
+        return super().run()
+
+
 def complete(app, docname, source):
     """Add to the page "schema" what the schema says."""
     if docname == "schema":
@@ -57,5 +70,6 @@ def find_outside(app, env, node, content):
 
 
 def setup(app):
+    app.add_directive("parts", Parts)
     app.connect("source-read", complete)
     app.connect("missing-reference", find_outside)
