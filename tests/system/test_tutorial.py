@@ -75,7 +75,8 @@ def test_tutorial(name):
     steps = steps_of("tutorial.md")
     assert len(steps) > 50
     for step in steps:
-        step.command = step.command.replace("lab/lab", f"lab/lab --name {name}")
+        step.command = step.command.replace("lab/lab",
+                                            f"lab/lab --name {name}")
         step.output = step.output.replace("'kakehashi'", f"'{name}'")
         check("tutorial.md", step,
               there(kklab.Lab.attach(name).node(step.node), step.command)
