@@ -66,7 +66,8 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
 
 # The tool, and the daemon (without kctl.c and main.c, so that tests can link
 # the rest).
-CTL_SRC        := controller/dbname.c controller/kctl_alone.c \
+CTL_SRC        := controller/dbname.c controller/event_text.c \
+                  controller/kctl_alone.c \
                   controller/kctl_apply.c controller/kctl_args.c \
                   controller/kctl_client.c controller/kctl_conflict.c \
                   controller/kctl_counts.c controller/kctl_depend.c \
@@ -88,7 +89,8 @@ CTL_SRC        := controller/dbname.c controller/kctl_alone.c \
                   controller/kctl_words.c controller/notify.c \
                   controller/sig.c controller/tls.c
 CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
-                  controller/admin_diff.c controller/admin_explain.c \
+                  controller/admin_diff.c controller/admin_events.c \
+                  controller/admin_explain.c \
                   controller/admin_explain_frame.c \
                   controller/admin_explain_mac.c controller/admin_limits.c \
                   controller/admin_mac.c controller/admin_mtu.c \
@@ -97,7 +99,7 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/agent.c controller/agent_admit.c \
                   controller/agent_age.c controller/agent_announce.c \
                   controller/agent_blame.c controller/agent_close.c \
-                  controller/agent_conf.c \
+                  controller/agent_conf.c controller/agent_events.c \
                   controller/agent_failover.c controller/agent_learn.c \
                   controller/agent_lease.c controller/agent_loop.c \
                   controller/agent_mtu.c \
@@ -115,8 +117,8 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/edge_full.c controller/edge_limit.c \
                   controller/edge_meter.c controller/edge_question.c \
                   controller/edge_refused.c controller/edge_role.c \
-                  controller/edge_stats.c \
-                  controller/edge_txn.c \
+                  controller/edge_stats.c controller/edge_txn.c \
+                  controller/event_text.c controller/events.c \
                   controller/lead.c controller/lead_shard.c \
                   controller/lead_txn.c controller/locks.c \
                   controller/locks_server.c controller/locks_session.c \

@@ -487,6 +487,11 @@ admin_init(struct agent *agent)
                              admin_cluster_show, agent);
     unixctl_command_register("cluster/history", "[--format=json] [CLUSTER]",
                              0, 2, admin_cluster_history, agent);
+    unixctl_command_register("events/show", "[--format=json] [--since=SEQ] "
+                             "[--wait=MS] [SEGMENT]", 0, 4,
+                             admin_events_show, agent);
+    unixctl_command_register("flows/dump", "EDGE", 1, 1,
+                             admin_flows_dump, agent);
     unixctl_command_register("cluster/failover", "CLUSTER [EDGE]", 1, 2,
                              admin_cluster_failover, agent);
     unixctl_command_register("edge/drain", "EDGE", 1, 1, admin_edge_drain,

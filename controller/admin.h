@@ -15,8 +15,9 @@
  * flows/diff has to ask the switch, so its answer comes later: when the
  * session's extra dump is complete (admin_diff_done()) or when the session
  * ends before (admin_diff_failed()).  So does that of mac/show, for switches
- * that another controller leads (admin_read_done()), and that of
- * binding/limits (admin_limits_done()) and of explain (admin_explain_done()).
+ * that another controller leads (admin_read_done()), that of binding/limits
+ * (admin_limits_done()) and of explain (admin_explain_done()), and that of
+ * events/show, when something happens (admin_events_run()).
  *
  * admin_status() says in one line how things are, for a service manager. */
 
@@ -32,6 +33,9 @@ void admin_diff_done(struct edge *);
 void admin_diff_failed(struct edge *);
 void admin_read_done(struct edge *, bool reported);
 void admin_limits_done(struct edge *);
+void admin_events_run(struct agent *, long long now);
+void admin_events_wait(const struct agent *);
+void admin_events_clear(struct agent *);
 void admin_mtu_run(struct agent *);
 void admin_mtu_clear(struct agent *);
 void admin_explain_done(struct edge *);

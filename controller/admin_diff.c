@@ -52,6 +52,34 @@ admin_diff(struct unixctl_conn *conn, int argc, const char *argv[],
     }
 }
 
+/* flows/dump: the flows of an edge, but for those of MACs, as this controller
+ * knows them, which is without asking. */
+void
+admin_flows_dump(struct unixctl_conn *conn, int argc OVS_UNUSED,
+                 const char *argv[], void *agent_)
+{
+    struct agent *agent = agent_;
+    const struct topo_node *node = topo_node_by_name(&agent->topo, argv[1]);
+    const struct edge *edge = node ? agent_session(node) : NULL;
+    const struct flowset_flow *flow;
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    if (!edge) {
+        char *error = (node ? xasprintf("edge %s is not connected", argv[1])
+                       : xasprintf("no edge \"%s\"", argv[1]));
+
+        unixctl_command_reply_error(conn, error);
+        free(error);
+        return;
+    }
+    HMAP_FOR_EACH (flow, node, &edge->installed.flows) {
+        flowset_flow_format(flow, &s);
+        ds_put_char(&s, '\n');
+    }
+    unixctl_command_reply(conn, ds_cstr(&s));
+    ds_destroy(&s);
+}
+
 static void
 admin_diff_to_json(const struct delta *delta, struct json *array)
 {

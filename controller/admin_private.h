@@ -7,6 +7,7 @@
 /* What the files of controller/admin.h share among themselves.
  *
  *   admin.c       arguments, mac/flush, edge/show
+ *   admin_events.c  events/show
  *   admin_mac.c   mac/show
  *   admin_limits.c  binding/limits
  *   admin_explain.c  explain: arguments, what edges are asked, the answer
@@ -17,7 +18,7 @@
  *   admin_stats.c  stats/show
  *   admin_cluster.c  cluster/show, cluster/history, cluster/failover,
  *                    edge/drain, edge/undrain
- *   admin_diff.c  flows/diff
+ *   admin_diff.c  flows/diff, flows/dump
  *
  * A command replies just once.  Functions that reply with an error return
  * false, and the command just returns. */
@@ -92,5 +93,6 @@ unixctl_cb_func admin_vtep_show, admin_vtep_flush;
 unixctl_cb_func admin_cluster_show, admin_cluster_history;
 unixctl_cb_func admin_cluster_failover, admin_edge_drain, admin_edge_undrain;
 unixctl_cb_func admin_edge_mtu_probe;
+unixctl_cb_func admin_events_show, admin_flows_dump;
 
 #endif /* controller/admin_private.h */

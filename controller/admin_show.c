@@ -91,6 +91,7 @@ admin_place_to_json(const struct topo_place *place)
     if (place->type == TOPO_PLACE_ATTACH) {
         admin_put_rates(json, CONTAINER_OF(place, struct topo_attach, place));
     }
+    json_object_put(json, "learned", json_integer_create(place->n_new));
     admin_put_error(json, &place->row);
     ds_destroy(&location);
     return json;

@@ -23,9 +23,6 @@ VLOG_DEFINE_THIS_MODULE(agent);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-/* How often the log says what was learned, in milliseconds, at most. */
-#define AGENT_TELL_INTERVAL 5000
-
 /* How many probes, and how many markers, an edge may send us per second. */
 #define AGENT_PROBE_RATE 1000
 
@@ -125,13 +122,14 @@ agent_opened(struct ofconn *conn, void *agent_)
     ovs_list_push_back(&agent->edges, &edge->node);
 }
 
-/* Ends the session.  Its connection is closed already, or the caller does
- * that. */
+/* Ends the session, for 'reason'.  Its connection is closed already, or the
+ * caller does that. */
 void
-agent_drop(struct agent *agent, struct edge *edge)
+agent_drop(struct agent *agent, struct edge *edge, const char *reason)
 {
     if (edge->tnode) {
         VLOG_INFO("%s: disconnected", edge->tnode->name);
+        agent_event_edge(agent, EVENT_DISCONNECTED, edge->tnode, reason);
         edge->tnode->aux = NULL;
         edge->tnode->away = true;
         agent->n_met--;
@@ -158,7 +156,7 @@ agent_expel(struct agent *agent, struct edge *edge, const char *reason)
     const struct topo_node *node = edge->tnode;
     struct ofconn *conn = edge->conn;
 
-    agent_drop(agent, edge);
+    agent_drop(agent, edge, reason);
     ofconn_close(conn, reason);
     if (node) {
         agent_elect_node(agent, node);
@@ -174,7 +172,7 @@ agent_closed(struct ofconn *conn, void *agent)
     if (edge) {
         const struct topo_node *node = edge->tnode;
 
-        agent_drop(agent, edge);
+        agent_drop(agent, edge, "the connection has ended");
         if (node) {
             agent_elect_node(agent, node);
         }
@@ -191,6 +189,7 @@ agent_confirmed(struct agent *agent, struct edge *edge)
                   " changed, %"PRIuSIZE" deleted, %"PRIuSIZE" MACs adopted",
                   edge->tnode->name, edge->n_added, edge->n_modified,
                   edge->n_deleted, edge->n_adopted);
+        agent_event_edge(agent, EVENT_IN_SYNC, edge->tnode, NULL);
         conf_status_changed(agent->conf);
         agent_probe_ports(agent, edge);
         agent_mtu_soon(agent);
@@ -331,6 +330,7 @@ agent_create(const char *db, const char *name)
     agent_probe_init(agent);
     agent_mtu_init(agent);
     ovs_list_init(&agent->mtu_probes);
+    agent_events_init(agent);
     agent->elect_at = LLONG_MAX;
     agent->trim_at = LLONG_MAX;
     agent->shares_at = LLONG_MAX;
@@ -348,7 +348,7 @@ agent_destroy(struct agent *agent)
     LIST_FOR_EACH_SAFE (edge, node, &agent->edges) {
         struct ofconn *conn = edge->conn;
 
-        agent_drop(agent, edge);
+        agent_drop(agent, edge, "controller exits");
         ofconn_close(conn, "controller exits");
     }
     lead_destroy(agent->lead);
@@ -363,6 +363,7 @@ agent_destroy(struct agent *agent)
     agent_announcements_clear(agent);
     agent_rounds_clear(agent);
     admin_mtu_clear(agent);
+    agent_events_destroy(agent);
     agent_mtu_destroy(agent);
 
     struct agent_takeover *t;
@@ -386,32 +387,6 @@ agent_listen(struct agent *agent, const char *target)
 
     user.aux = agent;
     return ofconn_listen(target, &user, &listener);
-}
-
-/* Says in the log what was learned since the last time. */
-static void
-agent_tell(struct agent *agent, long long now)
-{
-    const struct fdb *fdb = &agent->fdb;
-
-    if (now < agent->tell_at
-        || (fdb->n_learned == agent->told_learned
-            && fdb->n_moved == agent->told_moved
-            && fdb->n_aged == agent->told_aged
-            && fdb->n_evicted == agent->told_evicted)) {
-        return;
-    }
-    VLOG_INFO("%llu MACs learned, %llu moved, %llu aged, %llu evicted; "
-              "%"PRIuSIZE" now",
-              fdb->n_learned - agent->told_learned,
-              fdb->n_moved - agent->told_moved,
-              fdb->n_aged - agent->told_aged,
-              fdb->n_evicted - agent->told_evicted, fdb->macs.n);
-    agent->told_learned = fdb->n_learned;
-    agent->told_moved = fdb->n_moved;
-    agent->told_aged = fdb->n_aged;
-    agent->told_evicted = fdb->n_evicted;
-    agent->tell_at = now + AGENT_TELL_INTERVAL;
 }
 
 /* Whether 'edge' has what it should have. */
@@ -528,7 +503,7 @@ agent_run(struct agent *agent)
         conf_set_edges_seq(agent->conf, conf_cfg_seq(agent->conf));
     }
     agent_announcements_run(agent);
-    agent_tell(agent, now);
+    agent_events_run(agent, now);
     conf_write(agent->conf);
     ofconn_flush();
 }
@@ -551,6 +526,7 @@ agent_wait(struct agent *agent)
     agent_loops_wait(agent);
     agent_claims_wait(agent);
     agent_stats_wait(agent);
+    agent_events_wait(agent);
     if (agent->elect_at != LLONG_MAX) {
         poll_timer_wait_until(agent->elect_at);
     }

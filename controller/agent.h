@@ -19,6 +19,7 @@
  * loops and bridges, agent_share.c sees to it that one segment's new MACs do
  * not keep others from being learned, agent_mtu.c finds out how much the
  * overlay carries, agent_stats.c asks what the switches have counted,
+ * agent_events.c remembers what happens for those who follow it,
  * agent_admit.c decides which connection is which edge's, and agent_shard.c
  * sees to it that each edge is led by one controller, and that we do what we
  * do to those that we lead.
@@ -32,6 +33,7 @@
  * and the sessions.  The 'aux' of a topo_node is its session, or NULL. */
 
 #include "controller/edge.h"
+#include "controller/events.h"
 #include "flows/fdb.h"
 #include "flows/mtu.h"
 #include "flows/topo.h"
@@ -92,6 +94,9 @@ struct agent {
     struct ovs_list history;    /* Of struct agent_takeover, oldest first. */
     struct ovs_list announcements;  /* For agent_announce.c. */
 
+    struct events events;       /* What has happened. */
+    struct ovs_list event_readers;  /* For controller/admin_events.c. */
+
     /* For agent_mtu.c. */
     struct hmap paths;          /* Of struct agent_path. */
     struct ovs_list searches;   /* Those that are searched. */
@@ -141,7 +146,7 @@ void agent_memory_usage(const struct agent *, struct simap *);
 struct edge *agent_session(const struct topo_node *);
 void agent_send_ops(struct agent *);
 void agent_busy(struct agent *, struct edge *);
-void agent_drop(struct agent *, struct edge *);
+void agent_drop(struct agent *, struct edge *, const char *reason);
 void agent_expel(struct agent *, struct edge *, const char *reason);
 void agent_confirmed(struct agent *, struct edge *);
 bool agent_edge_in_sync(const struct agent *, const struct edge *);
@@ -187,6 +192,23 @@ struct agent_path *agent_path_search(struct agent *, const struct topo_node *,
                                      long long at);
 char *agent_narrow(const struct agent *, const struct topo_node *);
 struct topo_node *agent_path_node(const struct agent *, const struct uuid *);
+
+/* agent_events.c */
+void agent_events_init(struct agent *);
+void agent_events_destroy(struct agent *);
+void agent_events_watch(struct agent *, long long now, long long msec);
+void agent_events_run(struct agent *, long long now);
+void agent_events_wait(const struct agent *);
+void agent_events_usage(const struct agent *, struct simap *);
+void agent_event_edge(struct agent *, enum event_kind,
+                      const struct topo_node *, const char *reason);
+void agent_event_cluster(struct agent *, enum event_kind,
+                         const struct topo_cluster *, const char *from,
+                         const char *to, const char *reason);
+void agent_event_binding(struct agent *, enum event_kind,
+                         const struct topo_attach *, const char *reason);
+void agent_event_share(struct agent *, enum event_kind,
+                       const struct topo_segment *, const struct topo_node *);
 
 /* agent_share.c */
 void agent_set_learn_rate(const struct agent *, struct edge *);

@@ -83,7 +83,7 @@ agent_refuse(struct agent *agent, struct topo_node *node, struct edge *edge,
         node->refused_at = now;
         conf_status_changed(agent->conf);
     }
-    agent_drop(agent, edge);
+    agent_drop(agent, edge, why);
     ofconn_close(conn, why);
     free(why);
 }
@@ -97,6 +97,7 @@ agent_admit(struct agent *agent, struct topo_node *node, struct edge *edge)
     VLOG_INFO("%s: connected (%s%s%s, OpenFlow 1.%d)", node->name,
               ofconn_name(edge->conn), cn ? ", certificate of " : "",
               cn ? cn : "", ofconn_version(edge->conn) - 1);
+    agent_event_edge(agent, EVENT_CONNECTED, node, NULL);
     free(node->refused);
     node->refused = NULL;
     node->aux = edge;
@@ -140,7 +141,7 @@ agent_contest(struct agent *agent, struct topo_node *node, struct edge *old,
     case AGENT_REPLACE:
         VLOG_WARN("%s: %s does not answer, and is replaced by %s", node->name,
                   ofconn_name(conn), ofconn_name(edge->conn));
-        agent_drop(agent, old);
+        agent_drop(agent, old, "replaced by a newer one");
         ofconn_close(conn, "replaced by a newer one");
         agent_admit(agent, node, edge);
         agent_elect_node(agent, node);

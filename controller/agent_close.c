@@ -53,6 +53,7 @@ agent_close_binding(struct agent *agent, struct topo_attach *attach,
     VLOG_WARN("segment %s: binding %s is closed for %lld s: %s",
               attach->place.segment->name, name, hold / 1000, reason);
     free(name);
+    agent_event_binding(agent, EVENT_CLOSED, attach, reason);
     topo_attach_close(&agent->topo, attach, time_wall_msec() + hold, reason);
     attach->closure->reopen_at = time_msec() + hold;
     fdb_flush_place(&agent->fdb, &attach->place, &agent->ops);
@@ -141,6 +142,7 @@ agent_closures_run(struct agent *agent, long long now)
             VLOG_INFO("segment %s: binding %s is open again",
                       attach->place.segment->name, name);
             free(name);
+            agent_event_binding(agent, EVENT_OPENED, attach, NULL);
             topo_attach_close(&agent->topo, attach, 0, NULL);
             conf_closures_changed(agent->conf);
         }

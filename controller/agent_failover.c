@@ -348,6 +348,10 @@ agent_open(struct agent *agent, struct topo_cluster *cluster,
     bool is_known = (agent_has_gate(edge, cluster, LAYOUT_PRIO_MAIN)
                      && (cluster->via == node || !cluster->via));
     agent_remember(agent, cluster, cluster->last_active, node->name, reason);
+    agent_event_cluster(agent, !cluster->last_active
+                        || !strcmp(cluster->last_active, node->name)
+                        ? EVENT_ACTIVATED : EVENT_FAILED_OVER,
+                        cluster, cluster->last_active, node->name, reason);
     free(cluster->last_active);
     cluster->last_active = xstrdup(node->name);
     cluster->remembered = node->row.uuid;
@@ -383,6 +387,8 @@ agent_close(struct agent *agent, struct topo_cluster *cluster,
 {
     VLOG_INFO("cluster %s: %s gives way (%s)", cluster->name, node->name,
               reason);
+    agent_event_cluster(agent, EVENT_GAVE_WAY, cluster, node->name, NULL,
+                        reason);
     topo_cluster_give_way(cluster, CONST_CAST(struct topo_node *,
                                               cluster->failover.target));
     cluster->markers = UINT64_MAX;

@@ -37,6 +37,10 @@ agent_share_changed(uint32_t vni, bool held, void *node_)
     const struct topo_segment *segment = topo_segment_by_vni(node->topo, vni);
 
     topo_node_mark(node, layout_cookie(LAYOUT_K_SEGMENT, vni));
+    if (segment) {
+        agent_event_share(CONTAINER_OF(node->topo, struct agent, topo),
+                          held ? EVENT_HELD : EVENT_RELEASED, segment, node);
+    }
     if (segment && held) {
         VLOG_WARN_RL(&rl, "%s: segment %s has more new MACs than its share: "
                      "they are learned apart from those of others",

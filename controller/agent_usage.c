@@ -23,6 +23,7 @@ agent_memory_usage(const struct agent *agent, struct simap *usage)
     usage_add(usage, "probe-rounds", ovs_list_size(&agent->rounds));
     usage_add(usage, "history", ovs_list_size(&agent->history));
     usage_add(usage, "history-max", AGENT_MAX_HISTORY);
+    agent_events_usage(agent, usage);
     usage_add(usage, "paths", hmap_count(&agent->paths));
     usage_add(usage, "paths-max", AGENT_MAX_PATHS);
     ofconn_memory_usage(usage);

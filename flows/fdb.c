@@ -184,10 +184,12 @@ fdb_drop(struct fdb *fdb, struct fdb_mac *e)
     free(e);
 }
 
-/* Forgets 'e' and lets the switches forget it. */
+/* Forgets 'e', because of 'why', and lets the switches forget it. */
 void
-fdb_remove(struct fdb *fdb, struct fdb_mac *e, struct fdb_ops *ops)
+fdb_remove(struct fdb *fdb, struct fdb_mac *e, enum fdb_event why,
+           struct fdb_ops *ops)
 {
+    fdb_tell(fdb, why, e, NULL);
     if (e->is_static) {
         fdb_push_guard(ops, e, false);
     }
@@ -327,7 +329,7 @@ fdb_make_room(struct fdb *fdb, struct topo_place *place, long long now,
                 break;
             }
         }
-        fdb_remove(fdb, e, ops);
+        fdb_remove(fdb, e, FDB_EV_EVICTED, ops);
         fdb->n_evicted++;
     }
     return true;
@@ -342,6 +344,7 @@ fdb_sight(struct fdb *fdb, struct topo_node *node, struct topo_place *place,
     struct fdb_mac *e = fdb_find(fdb, place->segment, mac);
     uint32_t slot = pipeline_place_slot(node, place);
     enum fdb_verdict verdict;
+    struct topo_place *from;
 
     if (e && e->place == place) {
         verdict = FDB_CONFIRMED;
@@ -356,10 +359,13 @@ fdb_sight(struct fdb *fdb, struct topo_node *node, struct topo_place *place,
             fdb_push_source(ops, e, &e->seen[i], false);
         }
         e->n_seen = 0;
+        from = e->place;
         fdb_place_out(e);
         fdb_place_in(e, place);
         e->n_moves++;
         fdb->n_moved++;
+        place->n_new++;
+        fdb_tell(fdb, FDB_EV_MOVED, e, from);
         fdb_push_dest(ops, e, true, NULL);
     } else {
         if (!fdb_make_room(fdb, place, now, ops)) {
@@ -367,6 +373,8 @@ fdb_sight(struct fdb *fdb, struct topo_node *node, struct topo_place *place,
         }
         e = fdb_create(fdb, place, mac, false, now);
         fdb->n_learned++;
+        place->n_new++;
+        fdb_tell(fdb, FDB_EV_LEARNED, e, NULL);
         fdb_push_dest(ops, e, true, NULL);
         verdict = FDB_LEARNED;
     }
@@ -394,7 +402,7 @@ fdb_idle(struct fdb *fdb, const struct topo_node *node,
     if (e->n_seen || e->is_static) {
         return false;
     }
-    fdb_remove(fdb, e, ops);
+    fdb_remove(fdb, e, FDB_EV_AGED, ops);
     fdb->n_aged++;
     return true;
 }
@@ -449,7 +457,7 @@ fdb_run(struct fdb *fdb, long long now, struct fdb_ops *ops)
 
     LIST_FOR_EACH_SAFE (e, probation_node, &fdb->probation) {
         if (now - e->learned_at >= e->segment->mac_aging * 1000LL) {
-            fdb_remove(fdb, e, ops);
+            fdb_remove(fdb, e, FDB_EV_AGED, ops);
             fdb->n_aged++;
         }
     }
@@ -467,7 +475,7 @@ fdb_flush_place(struct fdb *fdb, struct topo_place *place,
 
     LIST_FOR_EACH_SAFE (e, place_node, &place->macs) {
         if (!e->is_static) {
-            fdb_remove(fdb, e, ops);
+            fdb_remove(fdb, e, FDB_EV_FORGOTTEN, ops);
         }
     }
 }
@@ -487,13 +495,13 @@ fdb_flush(struct fdb *fdb, const struct topo_segment *segment,
         if (!e || e->is_static) {
             return 0;
         }
-        fdb_remove(fdb, e, ops);
+        fdb_remove(fdb, e, FDB_EV_FORGOTTEN, ops);
         return 1;
     }
     FDB_TABLE_FOR_EACH (e, &walk, &fdb->macs) {
         if (!e->is_static && (!segment || e->segment == segment)
             && (!mac || eth_addr_equals(e->mac, *mac))) {
-            fdb_remove(fdb, e, ops);
+            fdb_remove(fdb, e, FDB_EV_FORGOTTEN, ops);
             n++;
         }
     }
@@ -528,7 +536,7 @@ fdb_forget_node(struct fdb *fdb, const struct topo_node *node,
         if (seen) {
             fdb_seen_del(e, seen);
             if (!e->n_seen && !e->is_static) {
-                fdb_remove(fdb, e, ops);
+                fdb_remove(fdb, e, FDB_EV_FORGOTTEN, ops);
             }
         }
     }

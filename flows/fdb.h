@@ -50,12 +50,31 @@
 
 struct flowset;
 
+/* What happens to learned MACs, for whoever wants to be told. */
+enum fdb_event {
+    FDB_EV_LEARNED,
+    FDB_EV_MOVED,               /* From the other place. */
+    FDB_EV_FROZEN,              /* Although it is seen at the other place. */
+    FDB_EV_AGED,
+    FDB_EV_EVICTED,             /* To make room for others. */
+    FDB_EV_FORGOTTEN,           /* By command, or with its place. */
+};
+
+struct fdb_mac;
+
+/* 'other' is NULL but where an event says what it is.  Must not change the
+ * fdb. */
+typedef void fdb_event_func(enum fdb_event, const struct fdb_mac *,
+                            const struct topo_place *other, void *aux);
+
 struct fdb {
     struct fdb_table macs;      /* By segment and MAC. */
     struct ovs_list probation;  /* Of struct fdb_mac, oldest first. */
     struct heap ageing;         /* Of struct topo_segment, those that have
                                  * learned MACs, by when to ask. */
     unsigned long long n_learned, n_moved, n_aged, n_evicted, n_frozen;
+    fdb_event_func *tell;       /* NULL while nobody wants to be told. */
+    void *tell_aux;
 
     /* For fdb_flap.c.  A MAC whose 'flap_moves'th move (0: any) would be
      * within 'flap_window' of its first is frozen for 'flap_hold', both in

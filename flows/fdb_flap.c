@@ -153,6 +153,7 @@ fdb_flap_judge(struct fdb *fdb, struct fdb_mac *e, struct topo_place *place,
     ovs_list_push_back(&fdb->frozen, &flap->age_node);
     fdb_flap_set_rival(flap, place);
     fdb->n_frozen++;
+    fdb_tell(fdb, FDB_EV_FROZEN, e, place);
     return FDB_FROZE;
 }
 
@@ -187,7 +188,7 @@ fdb_thaw(struct fdb *fdb, const struct topo_segment *segment,
 
     HMAP_FOR_EACH_SAFE (flap, node, &fdb->flaps) {
         if (flap->mac->segment == segment) {
-            fdb_remove(fdb, flap->mac, ops);
+            fdb_remove(fdb, flap->mac, FDB_EV_FORGOTTEN, ops);
         }
     }
 }

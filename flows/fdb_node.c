@@ -183,7 +183,7 @@ fdb_adopt_dest(struct fdb *fdb, struct topo_node *node,
     if (seen && seen->epoch != epoch && !e->is_static) {
         fdb_seen_del(e, seen);
         if (!e->n_seen) {
-            fdb_remove(fdb, e, ops);
+            fdb_remove(fdb, e, FDB_EV_AGED, ops);
             fdb->n_aged++;
         }
     }

@@ -19,6 +19,15 @@
 
 #include "flows/fdb.h"
 
+static inline void
+fdb_tell(const struct fdb *fdb, enum fdb_event event, const struct fdb_mac *e,
+         const struct topo_place *other)
+{
+    if (OVS_UNLIKELY(fdb->tell) && !e->is_static) {
+        fdb->tell(event, e, other, fdb->tell_aux);
+    }
+}
+
 void fdb_push_source(struct fdb_ops *, const struct fdb_mac *,
                      const struct fdb_seen *, bool add);
 void fdb_push_dest(struct fdb_ops *, const struct fdb_mac *, bool add,
@@ -26,7 +35,8 @@ void fdb_push_dest(struct fdb_ops *, const struct fdb_mac *, bool add,
 void fdb_push_guard(struct fdb_ops *, const struct fdb_mac *, bool add);
 struct fdb_mac *fdb_create(struct fdb *, struct topo_place *, struct eth_addr,
                            bool is_static, long long now);
-void fdb_remove(struct fdb *, struct fdb_mac *, struct fdb_ops *);
+void fdb_remove(struct fdb *, struct fdb_mac *, enum fdb_event why,
+                struct fdb_ops *);
 struct fdb_seen *fdb_seen(const struct fdb_mac *, const struct topo_node *);
 struct fdb_seen *fdb_seen_add(struct fdb_mac *, struct topo_node *,
                               uint32_t slot);

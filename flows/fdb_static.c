@@ -13,7 +13,7 @@ fdb_sync_static(struct fdb *fdb, struct topo_static_mac *sm, long long now,
     struct fdb_mac *e = fdb_find(fdb, sm->place->segment, sm->mac);
 
     if (e && (!e->is_static || e->place != sm->place)) {
-        fdb_remove(fdb, e, ops);
+        fdb_remove(fdb, e, FDB_EV_FORGOTTEN, ops);
         e = NULL;
     }
     if (!e) {
@@ -49,7 +49,7 @@ fdb_sync_statics(struct fdb *fdb, const struct topo *topo, long long now,
     }
     FDB_TABLE_FOR_EACH (e, &walk, &fdb->macs) {
         if (e->is_static && !e->synced) {
-            fdb_remove(fdb, e, ops);
+            fdb_remove(fdb, e, FDB_EV_FORGOTTEN, ops);
         } else {
             e->synced = false;
         }

@@ -35,7 +35,7 @@ fdb_reinstate(struct fdb *fdb, struct fdb_mac *e, struct fdb_ops *ops)
         }
     }
     if (n && !e->n_seen && !e->is_static) {
-        fdb_remove(fdb, e, ops);
+        fdb_remove(fdb, e, FDB_EV_FORGOTTEN, ops);
     } else {
         fdb_push_dest(ops, e, true, NULL);
     }
@@ -98,7 +98,7 @@ fdb_flush_withdrawn(struct fdb *fdb, struct topo *topo, struct fdb_ops *ops)
         }
         LIST_FOR_EACH_SAFE (e, place_node, &place->macs) {
             if (place->segment != e->segment) {
-                fdb_remove(fdb, e, ops);
+                fdb_remove(fdb, e, FDB_EV_FORGOTTEN, ops);
             } else {
                 fdb_reinstate(fdb, e, ops);
             }

@@ -127,6 +127,8 @@ struct topo_place {
 
     /* For flows/fdb.c. */
     uint32_t n_macs, n_learned;     /* All, and without the static ones. */
+    uint64_t n_new;                 /* How often one was learned here, or has
+                                     * moved here. */
     struct ovs_list macs;           /* Of struct fdb_mac, oldest first. */
     struct ovs_list rivals;         /* Of struct fdb_flap. */
     uint32_t n_rivals, n_frozen;    /* The latter of those in 'macs'. */
