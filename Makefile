@@ -75,16 +75,19 @@ CTL_SRC        := controller/dbname.c controller/event_text.c \
                   controller/kctl_generic.c controller/kctl_guess.c \
                   controller/kctl_history.c controller/kctl_index.c \
                   controller/kctl_item.c controller/kctl_list.c \
-                  controller/kctl_log.c controller/kctl_mark.c \
+                  controller/kctl_live.c controller/kctl_log.c \
+                  controller/kctl_mark.c controller/kctl_monitor.c \
                   controller/kctl_node.c controller/kctl_options.c \
                   controller/kctl_output.c controller/kctl_perform.c \
                   controller/kctl_probe.c controller/kctl_request.c \
                   controller/kctl_role.c controller/kctl_row.c \
                   controller/kctl_rows.c controller/kctl_rpc.c \
+                  controller/kctl_screen.c \
                   controller/kctl_segment.c controller/kctl_server.c \
                   controller/kctl_show.c controller/kctl_show_data.c \
                   controller/kctl_split.c controller/kctl_station.c \
-                  controller/kctl_terminal.c controller/kctl_tree.c \
+                  controller/kctl_terminal.c controller/kctl_top.c \
+                  controller/kctl_top_table.c controller/kctl_tree.c \
                   controller/kctl_txn.c controller/kctl_usage.c \
                   controller/kctl_words.c controller/notify.c \
                   controller/sig.c controller/tls.c
@@ -153,7 +156,7 @@ BUILD_DEPS := gcc make patch pkg-config python3 openvswitch-source \
 UNIT_DEPS  := openvswitch-common libcmocka-dev
 TEST_DEPS  := $(UNIT_DEPS) openvswitch-switch bash-completion faketime \
               python3-pytest iproute2 iputils-ping iputils-arping ethtool \
-              iperf3 tcpdump procps util-linux mininet
+              iperf3 tcpdump procps tmux util-linux mininet
 LINT_DEPS  := clang-tidy cppcheck binutils
 FUZZ_DEPS  := clang libclang-rt-dev
 DOC_DEPS   := python3-sphinx python3-myst-parser furo graphviz

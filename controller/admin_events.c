@@ -8,6 +8,7 @@
 #include "controller/admin_private.h"
 
 #include "controller/agent.h"
+#include "controller/conf.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
@@ -157,7 +158,7 @@ admin_events_show(struct unixctl_conn *conn, int argc, const char *argv[],
 {
     struct agent *agent = agent_;
     long long now = time_msec();
-    struct topo_segment *segment;
+    const char *name;
     struct admin_reader *reader;
     uint64_t since = 0;
     long long wait = 0;
@@ -165,8 +166,14 @@ admin_events_show(struct unixctl_conn *conn, int argc, const char *argv[],
 
     if (!admin_reader_options(conn, &argc, argv, agent->events.last, &since,
                               &wait)
-        || !admin_format(conn, &argc, argv, 1, &json)
-        || !admin_segment(conn, agent, argc, argv, &segment)) {
+        || !admin_format(conn, &argc, argv, 1, &json)) {
+        return;
+    }
+    name = argc > 1 ? argv[1] : NULL;
+    if (name && conf_is_ready(agent->conf)
+        && !topo_segment_by_name(&agent->topo, name)) {
+        /* Before, who has followed another process may go on. */
+        admin_no_such(conn, "segment", name);
         return;
     }
     if (since > agent->events.last) {
@@ -183,7 +190,7 @@ admin_events_show(struct unixctl_conn *conn, int argc, const char *argv[],
     *reader = (struct admin_reader) {
         .conn = conn,
         .json = json,
-        .segment = segment ? xstrdup(segment->name) : NULL,
+        .segment = nullable_xstrdup(name),
         .since = since,
         .events = json_array_create_empty(),
         .deadline = now + wait,

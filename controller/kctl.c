@@ -19,6 +19,7 @@
 #include "controller/kctl_daemon.h"
 #include "controller/kctl_history.h"
 #include "controller/kctl_index.h"
+#include "controller/kctl_live.h"
 #include "controller/kctl_options.h"
 #include "controller/kctl_request.h"
 #include "controller/kctl_terminal.h"
@@ -82,6 +83,7 @@ register_commands(void)
     ctl_register_commands(kctl_segment_commands);
     ctl_register_commands(kctl_station_commands);
     ctl_register_commands(kctl_history_commands);
+    ctl_register_commands(kctl_live_commands);
 }
 
 /* ---- Options. ----------------------------------------------------------- */
@@ -461,6 +463,9 @@ run_commands(struct command_line *cl, char *argv[], int n_options)
     const struct shash_node *node;
 
     handle_timeout_from_env(cl);
+    if (kctl_is_live(argv[n_options])) {
+        exit(kctl_live(argv + n_options, &cl->options, &cl->local_options));
+    }
     add_surroundings(cl, &argv[n_options]);
     cl->config.deadline = cl->options.deadline;
     SHASH_FOR_EACH (node, &cl->local_options) {

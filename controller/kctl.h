@@ -6,7 +6,8 @@
 
 /* kakehashi-ctl, the configuration tool.
  *
- * A command line is one transaction on the "Kakehashi" database, however many
+ * Commands that follow a controller are in controller/kctl_live.h.  Otherwise
+ * a command line is one transaction on the "Kakehashi" database, however many
  * commands it has.  The way of a command is the list of files:
  *
  *     kctl.c          the command line (kctl_usage.c: the help); then, unless
@@ -88,6 +89,7 @@ const char *kctl_serving_advice(void);
 extern const struct ctl_command_syntax kctl_node_commands[];
 extern const struct ctl_command_syntax kctl_segment_commands[];
 extern const struct ctl_command_syntax kctl_station_commands[];
+extern const struct ctl_command_syntax kctl_live_commands[];
 
 void kctl_init(struct ctl_context *);
 

@@ -114,6 +114,24 @@ Options of these commands:\n\
 }
 
 static void
+live_usage(void)
+{
+    printf("\
+\n\
+Commands that follow the controller on this machine:\n\
+  monitor [SEGMENT]           print what happens, a line for each event\n\
+                              (--format=json: an object)\n\
+  top                         show what the bindings forward, drop, learn\n\
+\n\
+Options of these commands:\n\
+  --appctl=TARGET             which controller, as \"ovs-appctl -t\"\n\
+                              (default: kakehashi)\n\
+  --interval=SECS             (top) how often (default: 2)\n\
+  --sort=in|out|drops|learn   (top) by what (default: in)\n\
+  --once                      (top) only once, for programs\n");
+}
+
+static void
 option_usage(const char *default_db)
 {
     printf("\
@@ -142,6 +160,7 @@ kctl_usage(const char *default_db)
 {
     verb_usage();
     printf("%s%s", ctl_get_db_cmd_usage(), ctl_list_db_tables_usage());
+    live_usage();
     option_usage(default_db);
     table_usage();
     vlog_usage();

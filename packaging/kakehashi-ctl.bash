@@ -65,6 +65,7 @@ _kakehashi_ctl_value()
     --wait) _kakehashi_ctl_offer none ctl edges ;;
     --format) _kakehashi_ctl_offer table list html csv json ;;
     --data) _kakehashi_ctl_offer string bare json ;;
+    --sort) _kakehashi_ctl_offer in out drops learn ;;
     --*-cert | --private-key | --certificate | --pidfile | --log-file)
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")

@@ -122,7 +122,8 @@ test_tell(void **state)
         { "flushed", flush, "forgotten 02 c1/p1/10" },
         { "a static MAC in its stead", replace,
           "learned 09 c1/p1/10, forgotten 09 c1/p1/10" },
-        { "its place goes", unbind, "learned 05 e3/p1, forgotten 05 (gone)/p1/0" },
+        { "its place goes", unbind,
+          "learned 05 e3/p1, forgotten 05 (gone)/p1/0" },
     };
     struct ds s = DS_EMPTY_INITIALIZER;
     struct net *net = *state;
