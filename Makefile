@@ -650,7 +650,8 @@ MAN_PAGES := $(wildcard docs/*.[1-9])
 UNITS     := kakehashi.service kakehashi-ovsdb.service
 
 # Where each file goes, for install and uninstall.
-INSTALLED := $(sbindir)/kakehashi $(bindir)/kakehashi-ctl \
+INSTALLED := $(sbindir)/kakehashi $(sbindir)/kakehashi-bugtool \
+             $(bindir)/kakehashi-ctl \
              $(pkgdatadir)/kakehashi-db $(pkgdatadir)/kakehashi.ovsschema \
              $(completionsdir)/kakehashi-ctl $(UNITS:%=$(unitdir)/%) \
              $(foreach m,$(MAN_PAGES),\
@@ -663,6 +664,7 @@ install: all
 	    $(INSTALLED) $(CONFFILES))))
 	install -m 755 $(O)/kakehashi $(DESTDIR)$(sbindir)/
 	install -m 755 $(O)/kakehashi-ctl $(DESTDIR)$(bindir)/
+	install -m 755 packaging/kakehashi-bugtool $(DESTDIR)$(sbindir)/
 	install -m 755 packaging/kakehashi-db $(DESTDIR)$(pkgdatadir)/
 	install -m 644 controller/kakehashi.ovsschema $(DESTDIR)$(pkgdatadir)/
 	install -m 644 packaging/kakehashi-ctl.bash \
