@@ -72,13 +72,16 @@ set_option(struct kctl_live *live, const char *name, const char *value)
 static bool
 has_option(const char *command, const char *name)
 {
-    const char *const monitor[] = { "appctl", "format" };
-    const char *const top[] = { "appctl", "interval", "once", "sort" };
-    bool is_top = !strcmp(command, "top");
+    static const struct {
+        const char *command, *name;
+    } known[] = {
+        { "monitor", "appctl" }, { "monitor", "format" }, { "top", "appctl" },
+        { "top", "interval" }, { "top", "once" }, { "top", "sort" },
+    };
 
-    for (size_t i = 0; i < (is_top ? ARRAY_SIZE(top) : ARRAY_SIZE(monitor));
-         i++) {
-        if (!strcmp(name, is_top ? top[i] : monitor[i])) {
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        if (!strcmp(command, known[i].command)
+            && !strcmp(name, known[i].name)) {
             return true;
         }
     }
@@ -119,10 +122,11 @@ parse_words(int argc, char *argv[], struct kctl_live *live)
         if (c == '?') {
             exit(EXIT_FAILURE);
         }
-        for (i = 0; known[i].val != c; i++) {
-            continue;
+        for (i = 0; known[i].name; i++) {
+            if (known[i].val == c) {
+                take_option(live, argv[0], known[i].name, optarg);
+            }
         }
-        take_option(live, argv[0], known[i].name, optarg);
     }
     if (optind < argc && !strcmp(argv[0], "monitor")) {
         live->segment = argv[optind++];
@@ -143,7 +147,7 @@ kctl_live(char *argv[], const struct kctl_options *options,
         .deadline = options->deadline,
     };
     const struct shash_node *node;
-    int argc = 0;
+    int argc = 1;
 
     while (argv[argc]) {
         argc++;

@@ -57,10 +57,12 @@ bool kctl_is_live(const char *command);
 int kctl_live(char *argv[], const struct kctl_options *options,
               const struct shash *local);
 
-/* These return NULL, or what is wrong, which the caller frees.  kctl_live_ask()
- * connects if need be; if the connection is lost, then or later, 'rpc' is NULL
- * afterwards, otherwise the controller has said what is wrong.  It takes
- * 'args', an array of strings, and stores an object into '*answer'. */
+/* These return NULL, or what is wrong, which the caller frees.
+ *
+ * kctl_live_ask() connects if need be.  If the connection is lost, then or
+ * later, 'rpc' is NULL afterwards, otherwise the controller has said what is
+ * wrong.  It takes 'args', an array of strings, and stores an object into
+ * '*answer'. */
 char *kctl_live_ask(struct kctl_live *, const char *command,
                     struct json *args, long long int deadline,
                     struct json **answer);
