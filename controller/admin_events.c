@@ -173,7 +173,7 @@ admin_events_show(struct unixctl_conn *conn, int argc, const char *argv[],
     if (name && conf_is_ready(agent->conf)
         && !topo_segment_by_name(&agent->topo, name)) {
         /* Before, who has followed another process may go on. */
-        admin_no_such(conn, "segment", name);
+        admin_no_such(conn, agent, TOPO_SEGMENT, name);
         return;
     }
     if (since > agent->events.last) {
