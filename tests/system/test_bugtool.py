@@ -54,8 +54,9 @@ def test_report(blue, wires):
     assert "(left out)" in files["logs/kakehashi.log"]
     assert "the end" in files["logs/kakehashi.log"]
     assert "reconciled" in files["logs/kakehashi.log"]
-    assert "owner=ops" in files["database/dump"]
-    assert "5001" in files["database/dump"]
+    assert "owner=ops" in files["database/Segment"]
+    assert "5001" in files["database/Segment"]
+    assert "command" not in files["database/History"]
     assert MAC in files["controller/mac-show"]
     assert "in-sync" in files["controller/events-show"]
     for name in ("show", "edge-show", "cluster-show", "cluster-history",
@@ -80,7 +81,7 @@ def test_report(blue, wires):
     control.kill()
     files, text = collect(control)
     assert "no controller answers here" in text
-    assert "5001" in files["database/dump"]
+    assert "5001" in files["database/Segment"]
     assert "reconciled" in files["logs/kakehashi.log"]
     assert not [path for path in files if path.startswith("edges/")]
 
@@ -100,7 +101,7 @@ def test_nothing_there(tmp_path):
     assert result.returncode == 0
     assert result.stdout.startswith("kakehashi-bugtool-")
     files = read(tmp_path / result.stdout.strip())
-    assert "exit status" in files["database/dump"]
+    assert "exit status" in files["database/tables"]
     assert "No such file" in files["logs/kakehashi.log"]
     assert "Linux" in files["system/uname"]
     assert os.listdir(tmp_path) == [result.stdout.strip()]
