@@ -144,7 +144,7 @@ def test_terminal(controller, terminal):
     lines = screen.wait(r">OUT/S.*\nsegment0 ")
 
     screen.run("resize-window", "-x", "200", "-y", "40")
-    lines = screen.wait(r"ROLE.*MACS")
+    lines = screen.wait(r"(?s)ROLE.*MACS.*trunk0/29 .* active ")
     assert lines[2].split() == [
         "SEGMENT", "BINDING", "EDGE", "ROLE", "IN/S", ">OUT/S", "IN",
         "bit/s", "OUT", "bit/s", "DROPS/S", "DROPPED", "LEARN/S", "MACS"]
