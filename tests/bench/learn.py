@@ -104,8 +104,10 @@ def throughput(options, stream):
         for name in NAMES:
             if switches > MOST.get(name, switches):
                 continue
-            with make(name, switches) as controller:
-                for _ in range(options.runs):
+            # Each has a process of its own: who connects again and again is
+            # not let in for ever.
+            for _ in range(options.runs):
+                with make(name, switches) as controller:
                     results[name].append(measure(controller, switches, macs,
                                                  passes, extra))
         report(stream, row, results)
