@@ -66,12 +66,12 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
 
 # The tool, and the daemon (without kctl.c and main.c, so that tests can link
 # the rest).
-CTL_SRC        := controller/dbname.c controller/event_text.c \
-                  controller/kctl_alone.c \
+CTL_SRC        := controller/conf_options.c controller/dbname.c \
+                  controller/event_text.c controller/kctl_alone.c \
                   controller/kctl_apply.c controller/kctl_args.c \
                   controller/kctl_client.c controller/kctl_conflict.c \
                   controller/kctl_counts.c controller/kctl_depend.c \
-                  controller/kctl_export.c \
+                  controller/kctl_export.c controller/kctl_flows.c \
                   controller/kctl_generic.c controller/kctl_guess.c \
                   controller/kctl_history.c controller/kctl_index.c \
                   controller/kctl_item.c controller/kctl_list.c \
@@ -79,6 +79,7 @@ CTL_SRC        := controller/dbname.c controller/event_text.c \
                   controller/kctl_mark.c controller/kctl_monitor.c \
                   controller/kctl_node.c controller/kctl_options.c \
                   controller/kctl_output.c controller/kctl_perform.c \
+                  controller/kctl_ports.c \
                   controller/kctl_probe.c controller/kctl_request.c \
                   controller/kctl_role.c controller/kctl_row.c \
                   controller/kctl_rows.c controller/kctl_rpc.c \
@@ -87,10 +88,10 @@ CTL_SRC        := controller/dbname.c controller/event_text.c \
                   controller/kctl_show.c controller/kctl_show_data.c \
                   controller/kctl_split.c controller/kctl_station.c \
                   controller/kctl_terminal.c controller/kctl_top.c \
-                  controller/kctl_top_table.c controller/kctl_tree.c \
-                  controller/kctl_txn.c controller/kctl_usage.c \
-                  controller/kctl_words.c controller/notify.c \
-                  controller/sig.c controller/tls.c
+                  controller/kctl_top_table.c controller/kctl_topo.c \
+                  controller/kctl_tree.c controller/kctl_txn.c \
+                  controller/kctl_usage.c controller/kctl_words.c \
+                  controller/notify.c controller/sig.c controller/tls.c
 CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/admin_diff.c controller/admin_events.c \
                   controller/admin_explain.c \

@@ -207,6 +207,8 @@ admin_ports_to_json(const struct topo_node *node)
         json_object_put_string(p, "name", port->name);
         json_object_put(p, "ofport",
                         json_integer_create(ofp_to_u16(port->ofport)));
+        json_object_put_format(p, "mac", ETH_ADDR_FMT,
+                               ETH_ADDR_ARGS(port->mac));
         json_object_put(p, "live", json_boolean_create(port->link_up
                                                        && port->live));
         json_array_add(ports, p);

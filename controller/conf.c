@@ -25,9 +25,6 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
  * it sees was not up to date any more, that comes sooner. */
 #define CONF_RETRY 1000
 
-#define CONF_TUNNEL_PORT "genev0"
-#define CONF_MAC_LIMIT 2048
-#define CONF_MAC_AGING 300
 #define CONF_HOLDDOWN 10000     /* Milliseconds. */
 
 /* The columns that we write.  All others are the user's, to be read. */

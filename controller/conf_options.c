@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 #include <config.h>
-#include "controller/conf_private.h"
+#include "controller/conf_options.h"
 
 #include "flows/topo.h"
 #include "smap.h"

@@ -17,6 +17,7 @@
 
 #include "controller/conf.h"
 
+#include "controller/conf_options.h"
 #include "flows/topo.h"
 #include "ovsdb-idl.h"
 
@@ -74,9 +75,6 @@ void conf_schema_stop(struct conf *);
 void conf_schema_run(struct conf *);
 bool conf_schema_fits(const struct conf *);
 void conf_schema_wait(struct conf *);
-void conf_read_binding_options(const struct smap *, struct topo_attach_row *);
-char *conf_read_segment_options(const struct smap *,
-                                struct topo_segment_row *);
 void conf_read_global(struct conf *);
 void conf_run_txn(struct conf *);
 bool conf_is_buried(const struct conf *);

@@ -21,6 +21,7 @@
 #include "controller/kctl_index.h"
 #include "controller/kctl_live.h"
 #include "controller/kctl_options.h"
+#include "controller/kctl_ports.h"
 #include "controller/kctl_request.h"
 #include "controller/kctl_terminal.h"
 #include "controller/tls.h"
@@ -132,7 +133,7 @@ struct command_line {
     const char *unixctl;        /* NULL if not given, like the next two. */
     const char *of_connection;  /* Name of an option about the database. */
     const char *of_daemon;      /* Name of one that needs --detach. */
-    char *width, *counts, *who, *expected;      /* Of options that we add. */
+    char *width, *counts, *ports, *who, *expected;      /* Of options that we add. */
     bool color_given;           /* Else as the terminal has it. */
     struct svec request;        /* Options of the request, and of commands. */
 };
@@ -314,6 +315,18 @@ add_surroundings(struct command_line *cl, char *argv[])
     }
 }
 
+/* A dry run goes by ports as well, which are known here as counts are. */
+static void
+add_ports(struct command_line *cl)
+{
+    if (cl->options.dry_run && !cl->ports) {
+        cl->ports = kctl_ports_ask();
+        if (cl->ports) {
+            add_option(cl, KCTL_OPT_PORTS, "ports", cl->ports);
+        }
+    }
+}
+
 /* Returns how many words of 'argv' are options. */
 static int
 parse_options(int argc, char *argv[], struct command_line *cl)
@@ -354,6 +367,9 @@ run_by_daemon(struct command_line *cl, struct kctl_request *r,
     if (r->options.dry_run) {
         svec_add(&words, "--dry-run");
     }
+    if (r->options.flows) {
+        svec_add(&words, "--flows");
+    }
     if (r->words.names[0][0] == '-') {
         svec_add(&words, "--");
     }
@@ -378,6 +394,7 @@ run_words(struct command_line *cl, const struct svec *words, char *argv[],
     char *error;
 
     svec_clone(&own, words);
+    add_ports(cl);
     char *args = process_escape_args(argv);
     struct kctl_request *r = kctl_request_create(
         &cl->options, &own, args, &cl->local_options, &error);
@@ -412,6 +429,8 @@ prepare_comparison(struct command_line *cl, struct svec *words)
             cl->options.yes = true;
         } else if (!strcmp(word, "--dry-run")) {
             cl->options.dry_run = true;
+        } else if (!strcmp(word, "--flows")) {
+            cl->options.flows = true;
         } else if (!strcmp(word, "--")) {
             ctl_fatal("%s: no other commands can be in the same transaction",
                       words->names[0]);
@@ -554,6 +573,7 @@ main(int argc, char *argv[])
     free(cl.default_db);
     free(cl.width);
     free(cl.counts);
+    free(cl.ports);
     free(cl.who);
     free(cl.expected);
     tls_stop();

@@ -13,66 +13,13 @@
 #include "controller/kctl_counts.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "controller/kctl_rpc.h"
-#include "dirs.h"
-#include "jsonrpc.h"
 #include "openvswitch/json.h"
 #include "openvswitch/shash.h"
-#include "timeval.h"
 #include "util.h"
-
-#define PATIENCE_MSEC 1000
-
-/* Where the controller's control socket is, or NULL. */
-static char *
-control_path(void)
-{
-    char *name = xasprintf("%s/kakehashi.pid", ovs_rundir());
-    FILE *file = fopen(name, "r");
-    char line[32];
-    unsigned int pid;
-
-    free(name);
-    if (!file) {
-        return NULL;
-    }
-    char *first = fgets(line, sizeof line, file);
-    fclose(file);
-    if (!first) {
-        return NULL;
-    }
-    line[strcspn(line, "\n")] = '\0';
-    return (str_to_uint(line, 10, &pid)
-            ? xasprintf("%s/kakehashi.%u.ctl", ovs_rundir(), pid) : NULL);
-}
-
-/* What the controller says to "show", or NULL. */
-static struct json *
-ask_controller(const char *path)
-{
-    long long int deadline = time_msec() + PATIENCE_MSEC;
-    struct json *answer = NULL;
-    struct jsonrpc_msg *reply;
-    struct jsonrpc *rpc;
-
-    if (kctl_rpc_open_control(path, deadline, &rpc)) {
-        return NULL;
-    }
-    if (!kctl_rpc_call(rpc, "show", json_array_create_1(
-                           json_string_create("--format=json")),
-                       deadline, &reply)) {
-        if (reply->result && reply->result->type == JSON_STRING) {
-            answer = json_from_string(json_string(reply->result));
-        }
-        jsonrpc_msg_destroy(reply);
-    }
-    jsonrpc_close(rpc);
-    return answer;
-}
 
 /* Returns the member 'name' of 'json' if that is an object and this is of
  * 'type', else NULL. */
@@ -145,8 +92,7 @@ add_segment(struct json *counts, const struct json *segment)
 char *
 kctl_counts_ask(const char *db)
 {
-    char *path = control_path();
-    struct json *answer = path ? ask_controller(path) : NULL;
+    struct json *answer = kctl_rpc_ask_controller("show");
     const struct json *remote = member(member(answer, "database",
                                               JSON_OBJECT),
                                        "remote", JSON_STRING);
@@ -163,7 +109,6 @@ kctl_counts_ask(const char *db)
         json_destroy(counts);
     }
     json_destroy(answer);
-    free(path);
     return s;
 }
 

@@ -155,6 +155,10 @@ kctl_handle_option(int c, const char *arg, struct kctl_options *options,
         options->dry_run = true;
         return true;
 
+    case KCTL_OPT_FLOWS:
+        options->flows = true;
+        return true;
+
     case KCTL_OPT_ONELINE:
         options->oneline = true;
         return true;
@@ -169,6 +173,10 @@ kctl_handle_option(int c, const char *arg, struct kctl_options *options,
 
     case KCTL_OPT_COUNTS:
         options->counts = arg;
+        return true;
+
+    case KCTL_OPT_PORTS:
+        options->ports = arg;
         return true;
 
     case KCTL_OPT_WHO:

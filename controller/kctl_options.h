@@ -27,10 +27,12 @@ struct kctl_options {
     enum kctl_wait wait;
     bool oneline;
     bool dry_run;
+    bool flows;                 /* A dry run lists these, too. */
     bool format_given;          /* Is style.format what the user asked for? */
     bool color;                 /* For people who see colours. */
     unsigned int width;         /* Of the terminal; 0 if there is none. */
     const char *counts;         /* What the controller counts, or NULL. */
+    const char *ports;          /* Which ports it knows, or NULL. */
     const char *who;            /* Who asks, or NULL. */
     const char *expected;       /* Hash of the difference, or NULL. */
     bool yes;                   /* The user need not be asked. */
@@ -44,10 +46,12 @@ enum {
     KCTL_OPT_WAIT = UCHAR_MAX + 1,
     KCTL_OPT_NO_WAIT,
     KCTL_OPT_DRY_RUN,
+    KCTL_OPT_FLOWS,
     KCTL_OPT_ONELINE,
     KCTL_OPT_COLOR,
     KCTL_OPT_WIDTH,             /* From our client, like the next ones. */
     KCTL_OPT_COUNTS,
+    KCTL_OPT_PORTS,
     KCTL_OPT_WHO,
     KCTL_OPT_EXPECTED,
     KCTL_OPT_YES,
@@ -60,10 +64,12 @@ enum {
     {"wait", required_argument, NULL, KCTL_OPT_WAIT},       \
     {"no-wait", no_argument, NULL, KCTL_OPT_NO_WAIT},       \
     {"dry-run", no_argument, NULL, KCTL_OPT_DRY_RUN},       \
+    {"flows", no_argument, NULL, KCTL_OPT_FLOWS},           \
     {"oneline", no_argument, NULL, KCTL_OPT_ONELINE},       \
     {"color", required_argument, NULL, KCTL_OPT_COLOR},     \
     {"width", required_argument, NULL, KCTL_OPT_WIDTH},     \
     {"counts", required_argument, NULL, KCTL_OPT_COUNTS},   \
+    {"ports", required_argument, NULL, KCTL_OPT_PORTS},     \
     {"who", required_argument, NULL, KCTL_OPT_WHO},         \
     {"expected", required_argument, NULL, KCTL_OPT_EXPECTED}, \
     {"yes", no_argument, NULL, KCTL_OPT_YES},               \

@@ -47,6 +47,7 @@ kctl_request_create(const struct kctl_options *options, struct svec *words,
         .errors = SVEC_EMPTY_INITIALIZER,
     };
     r->options.counts = nullable_xstrdup(options->counts);
+    r->options.ports = nullable_xstrdup(options->ports);
     r->options.who = nullable_xstrdup(options->who);
     r->options.expected = nullable_xstrdup(options->expected);
     svec_swap(&r->words, words);
@@ -99,6 +100,7 @@ kctl_request_destroy(struct kctl_request *r, struct kctl_db *db)
         ds_destroy(&r->held);
         ds_destroy(&r->output);
         free(CONST_CAST(char *, r->options.counts));
+        free(CONST_CAST(char *, r->options.ports));
         free(CONST_CAST(char *, r->options.who));
         free(CONST_CAST(char *, r->options.expected));
         ds_destroy(&r->difference);

@@ -49,6 +49,7 @@
 
 struct ctl_command;
 struct ctl_context;
+struct kctl_flows;
 struct kctl_index;
 struct kctl_request;
 struct kkrec_kakehashi_global;
@@ -109,6 +110,7 @@ struct kctl_request {
     struct ovsdb_symbol_table *symtab;
     const struct kkrec_kakehashi_global *global;
     struct ds difference;       /* What it changes, in words. */
+    struct kctl_flows *flows;   /* Of a dry run, while commands run. */
 
     /* The result, to be taken at any time.  'errors' are lines without the
      * name of the program; 'failed' is final in DONE. */
@@ -172,8 +174,8 @@ char *kctl_check_symbols(const struct ovsdb_symbol_table *);
 /* A copy of 'error', which is one line even if a word in it is not. */
 char *kctl_one_line(const char *error);
 
-/* By which a difference that was shown is known again; for the caller to
- * free. */
+/* By which a difference that was shown is known again, whatever flows it has;
+ * for the caller to free. */
 char *kctl_difference_hash(const char *);
 
 /* Begins a transaction that changes nothing and that the server answers. */

@@ -9,7 +9,9 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dirs.h"
 #include "jsonrpc.h"
@@ -22,6 +24,9 @@
 
 /* How long to wait for a server that has no room for another connection. */
 #define RETRY_MSEC 10
+
+/* How long to wait for the controller. */
+#define PATIENCE_MSEC 1000
 
 static int
 open_remote(const char *remote, long long int deadline, struct jsonrpc **rpcp)
@@ -92,4 +97,53 @@ kctl_rpc_call(struct jsonrpc *rpc, const char *method, struct json *params,
         }
     }
     return error;
+}
+
+/* Where the controller's control socket is, or NULL. */
+static char *
+control_path(void)
+{
+    char *name = xasprintf("%s/kakehashi.pid", ovs_rundir());
+    FILE *file = fopen(name, "r");
+    char line[32];
+    unsigned int pid;
+
+    free(name);
+    if (!file) {
+        return NULL;
+    }
+    char *first = fgets(line, sizeof line, file);
+    fclose(file);
+    if (!first) {
+        return NULL;
+    }
+    line[strcspn(line, "\n")] = '\0';
+    return (str_to_uint(line, 10, &pid)
+            ? xasprintf("%s/kakehashi.%u.ctl", ovs_rundir(), pid) : NULL);
+}
+
+struct json *
+kctl_rpc_ask_controller(const char *command)
+{
+    long long int deadline = time_msec() + PATIENCE_MSEC;
+    char *path = control_path();
+    struct json *answer = NULL;
+    struct jsonrpc_msg *reply;
+    struct jsonrpc *rpc;
+
+    if (!path || kctl_rpc_open_control(path, deadline, &rpc)) {
+        free(path);
+        return NULL;
+    }
+    free(path);
+    if (!kctl_rpc_call(rpc, command, json_array_create_1(
+                           json_string_create("--format=json")),
+                       deadline, &reply)) {
+        if (reply->result && reply->result->type == JSON_STRING) {
+            answer = json_from_string(json_string(reply->result));
+        }
+        jsonrpc_msg_destroy(reply);
+    }
+    jsonrpc_close(rpc);
+    return answer;
 }

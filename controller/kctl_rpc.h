@@ -27,4 +27,8 @@ int kctl_rpc_open_control(const char *path, long long int deadline,
 int kctl_rpc_call(struct jsonrpc *, const char *method, struct json *params,
                   long long int deadline, struct jsonrpc_msg **replyp);
 
+/* What the controller on this machine says to 'command' with --format=json, or
+ * NULL: there may be none, or it does not answer at once. */
+struct json *kctl_rpc_ask_controller(const char *command);
+
 #endif /* controller/kctl_rpc.h */

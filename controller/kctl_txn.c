@@ -8,8 +8,10 @@
 #include "controller/kctl_request.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "controller/kctl.h"
+#include "controller/kctl_flows.h"
 #include "controller/kctl_history.h"
 #include "controller/kctl_index.h"
 #include "controller/kctl_log.h"
@@ -147,7 +149,8 @@ begin_commands(struct kctl_request *r, struct kctl_db *db)
 /* Puts what the commands have changed into words.  Returns false if the user
  * was told something else. */
 static bool
-tell_difference(struct kctl_request *r, const struct json *items)
+tell_difference(struct kctl_request *r, const struct kctl_log *log,
+                const struct json *items)
 {
     const struct kctl_tree t = {
         .s = &r->difference,
@@ -160,6 +163,9 @@ tell_difference(struct kctl_request *r, const struct json *items)
         return true;
     }
     kctl_items_format(&t, 0, items, SIZE_MAX);
+    if (r->flows && items->array.n) {
+        kctl_flows_format(r->flows, log, r->options.flows, &r->difference);
+    }
     if (!r->options.expected) {
         return true;
     }
@@ -177,6 +183,9 @@ run_and_record(struct kctl_request *r, struct kctl_db *db, char **errorp)
 {
     struct kctl_log log;
 
+    if (r->options.dry_run && r->may_write) {
+        r->flows = kctl_flows_create(db->idl, r->options.ports);
+    }
     kctl_log_begin(&log, db->idl);
     enum kctl_outcome outcome = run_commands(r, db, errorp);
     kctl_log_end(&log);
@@ -186,7 +195,7 @@ run_and_record(struct kctl_request *r, struct kctl_db *db, char **errorp)
     if (outcome == KCTL_OK && !*errorp) {
         struct json *items = kctl_items_of_log(db->idl, &log);
 
-        if (tell_difference(r, items)) {
+        if (tell_difference(r, &log, items)) {
             kctl_history_add(r, db->idl, items);
         } else {
             *errorp = xstrdup("the database has changed meanwhile, and "
@@ -196,14 +205,20 @@ run_and_record(struct kctl_request *r, struct kctl_db *db, char **errorp)
         json_destroy(items);
     }
     kctl_log_destroy(&log);
+    kctl_flows_destroy(r->flows);
+    r->flows = NULL;
     return *errorp ? KCTL_ERROR : outcome;
 }
 
 char *
 kctl_difference_hash(const char *difference)
 {
-    return xasprintf("%08"PRIx32"%08"PRIx32, hash_string(difference, 0),
-                     hash_string(difference, 1));
+    static const char flows[] = "\n"KCTL_FLOWS_PREFIX;
+    const char *end = strstr(difference, flows);
+    size_t n = end ? end + 1 - difference : strlen(difference);
+
+    return xasprintf("%08"PRIx32"%08"PRIx32, hash_bytes(difference, n, 0),
+                     hash_bytes(difference, n, 1));
 }
 
 enum kctl_outcome

@@ -1,0 +1,364 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/kctl_flows.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "controller/kctl_ports.h"
+#include "controller/kctl_topo.h"
+#include "flows/delta.h"
+#include "flows/fdb.h"
+#include "flows/flowset.h"
+#include "flows/layout.h"
+#include "flows/pipeline.h"
+#include "flows/topo.h"
+#include "openflow/openflow-1.0.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/list.h"
+#include "svec.h"
+#include "util.h"
+
+/* Of what is wrong with rows that change, no more than this is told. */
+#define MAX_ERRORS 10
+
+struct kctl_flows {
+    struct kctl_ports ports;
+    struct topo before, after;
+    struct fdb macs_before, macs_after;     /* The static ones. */
+};
+
+/* What changes on one edge. */
+struct difference {
+    struct flowset config_have, macs_have;
+    struct delta config, macs;
+};
+
+/* ---- Two topologies. ---------------------------------------------------- */
+
+static void
+clean(struct topo *topo)
+{
+    struct topo_node *node;
+    struct topo_row *row;
+
+    HMAP_FOR_EACH (node, row.node, &topo->rows[TOPO_EDGE]) {
+        topo_node_clean(node);
+    }
+    LIST_FOR_EACH_POP (row, error_node, &topo->errors) {
+        ovs_list_init(&row->error_node);
+    }
+}
+
+static void
+begin(struct kctl_flows *f, struct topo *topo, const struct ovsdb_idl *idl)
+{
+    struct topo_node *node;
+
+    topo_init(topo);
+    kctl_topo_read(topo, idl);
+    HMAP_FOR_EACH (node, row.node, &topo->rows[TOPO_EDGE]) {
+        kctl_ports_set(&f->ports, topo, node, node);
+    }
+    kctl_topo_elect(topo, NULL);
+    clean(topo);
+}
+
+struct kctl_flows *
+kctl_flows_create(const struct ovsdb_idl *idl, const char *ports)
+{
+    struct kctl_flows *f = xmalloc(sizeof *f);
+
+    kctl_ports_init(&f->ports, ports);
+    begin(f, &f->before, idl);
+    begin(f, &f->after, idl);
+    fdb_init(&f->macs_before);
+    fdb_init(&f->macs_after);
+    return f;
+}
+
+void
+kctl_flows_destroy(struct kctl_flows *f)
+{
+    if (f) {
+        fdb_destroy(&f->macs_before);
+        fdb_destroy(&f->macs_after);
+        topo_destroy(&f->before);
+        topo_destroy(&f->after);
+        kctl_ports_destroy(&f->ports);
+        free(f);
+    }
+}
+
+/* Returns the node of 'topo' with the switch of 'node', which may be in
+ * another topology, or NULL. */
+static struct topo_node *
+counterpart(const struct topo *topo, const struct topo_node *node)
+{
+    return node->valid ? topo_node_by_dpid(topo, node->dpid) : NULL;
+}
+
+static void
+sync_macs(struct fdb *fdb, struct topo *topo)
+{
+    struct fdb_ops ops = { .n = 0 };
+
+    fdb_sync_statics(fdb, topo, 0, &ops);
+    fdb_ops_uninit(&ops);
+}
+
+/* Tells the second topology the rows in 'log'.  A port that these name is
+ * there before as well: it is the switch that has it, or not. */
+static void
+change(struct kctl_flows *f, const struct kctl_log *log)
+{
+    struct topo_node *node;
+
+    kctl_topo_change(&f->after, log);
+    topo_settle(&f->after);
+    HMAP_FOR_EACH (node, row.node, &f->after.rows[TOPO_EDGE]) {
+        struct topo_node *old = counterpart(&f->before, node);
+
+        kctl_ports_set(&f->ports, &f->after, node, node);
+        if (old) {
+            kctl_ports_set(&f->ports, &f->before, old, node);
+        }
+    }
+    topo_settle(&f->before);
+    topo_settle(&f->after);
+    kctl_topo_elect(&f->after, &f->before);
+    sync_macs(&f->macs_before, &f->before);
+    sync_macs(&f->macs_after, &f->after);
+}
+
+/* ---- The difference. ---------------------------------------------------- */
+
+static void
+compare_all(const struct topo_node *before, const struct topo_node *after,
+            struct difference *d)
+{
+    struct flowset want;
+
+    flowset_init(&want);
+    if (before) {
+        pipeline_all(before, &d->config_have);
+    }
+    if (after) {
+        pipeline_all(after, &want);
+    }
+    delta_all(&d->config, &want);
+    flowset_destroy(&want);
+}
+
+/* Compares the flows of the owners that are dirty: others have the same. */
+static void
+compare_dirty(const struct kctl_flows *f, const struct topo_node *before,
+              const struct topo_node *after, struct difference *d)
+{
+    const struct topo_dirty *dirty;
+
+    HMAP_FOR_EACH (dirty, node, &after->dirty) {
+        if (!layout_kind_is_mac(layout_cookie_kind(dirty->cookie))) {
+            pipeline_owner(&f->before, before, dirty->cookie,
+                           &d->config_have);
+        }
+    }
+    HMAP_FOR_EACH (dirty, node, &after->dirty) {
+        if (!layout_kind_is_mac(layout_cookie_kind(dirty->cookie))) {
+            struct flowset want;
+
+            flowset_init(&want);
+            pipeline_owner(&f->after, after, dirty->cookie, &want);
+            delta_owner(&d->config, &want, dirty->cookie);
+            flowset_destroy(&want);
+        }
+    }
+}
+
+static void
+compare_macs(const struct topo_node *before, const struct topo_node *after,
+             struct difference *d)
+{
+    struct flowset want;
+
+    flowset_init(&want);
+    if (before) {
+        fdb_node_flows(before, NULL, &d->macs_have);
+    }
+    if (after) {
+        fdb_node_flows(after, NULL, &want);
+    }
+    delta_all(&d->macs, &want);
+    flowset_destroy(&want);
+}
+
+/* 'before' and 'after' have the same switch; one of them may be NULL. */
+static void
+compare(const struct kctl_flows *f, const struct topo_node *before,
+        const struct topo_node *after, struct difference *d)
+{
+    flowset_init(&d->config_have);
+    flowset_init(&d->macs_have);
+    delta_init(&d->config, &d->config_have);
+    delta_init(&d->macs, &d->macs_have);
+    if (before && after && uuid_equals(&before->row.uuid, &after->row.uuid)) {
+        compare_dirty(f, before, after, d);
+    } else {
+        compare_all(before, after, d);
+    }
+    compare_macs(before, after, d);
+    delta_finish(&d->config);
+    delta_finish(&d->macs);
+}
+
+static void
+difference_uninit(struct difference *d)
+{
+    delta_destroy(&d->config);
+    delta_destroy(&d->macs);
+    flowset_destroy(&d->config_have);
+    flowset_destroy(&d->macs_have);
+}
+
+/* ---- In words. ---------------------------------------------------------- */
+
+static void
+add_flows(const struct delta *delta, struct svec *lines)
+{
+    for (size_t i = 0; i < delta->n; i++) {
+        const struct delta_change *c = &delta->changes[i];
+        struct ds line = DS_EMPTY_INITIALIZER;
+
+        flowset_flow_format(c->flow, &line);
+        ds_put_format(&line, "%c", c->command == OFPFC_DELETE_STRICT ? '-'
+                                   : c->command == OFPFC_ADD ? '+' : '~');
+        svec_add_nocopy(lines, ds_steal_cstr(&line));
+    }
+}
+
+/* Appends the flows that change, by table and match: each has its sign at the
+ * end until they are sorted. */
+static void
+format_list(const struct difference *d, struct ds *s)
+{
+    struct svec lines = SVEC_EMPTY_INITIALIZER;
+    const char *line;
+    size_t i;
+
+    add_flows(&d->config, &lines);
+    add_flows(&d->macs, &lines);
+    svec_sort(&lines);
+    SVEC_FOR_EACH (i, line, &lines) {
+        size_t n = strlen(line) - 1;
+
+        ds_put_format(s, "    %c %.*s\n", line[n], (int) n, line);
+    }
+    svec_destroy(&lines);
+}
+
+/* Appends what changes on 'node'.  Returns false if nothing does. */
+static bool
+format_difference(const struct topo_node *node, const struct difference *d,
+                  bool list, struct ds *s)
+{
+    if (!d->config.n && !d->macs.n) {
+        return false;
+    }
+    ds_put_format(s, KCTL_FLOWS_PREFIX" of %s: %"PRIuSIZE" added, %"PRIuSIZE
+                  " changed, %"PRIuSIZE" deleted\n", node->name,
+                  d->config.n_added + d->macs.n_added,
+                  d->config.n_modified + d->macs.n_modified,
+                  d->config.n_deleted + d->macs.n_deleted);
+    if (list) {
+        format_list(d, s);
+    }
+    return true;
+}
+
+/* Appends what is wrong with rows by now: their flows are not there. */
+static void
+format_errors(const struct topo *topo, struct ds *s)
+{
+    struct svec errors = SVEC_EMPTY_INITIALIZER;
+    const struct topo_row *row;
+
+    LIST_FOR_EACH (row, error_node, &topo->errors) {
+        if (row->error) {
+            svec_add(&errors, row->error);
+        }
+    }
+    svec_sort_unique(&errors);
+    for (size_t i = 0; i < MIN(errors.n, MAX_ERRORS); i++) {
+        ds_put_format(s, KCTL_FLOWS_PREFIX": missing some: %s\n",
+                      errors.names[i]);
+    }
+    svec_destroy(&errors);
+}
+
+/* Compares what 'before' and 'after', one of which may be NULL, have.  Adds
+ * the name to 'assumed' if that goes by ports that nobody has seen. */
+static bool
+tell(const struct kctl_flows *f, const struct topo_node *before,
+     const struct topo_node *after, bool list, struct svec *assumed,
+     struct ds *s)
+{
+    const struct topo_node *node = after ? after : before;
+    struct difference d;
+
+    compare(f, before, after, &d);
+    bool any = format_difference(node, &d, list, s);
+    difference_uninit(&d);
+    if (any && !kctl_ports_are_known(&f->ports, node)) {
+        svec_add(assumed, node->name);
+    }
+    return any;
+}
+
+/* Appends what changes on each edge.  Returns false if nothing does. */
+static bool
+tell_all(struct kctl_flows *f, bool list, struct svec *assumed, struct ds *s)
+{
+    bool any = false;
+    size_t n;
+
+    struct topo_node **nodes = topo_sorted_nodes(&f->after, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (nodes[i]->valid) {
+            any |= tell(f, counterpart(&f->before, nodes[i]), nodes[i], list,
+                        assumed, s);
+        }
+    }
+    free(nodes);
+    nodes = topo_sorted_nodes(&f->before, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (nodes[i]->valid && !counterpart(&f->after, nodes[i])) {
+            any |= tell(f, nodes[i], NULL, list, assumed, s);
+        }
+    }
+    free(nodes);
+    return any;
+}
+
+void
+kctl_flows_format(struct kctl_flows *f, const struct kctl_log *log, bool list,
+                  struct ds *s)
+{
+    struct svec assumed = SVEC_EMPTY_INITIALIZER;
+
+    change(f, log);
+    if (!tell_all(f, list, &assumed, s)) {
+        ds_put_cstr(s, KCTL_FLOWS_PREFIX": no change on any edge\n");
+    }
+    format_errors(&f->after, s);
+    if (assumed.n) {
+        char *names = svec_join(&assumed, ", ", "");
+
+        ds_put_format(s, KCTL_FLOWS_PREFIX": the ports of %s are assumed: "
+                      "there is no controller here that knows them\n", names);
+        free(names);
+    }
+    svec_destroy(&assumed);
+}
