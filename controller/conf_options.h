@@ -7,7 +7,10 @@
 /* What is in the columns 'options', and what empty columns mean.
  *
  * The controller and kakehashi-ctl see the database by IDLs of their own, and
- * have to read the same in it: what is said once, here, needs no IDL. */
+ * have to read the same in it: what is said once, here, needs no IDL.
+ *
+ * What makes no sense does not count, and is complained about: the complaint,
+ * or NULL, is the caller's. */
 
 struct smap;
 struct topo_attach_row;

@@ -133,7 +133,8 @@ struct command_line {
     const char *unixctl;        /* NULL if not given, like the next two. */
     const char *of_connection;  /* Name of an option about the database. */
     const char *of_daemon;      /* Name of one that needs --detach. */
-    char *width, *counts, *ports, *who, *expected;      /* Of options that we add. */
+    /* Of options that we add. */
+    char *width, *counts, *ports, *who, *expected;
     bool color_given;           /* Else as the terminal has it. */
     struct svec request;        /* Options of the request, and of commands. */
 };

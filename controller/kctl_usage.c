@@ -149,6 +149,7 @@ Options:\n\
                               given\n\
   -t, --timeout=SECS          give up after SECS seconds\n\
   --dry-run                   print what would change, and change nothing\n\
+  --flows                     with --dry-run: flows of the edges, too\n\
   --yes                       (apply, rollback) do not ask\n\
   --color=auto|always|never   print in colours; by default on terminals\n\
   --oneline                   print exactly one line of output per command\n",

@@ -861,9 +861,16 @@ def test_oneline(steady):
     steady.ok("segment-del s")
 
 
+def told_flows(out):
+    """How many flows a dry run adds, changes and deletes, by edge."""
+    return {edge: tuple(map(int, counts)) for edge, *counts in re.findall(
+        r"^flows of (\S+): (\d+) added, (\d+) changed, (\d+) deleted$", out,
+        flags=re.M)}
+
+
 def test_dry_run(steady):
     before = steady.dump()
-    added = "+ segment s: vni 1\n"
+    added = "+ segment s: vni 1\nflows: no change on any edge\n"
     assert steady.ok("--dry-run segment-add s 1") == added
     # There is nothing to wait for.
     assert steady.ok("--dry-run --wait=edges segment-add s 1") == added
@@ -871,10 +878,65 @@ def test_dry_run(steady):
     assert steady.ok("--dry-run --may-exist segment-add blue 100") == ""
     assert steady.ok("--dry-run segment-add s 1 -- segment-del s") == ""
     assert steady.ok("--dry-run set Segment blue vni=5 -- "
-                     "unbind red west eth1 11") == (
+                     "unbind red west eth1 11").partition("flows")[0] == (
         "~ segment blue: vni 100 -> 5\n- binding west/eth1/11: segment red\n")
     assert steady.dump() == before
     assert steady.fail("--dry-run segment-add blue 1")
+
+
+@pytest.mark.parametrize("command,flows", [
+    ("unbind red west eth1 11",
+     {"e1": (0, 0, 8), "e2": (0, 0, 8), "e3": (0, 1, 4)}),
+    ("mac-add blue 02:00:00:00:00:07 west/eth1/10",
+     {"e1": (3, 0, 0), "e2": (3, 0, 0), "h1": (2, 0, 0)}),
+    ("mac-del blue 02:00:00:00:00:01",
+     {"e1": (0, 0, 3), "e2": (0, 0, 3), "h1": (0, 0, 2)}),
+    ("vtep-add blue 192.0.2.7",
+     {"e1": (1, 1, 0), "e2": (1, 1, 0), "h1": (1, 1, 0)}),
+    # A bridge port and what comes in by it, on this edge alone.
+    ("segment-add s 77 -- bind s e3 eth7 5", {"e3": (10, 0, 0)}),
+    # The way to the others is that to another edge, whose gate opens.
+    ("set Edge e1 drained=true",
+     {"e1": (2, 0, 2), "e2": (2, 0, 2), "e3": (0, 1, 0), "h1": (0, 1, 0)}),
+    # What is deleted and made anew is what it was.
+    ("--if-exists mac-del blue 02:00:00:00:00:01 -- "
+     "mac-add blue 02:00:00:00:00:01 west/eth1/10", None),
+    ("set Edge e1 external_ids:x=y", {}),
+    ("set Segment blue name=azul", {}),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_dry_run_tells_flows(steady, command, flows):
+    """Without a controller, so ports are assumed."""
+    out = steady.ok("--dry-run " + command)
+    assert told_flows(out) == (flows or {})
+    assert ("flows: no change on any edge\n" in out) == (flows == {})
+    assumed = ", ".join(flows or ())
+    assert (f"the ports of {assumed} are assumed" in out) == bool(flows)
+
+
+def test_dry_run_lists_flows(steady):
+    out = steady.ok("--dry-run --flows vtep-add blue 192.0.2.7")
+    lines = [line for line in out.splitlines() if line.startswith("    ")]
+    assert len(lines) == 6
+    assert sum(line.startswith("    + ") and "tun_src=192.0.2.7," in line
+               for line in lines) == 3
+    assert sum(line.startswith("    ~ ") and "192.0.2.7->tun_dst" in line
+               for line in lines) == 3
+    assert "    " not in steady.ok("--flows segment-add s 1")
+    steady.ok("segment-del s")
+
+
+def test_dry_run_of_an_edge(configured):
+    """One that comes or goes has all its flows added or deleted."""
+    gone = told_flows(configured.ok("--dry-run --cascade edge-del h1"))
+    assert gone["h1"][:2] == (0, 0) and gone["h1"][2] > 20
+    there = told_flows(configured.ok(
+        "--dry-run edge-add e4 4 10.0.0.4 -- segment-add s 9 -- "
+        "bind s e4 eth0 1"))
+    assert list(there) == ["e4"]
+    assert there["e4"][0] > 20 and there["e4"][1:] == (0, 0)
+    # The second edge of a cluster takes over, and nobody leads to the first.
+    west = told_flows(configured.ok("--dry-run --cascade edge-del e1"))
+    assert set(west) == {"e1", "e2", "e3", "h1"}
 
 
 def test_help_and_version(steady):
