@@ -7,21 +7,21 @@
 /* Fair shares: which segments of a node have so many new MACs that others
  * would not be heard.
  *
- * All packet-ins of LEARN pass one meter, 'rate' a second.  When half of that
- * is used up in a second, the segments that have most of it are held: they get
- * a meter of their own, which all that are held share, with a quarter of the
- * rate, and no entries that stand in for MACs that have yet to be learned (see
- * pipeline_hold()).  What is left of the first meter is for the others.  Held
- * are those with most packet-ins, as few as will do, and none that has less
- * than a 64th of the rate: where many have a little each, what a meter lets
- * pass is shared fairly already.
+ * All packet-ins of LEARN pass one meter, 'rate' a second.  When a quarter of
+ * that is used up in a second, the segments that have most of it are held:
+ * they get a meter of their own, which all that are held share, with a quarter
+ * of the rate, and no entries that stand in for MACs that have yet to be
+ * learned (see pipeline_hold()).  What is left of the first meter is for the
+ * others.  Held are those with most packet-ins, as few as will do, and none
+ * that has less than a 64th of the rate: where many have a little each, what a
+ * meter lets pass is shared fairly already.
  *
  * A segment is let go at the end of a window in which it had less than half
  * of its part of what all that are held have had, or may have.
  *
  * Invariants:
  *
- *   - As long as a node has less than an eighth of the rate, all of this costs
+ *   - As long as a node has less than a 16th of the rate, all of this costs
  *     a counter.
  *   - There are no more segments in here than have sent packet-ins in a
  *     window.
@@ -37,8 +37,8 @@
 #define SHARE_WINDOW 1000       /* Milliseconds. */
 
 /* Parts of the rate, see above. */
-#define SHARE_SMALL 8
-#define SHARE_MUCH 2
+#define SHARE_SMALL 16
+#define SHARE_MUCH 4
 #define SHARE_HELD 4
 #define SHARE_LEAST 64
 
