@@ -17,6 +17,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(__file__), "..", "lab"),
                 os.path.dirname(__file__)]
 
 import state                    # noqa: E402  The path must be set first.
+from ctldb import CONFIG, Database      # noqa: E402
 from frames import Wires        # noqa: E402
 from kklab import Lab           # noqa: E402
 from world import configure, join, wait_synced          # noqa: E402
@@ -115,3 +116,32 @@ def check_daemon(control):
         assert control.stopped, \
             f"kakehashi died with {control.process.returncode}"
     assert not control.complaints()
+
+
+# ---- A database alone, for kakehashi-ctl ----------------------------------
+
+BOTH = {"params": [False, True], "ids": ["alone", "daemon"]}
+
+
+@pytest.fixture(name="db", **BOTH)
+def fixture_db(request):
+    database = Database(daemon=request.param)
+    yield database
+    database.close()
+
+
+@pytest.fixture(name="configured")
+def fixture_configured(db):
+    db.apply(CONFIG)
+    return db
+
+
+@pytest.fixture(name="steady", scope="module", **BOTH)
+def fixture_steady(request):
+    """A configured database for tests that must not change it."""
+    database = Database(daemon=request.param)
+    try:
+        database.apply(CONFIG)
+        yield database
+    finally:
+        database.close()

@@ -24,31 +24,6 @@ from ctldb import CONFIG, CTL, SCHEMA, Database, Gate, Waiting, \
 ALONE = pytest.mark.parametrize("db", [False], indirect=True, ids=["alone"])
 
 
-@pytest.fixture(name="db", params=[False, True], ids=["alone", "daemon"])
-def fixture_db(request):
-    database = Database(daemon=request.param)
-    yield database
-    database.close()
-
-
-@pytest.fixture(name="configured")
-def fixture_configured(db):
-    db.apply(CONFIG)
-    return db
-
-
-@pytest.fixture(name="steady", scope="module", params=[False, True],
-                ids=["alone", "daemon"])
-def fixture_steady(request):
-    """A configured database for tests that must not change it."""
-    database = Database(daemon=request.param)
-    try:
-        database.apply(CONFIG)
-        yield database
-    finally:
-        database.close()
-
-
 # ---- What the verbs make ----------------------------------------------------
 
 def test_init_is_idempotent(db):

@@ -13,7 +13,7 @@ import subprocess
 
 import pytest
 
-from ctldb import CONFIG, SCHEMA, Database, on_terminal
+from ctldb import SCHEMA, Database, on_terminal
 
 # What no verb sets, on top of CONFIG.
 DETAILS = """
@@ -30,30 +30,6 @@ DETAILS = """
     set Vtep blue/192.0.2.9 external_ids:a=b
     set Static_Mac blue/02:00:00:00:00:01 external_ids:a=b
 """
-
-
-@pytest.fixture(name="db", params=[False, True], ids=["alone", "daemon"])
-def fixture_db(request):
-    database = Database(daemon=request.param)
-    yield database
-    database.close()
-
-
-@pytest.fixture(name="configured")
-def fixture_configured(db):
-    db.apply(CONFIG)
-    return db
-
-
-@pytest.fixture(name="steady", scope="module", params=[False, True],
-                ids=["alone", "daemon"])
-def fixture_steady(request):
-    database = Database(daemon=request.param)
-    try:
-        database.apply(CONFIG)
-        yield database
-    finally:
-        database.close()
 
 
 def write(db, text):
