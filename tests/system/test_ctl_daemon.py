@@ -548,6 +548,7 @@ def test_daemon_is_killed(db):
     assert tool.returncode == 1
     assert err == (f"kakehashi-ctl: {db.daemon.socket}: lost the daemon (End "
                    "of file): what it has done is not known\n")
+    wait_for(lambda: not db.daemon.is_alive())
     assert "Connection refused" in db.run("show").stderr
     db.daemon.start("--db=" + db.remote)
     assert [row[0] for row in db.rows("segment")] == ["s"]
