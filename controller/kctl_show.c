@@ -45,14 +45,28 @@ put_error(const struct kctl_tree *t, int level, const char *error)
 }
 
 /* Prints a line for each entry. */
+/* Times since when something is so are in milliseconds. */
+static char *
+entry_value(const struct smap_node *node)
+{
+    size_t len = strlen(node->key);
+    long long int msec;
+
+    return (len >= 6 && !strcmp(node->key + len - 6, "_since")
+            && str_to_llong(node->value, 10, &msec)
+            ? kctl_format_time(msec) : xstrdup(node->value));
+}
+
 static void
 put_entries(const struct kctl_tree *t, int level, const struct smap *smap)
 {
     const struct smap_node **nodes = smap_sort(smap);
 
     for (size_t i = 0; i < smap_count(smap); i++) {
-        kctl_tree_line(t, level, KCTL_PLAIN, "%s: %s", nodes[i]->key,
-                       nodes[i]->value);
+        char *value = entry_value(nodes[i]);
+
+        kctl_tree_line(t, level, KCTL_PLAIN, "%s: %s", nodes[i]->key, value);
+        free(value);
     }
     free(nodes);
 }

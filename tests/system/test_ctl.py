@@ -312,6 +312,14 @@ def test_show_counts_of_a_controller(configured):
     assert start[1] == "blue,100,west,eth1,10,,1,"
 
 
+def test_show_tells_times(configured):
+    configured.ok("set Edge e1 status:leader_since=1000000000000 "
+                  "status:x_since=long")
+    out = configured.ok("show")
+    assert "        leader_since: 2001-09-09 01:46:40 UTC\n" in out
+    assert "        x_since: long\n" in out
+
+
 def test_show_of_a_controller_that_is_no_more(configured):
     with open(os.path.join(configured.dir, "kakehashi.pid"), "w",
               encoding="ascii") as f:
