@@ -45,10 +45,7 @@ admin_claim_rate(const struct topo_claim *claim,
                  double rate[TOPO_N_DIRECTIONS])
 {
     const struct topo_attach *attach = claim->attach;
-    const struct stats_entry *entry
-        = claim->slot ? stats_find(claim->node->stats, STATS_BINDING,
-                                   claim->slot, attach->place.segment->vni)
-          : NULL;
+    const struct stats_entry *entry = stats_find_claim(claim);
 
     if (!claim->node->led || !entry || !entry->period
         || (attach->cluster && attach->cluster->active != claim->node)) {

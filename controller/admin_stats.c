@@ -141,9 +141,7 @@ admin_claim_stats_to_json(const struct topo_claim *claim)
 {
     const struct topo_attach *attach = claim->attach;
     const struct topo_segment *segment = attach->place.segment;
-    const struct stats_entry *entry
-        = claim->slot ? stats_find(claim->node->stats, STATS_BINDING,
-                                   claim->slot, segment->vni) : NULL;
+    const struct stats_entry *entry = stats_find_claim(claim);
     struct json *json = json_object_create();
     struct json *dropped = json_object_create();
     struct ds location = DS_EMPTY_INITIALIZER;

@@ -99,7 +99,8 @@ struct agent {
 
     /* For agent_mtu.c. */
     struct hmap paths;          /* Of struct agent_path. */
-    struct ovs_list searches;   /* Those that are searched. */
+    struct ovs_list searches;   /* Those that are searched... */
+    long long searches_at;      /* ...of which one has something to do then. */
     struct ovs_list mtu_probes; /* For controller/admin_mtu.c. */
     size_t n_narrow;
     unsigned int paths_round;

@@ -37,6 +37,7 @@ agent_mtu_init(struct agent *agent)
 {
     hmap_init(&agent->paths);
     ovs_list_init(&agent->searches);
+    agent->searches_at = LLONG_MAX;
     agent->paths_at = LLONG_MAX;
 }
 
@@ -118,6 +119,7 @@ agent_path_search(struct agent *agent, const struct topo_node *from,
         mtu_begin(&path->search, exact, at);
         ovs_list_remove(&path->search_node);
         ovs_list_push_back(&agent->searches, &path->search_node);
+        agent->searches_at = MIN(agent->searches_at, at);
     }
     return path;
 }
@@ -264,9 +266,16 @@ agent_mtu_run(struct agent *agent, long long now)
     if (now >= agent->paths_at) {
         agent_mtu_round(agent, now);
     }
+    if (now < agent->searches_at) {
+        return;
+    }
+    agent->searches_at = LLONG_MAX;
     LIST_FOR_EACH_SAFE (path, search_node, &agent->searches) {
-        if (!path->search.size || now >= path->search.at) {
+        if (now >= path->search.at) {
             agent_path_run(agent, path, now);
+        }
+        if (!ovs_list_is_empty(&path->search_node)) {
+            agent->searches_at = MIN(agent->searches_at, path->search.at);
         }
     }
 }
@@ -274,13 +283,10 @@ agent_mtu_run(struct agent *agent, long long now)
 void
 agent_mtu_wait(const struct agent *agent)
 {
-    const struct agent_path *path;
+    long long at = MIN(agent->paths_at, agent->searches_at);
 
-    if (agent->paths_at != LLONG_MAX) {
-        poll_timer_wait_until(agent->paths_at);
-    }
-    LIST_FOR_EACH (path, search_node, &agent->searches) {
-        poll_timer_wait_until(path->search.at);
+    if (at != LLONG_MAX) {
+        poll_timer_wait_until(at);
     }
 }
 
@@ -295,5 +301,6 @@ agent_mtu_answered(struct agent *agent, const struct topo_node *from,
         && size >= ETH_HEADER_LEN + MTU_LEAST
         && size <= ETH_HEADER_LEN + MTU_MOST) {
         mtu_answered(&path->search, size - ETH_HEADER_LEN, time_msec());
+        agent->searches_at = 0;
     }
 }

@@ -168,6 +168,16 @@ agent_abandon_segments(struct agent *agent)
     }
 }
 
+/* What is led from here has changed. */
+static void
+agent_leads_changed(struct agent *agent)
+{
+    agent_abandon_segments(agent);
+    agent_vteps_led(agent);
+    agent->elect_at = 0;
+    conf_errors_changed(agent->conf);
+}
+
 /* The shard 'uuid' is led from now on, or no more. */
 static void
 agent_lead(struct agent *agent, const struct uuid *uuid, bool led)
@@ -187,10 +197,6 @@ agent_lead(struct agent *agent, const struct uuid *uuid, bool led)
             agent_lead_node(agent, node, led);
         }
     }
-    agent_abandon_segments(agent);
-    agent_vteps_led(agent);
-    agent->elect_at = 0;
-    conf_errors_changed(agent->conf);
 }
 
 /* The switch of 'edge' has another master. */
@@ -296,10 +302,7 @@ agent_shards_changed(struct agent *agent)
     HMAP_FOR_EACH (cluster, row.node, &agent->topo.rows[TOPO_CLUSTER]) {
         agent_shard_cluster(agent, cluster);
     }
-    agent_abandon_segments(agent);
-    agent_vteps_led(agent);
-    agent->elect_at = 0;
-    conf_errors_changed(agent->conf);
+    agent_leads_changed(agent);
 }
 
 /* Yields shards if others lead fewer. */
@@ -353,7 +356,7 @@ void
 agent_shards_run(struct agent *agent)
 {
     struct uuid uuid;
-    bool gained;
+    bool gained, changed = false;
 
     if (conf_is_ready(agent->conf)) {
         if (agent->topo.shards_changed) {
@@ -370,6 +373,10 @@ agent_shards_run(struct agent *agent)
     }
     while (lead_next(agent->lead, &uuid, &gained)) {
         agent_lead(agent, &uuid, gained);
+        changed = true;
+    }
+    if (changed) {
+        agent_leads_changed(agent);
     }
     conf_set_self(agent->conf, &(struct conf_self) {
         .name = lead_is_named(agent->lead) ? lead_name(agent->lead) : NULL,

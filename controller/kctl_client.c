@@ -17,7 +17,6 @@
 #include "jsonrpc.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
-#include "openvswitch/shash.h"
 #include "svec.h"
 #include "util.h"
 
@@ -83,19 +82,11 @@ call(const char *path, struct jsonrpc *rpc, const char *method,
             : parse_reply(path, reply, result));
 }
 
-/* Returns the member 'name' of 'object' if it is of 'type', else NULL. */
-static const struct json *
-member(const struct json *object, const char *name, enum json_type type)
-{
-    const struct json *value = shash_find_data(json_object(object), name);
-    return value && value->type == type ? value : NULL;
-}
-
 static void
 print_result(const struct json *object, struct ds *copy)
 {
-    const struct json *output = member(object, "output", JSON_STRING);
-    const struct json *errors = member(object, "errors", JSON_ARRAY);
+    const struct json *output = kctl_member(object, "output", JSON_STRING);
+    const struct json *errors = kctl_member(object, "errors", JSON_ARRAY);
 
     if (output && copy) {
         ds_put_cstr(copy, json_string(output));
@@ -135,8 +126,9 @@ run(const char *path, struct jsonrpc *rpc, const struct svec *words,
         params = NULL;
         method = "client/more";
         if (!error) {
-            const struct json *code = member(result, "status", JSON_INTEGER);
-            const struct json *id = member(result, "id", JSON_STRING);
+            const struct json *code = kctl_member(result, "status",
+                                                   JSON_INTEGER);
+            const struct json *id = kctl_member(result, "id", JSON_STRING);
 
             print_result(result, copy);
             if (code) {

@@ -18,26 +18,13 @@
 
 #include "controller/kctl_rpc.h"
 #include "openvswitch/json.h"
-#include "openvswitch/shash.h"
 #include "util.h"
-
-/* Returns the member 'name' of 'json' if that is an object and this is of
- * 'type', else NULL. */
-static const struct json *
-member(const struct json *json, const char *name, enum json_type type)
-{
-    const struct json *value
-        = (json && json->type == JSON_OBJECT
-           ? shash_find_data(json_object(json), name) : NULL);
-
-    return value && value->type == type ? value : NULL;
-}
 
 static void
 add_count(struct json *counts, const char *segment, const char *location,
           const struct json *json)
 {
-    const struct json *macs = member(json, "macs", JSON_INTEGER);
+    const struct json *macs = kctl_member(json, "macs", JSON_INTEGER);
 
     if (macs) {
         char *key = xasprintf("%s%s%s", segment, location ? " " : "",
@@ -53,8 +40,8 @@ static void
 add_rate(struct json *counts, const char *segment, const char *location,
          const struct json *json, bool out)
 {
-    const struct json *rate = member(json, out ? "out_bps" : "in_bps",
-                                     JSON_INTEGER);
+    const struct json *rate = kctl_member(json, out ? "out_bps" : "in_bps",
+                                          JSON_INTEGER);
 
     if (rate) {
         char *key = xasprintf("%s %s %s", segment, location,
@@ -67,8 +54,8 @@ add_rate(struct json *counts, const char *segment, const char *location,
 static void
 add_segment(struct json *counts, const struct json *segment)
 {
-    const struct json *name = member(segment, "name", JSON_STRING);
-    const struct json *places = member(segment, "places", JSON_ARRAY);
+    const struct json *name = kctl_member(segment, "name", JSON_STRING);
+    const struct json *places = kctl_member(segment, "places", JSON_ARRAY);
 
     if (!name) {
         return;
@@ -76,7 +63,8 @@ add_segment(struct json *counts, const struct json *segment)
     add_count(counts, json_string(name), NULL, segment);
     for (size_t i = 0; places && i < places->array.n; i++) {
         const struct json *place = places->array.elems[i];
-        const struct json *location = member(place, "location", JSON_STRING);
+        const struct json *location = kctl_member(place, "location",
+                                                  JSON_STRING);
 
         if (location) {
             add_count(counts, json_string(name), json_string(location),
@@ -93,10 +81,10 @@ char *
 kctl_counts_ask(const char *db)
 {
     struct json *answer = kctl_rpc_ask_controller("show");
-    const struct json *remote = member(member(answer, "database",
-                                              JSON_OBJECT),
-                                       "remote", JSON_STRING);
-    const struct json *segments = member(answer, "segments", JSON_ARRAY);
+    const struct json *remote = kctl_member(kctl_member(answer, "database",
+                                                        JSON_OBJECT),
+                                            "remote", JSON_STRING);
+    const struct json *segments = kctl_member(answer, "segments", JSON_ARRAY);
     char *s = NULL;
 
     if (segments && remote && (!db || !strcmp(json_string(remote), db))) {
@@ -130,7 +118,7 @@ kctl_counts_get(const struct json *counts, const char *segment,
 {
     char *key = xasprintf("%s%s%s", segment, location ? " " : "",
                           location ? location : "");
-    const struct json *macs = member(counts, key, JSON_INTEGER);
+    const struct json *macs = kctl_member(counts, key, JSON_INTEGER);
 
     free(key);
     return macs ? json_integer(macs) : -1;
@@ -141,7 +129,7 @@ kctl_counts_rate(const struct json *counts, const char *segment,
                  const char *location, bool out)
 {
     char *key = xasprintf("%s %s %s", segment, location, out ? "out" : "in");
-    const struct json *rate = member(counts, key, JSON_INTEGER);
+    const struct json *rate = kctl_member(counts, key, JSON_INTEGER);
 
     free(key);
     return rate ? json_integer(rate) : -1;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "controller/events.h"
+#include "controller/kctl_rpc.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
@@ -70,9 +71,9 @@ print_own(const struct kctl_live *live, const char *kind, const char *reason)
 static long long int
 get_number(const struct json *json, const char *name)
 {
-    const struct json *value = shash_find_data(json_object(json), name);
+    const struct json *value = kctl_member(json, name, JSON_INTEGER);
 
-    return value && value->type == JSON_INTEGER ? json_integer(value) : 0;
+    return value ? json_integer(value) : 0;
 }
 
 static void

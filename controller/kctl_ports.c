@@ -11,22 +11,9 @@
 #include "flow.h"
 #include "flows/topo.h"
 #include "openvswitch/json.h"
-#include "openvswitch/shash.h"
 #include "packets.h"
 #include "smap.h"
 #include "util.h"
-
-/* Returns the member 'name' of 'json' if that is an object and this is of
- * 'type', else NULL. */
-static const struct json *
-member(const struct json *json, const char *name, enum json_type type)
-{
-    const struct json *value
-        = (json && json->type == JSON_OBJECT
-           ? shash_find_data(json_object(json), name) : NULL);
-
-    return value && value->type == type ? value : NULL;
-}
 
 char *
 kctl_ports_ask(void)
@@ -39,8 +26,9 @@ kctl_ports_ask(void)
 
         for (size_t i = 0; i < edges->array.n; i++) {
             const struct json *edge = edges->array.elems[i];
-            const struct json *dpid = member(edge, "datapath_id", JSON_STRING);
-            const struct json *ports = member(edge, "ports", JSON_ARRAY);
+            const struct json *dpid = kctl_member(edge, "datapath_id",
+                                                  JSON_STRING);
+            const struct json *ports = kctl_member(edge, "ports", JSON_ARRAY);
 
             if (dpid && ports && ports->array.n) {
                 json_object_put(known, json_string(dpid), json_clone(ports));
@@ -70,7 +58,7 @@ kctl_ports_destroy(struct kctl_ports *ports)
 static const struct json *
 known_ports(const struct kctl_ports *ports, const struct topo_node *node)
 {
-    return member(ports->known, node->dpid_string, JSON_ARRAY);
+    return kctl_member(ports->known, node->dpid_string, JSON_ARRAY);
 }
 
 bool
@@ -85,10 +73,10 @@ set_known(struct topo *topo, struct topo_node *node, const struct json *array)
 {
     for (size_t i = 0; i < array->array.n; i++) {
         const struct json *port = array->array.elems[i];
-        const struct json *name = member(port, "name", JSON_STRING);
-        const struct json *ofport = member(port, "ofport", JSON_INTEGER);
-        const struct json *mac = member(port, "mac", JSON_STRING);
-        bool live = member(port, "live", JSON_TRUE) != NULL;
+        const struct json *name = kctl_member(port, "name", JSON_STRING);
+        const struct json *ofport = kctl_member(port, "ofport", JSON_INTEGER);
+        const struct json *mac = kctl_member(port, "mac", JSON_STRING);
+        bool live = kctl_member(port, "live", JSON_TRUE) != NULL;
         struct eth_addr ea = eth_addr_zero;
 
         if (mac && !eth_addr_from_string(json_string(mac), &ea)) {

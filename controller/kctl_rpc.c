@@ -147,3 +147,13 @@ kctl_rpc_ask_controller(const char *command)
     jsonrpc_close(rpc);
     return answer;
 }
+
+const struct json *
+kctl_member(const struct json *json, const char *name, enum json_type type)
+{
+    const struct json *value
+        = (json && json->type == JSON_OBJECT
+           ? shash_find_data(json_object(json), name) : NULL);
+
+    return value && value->type == type ? value : NULL;
+}

@@ -11,6 +11,7 @@
  * time_msec(), or LLONG_MAX for none. */
 
 #include <stdbool.h>
+#include "openvswitch/json.h"
 
 struct jsonrpc;
 struct jsonrpc_msg;
@@ -30,5 +31,10 @@ int kctl_rpc_call(struct jsonrpc *, const char *method, struct json *params,
 /* What the controller on this machine says to 'command' with --format=json, or
  * NULL: there may be none, or it does not answer at once. */
 struct json *kctl_rpc_ask_controller(const char *command);
+
+/* Returns the member 'name' of 'json' if that is an object and this is of
+ * 'type', else NULL: what comes from others may be anything. */
+const struct json *kctl_member(const struct json *, const char *name,
+                               enum json_type);
 
 #endif /* controller/kctl_rpc.h */

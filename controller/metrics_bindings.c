@@ -61,9 +61,7 @@ static void
 metrics_add_claim(struct metrics_table *t, const struct topo_claim *claim)
 {
     const struct topo_place *place = &claim->attach->place;
-    const struct stats_entry *entry
-        = claim->slot ? stats_find(claim->node->stats, STATS_BINDING,
-                                   claim->slot, place->segment->vni) : NULL;
+    const struct stats_entry *entry = stats_find_claim(claim);
     struct metrics_row *row;
 
     if (!entry) {

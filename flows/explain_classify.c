@@ -225,26 +225,6 @@ explain_from_node(const struct explain_walk *w,
     return found;
 }
 
-/* Returns the cluster through which alone 'w->node' is in the segment, or
- * NULL. */
-const struct topo_cluster *
-explain_only_cluster(const struct explain_walk *w)
-{
-    const struct topo_cluster *only = NULL;
-    const struct topo_attach *attach;
-
-    LIST_FOR_EACH (attach, segment_node, &w->segment->attaches) {
-        if (!topo_attach_claim(attach, w->node)) {
-            continue;
-        }
-        if (!attach->cluster || (only && only != attach->cluster)) {
-            return NULL;
-        }
-        only = attach->cluster;
-    }
-    return only;
-}
-
 /* Returns the counter of frames from VTEPs that have no business in the
  * segment.  Where any other VTEP is let in, that is a flow of its own. */
 static struct explain_counter
@@ -325,7 +305,9 @@ explain_admits(struct explain_walk *w)
             w->bpdu = true;
         }
     }
-    return w->bpdu && explain_from_node(w, explain_only_cluster(w), &any);
+    return (w->bpdu
+            && explain_from_node(w, topo_segment_only_cluster(w->segment,
+                                                              w->node), &any));
 }
 
 /* The frame is from a VTEP.  Returns true if that is in the segment. */
@@ -396,7 +378,7 @@ explain_classify_tunnel(struct explain_walk *w,
                      w->node->name, w->vni);
         return false;
     }
-    *only = explain_only_cluster(w);
+    *only = topo_segment_only_cluster(w->segment, w->node);
     return explain_vtep(w, *only);
 }
 

@@ -227,7 +227,8 @@ explain_flood_cluster(struct explain_walk *w,
 static void
 explain_flood_remote(struct explain_walk *w)
 {
-    const struct topo_cluster *only = explain_only_cluster(w);
+    const struct topo_cluster *only = topo_segment_only_cluster(w->segment,
+                                                                w->node);
     struct explain_targets targets = { .n = 0 };
     const struct topo_attach *attach;
     const struct topo_vtep *vtep;

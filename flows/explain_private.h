@@ -74,7 +74,6 @@ void explain_limit(struct explain_walk *, uint32_t meter,
 
 char *explain_place_name(const struct topo_place *);
 char *explain_ip_name(const struct in6_addr *);
-const struct topo_cluster *explain_only_cluster(const struct explain_walk *);
 bool explain_takes(const struct explain_walk *, const struct topo_attach *);
 bool explain_gate(struct explain_walk *, const struct topo_cluster *,
                   bool outward);

@@ -71,26 +71,6 @@ pipeline_begin_classify(struct pipeline_ctx *ctx, ofp_port_t port,
     }
 }
 
-/* Returns the cluster through which alone 'node' is in 'segment', or NULL if
- * it is there in more than one way. */
-static const struct topo_cluster *
-pipeline_only_cluster(const struct topo_segment *segment,
-                      const struct topo_node *node)
-{
-    const struct topo_cluster *only = NULL;
-    const struct topo_attach *attach;
-
-    LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
-        if (topo_attach_claim(attach, node)) {
-            if (!attach->cluster || (only && attach->cluster != only)) {
-                return NULL;
-            }
-            only = attach->cluster;
-        }
-    }
-    return only;
-}
-
 /* CLASSIFY, local side: what enters by 'claim', or is counted there and ends
  * if that is closed. */
 static void
@@ -448,7 +428,7 @@ pipeline_segment(const struct topo_node *node,
         .node = node,
         .segment = segment,
         .set = set,
-        .only = pipeline_only_cluster(segment, node),
+        .only = topo_segment_only_cluster(segment, node),
     };
     ofpbuf_use_stub(&ctx.acts, stub, sizeof stub);
 

@@ -281,6 +281,15 @@ stats_find(const struct stats *stats, enum stats_scope scope, uint32_t owner,
             ? entry : NULL);
 }
 
+/* Returns the entry of 'claim', or NULL. */
+const struct stats_entry *
+stats_find_claim(const struct topo_claim *claim)
+{
+    return (claim->slot
+            ? stats_find(claim->node->stats, STATS_BINDING, claim->slot,
+                         claim->attach->place.segment->vni) : NULL);
+}
+
 /* All is about to be reported. */
 void
 stats_begin(struct stats *stats)

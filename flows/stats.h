@@ -34,6 +34,7 @@
 #include "openvswitch/hmap.h"
 
 struct match;
+struct topo_claim;
 struct topo_node;
 
 /* What is counted about what.  The owner of an entry is a slot, a VNI, an
@@ -154,6 +155,7 @@ void stats_take(struct stats *, const struct topo_node *,
                 const struct stats_where *, const struct stats_reading *,
                 long long now);
 void stats_end(struct stats *);
+const struct stats_entry *stats_find_claim(const struct topo_claim *);
 const struct stats_entry *stats_find(const struct stats *, enum stats_scope,
                                      uint32_t owner, uint32_t vni);
 

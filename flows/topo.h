@@ -551,6 +551,8 @@ struct topo_claim *topo_attach_claim(const struct topo_attach *,
 /* Whom the owner concerns. */
 bool topo_segment_has_node(const struct topo_segment *,
                            const struct topo_node *);
+const struct topo_cluster *topo_segment_only_cluster(
+    const struct topo_segment *, const struct topo_node *);
 bool topo_claim_is_first(const struct topo_claim *);
 bool topo_cluster_has_node(const struct topo_cluster *,
                            const struct topo_node *);

@@ -97,6 +97,26 @@ topo_claim_is_first(const struct topo_claim *claim)
     return false;
 }
 
+/* Returns the cluster through which alone 'node' is in 'segment', or NULL if
+ * it is there in more than one way. */
+const struct topo_cluster *
+topo_segment_only_cluster(const struct topo_segment *segment,
+                          const struct topo_node *node)
+{
+    const struct topo_cluster *only = NULL;
+    const struct topo_attach *attach;
+
+    LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
+        if (topo_attach_claim(attach, node)) {
+            if (!attach->cluster || (only && attach->cluster != only)) {
+                return NULL;
+            }
+            only = attach->cluster;
+        }
+    }
+    return only;
+}
+
 static bool
 topo_claim_is_access(const struct topo_claim *claim)
 {

@@ -28,12 +28,6 @@ def fixture_db():
     database.close()
 
 
-@pytest.fixture(name="configured")
-def fixture_configured(db):
-    db.apply(CONFIG)
-    return db
-
-
 @pytest.fixture(name="gated")
 def fixture_gated():
     """A database whose daemon reaches it by way of 'gate'."""
