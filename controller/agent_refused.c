@@ -203,9 +203,10 @@ agent_leave_out(struct agent *agent, struct edge *edge, struct delta *config,
     struct agent_crowd crowd = { agent, edge, macs };
 
     if (!refused_is_empty(&edge->refused)) {
+        refused_leave_out(&edge->refused);
         delta_leave_out(config, agent_has_to_wait, edge);
         delta_leave_out(macs, agent_waits, edge);
-        refused_left_out(&edge->refused);
+        edge->refusals_changed |= refused_left_out(&edge->refused);
     }
     if (edge_is_full(edge, true) || edge_is_full(edge, false)) {
         delta_leave_out(macs, agent_finds_no_room, &crowd);

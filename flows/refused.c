@@ -84,7 +84,6 @@ refused_add(struct refused *refused, uint64_t cookie, enum ofperr error,
         return false;
     }
     o->state = REFUSED_NEW;
-    o->n_slots = 0;
     o->error = error;
     o->table = table;
     o->retry_at = now + o->backoff;
@@ -115,18 +114,36 @@ refused_marked(struct refused *refused, uint64_t cookie)
     }
 }
 
-/* A transaction is under way that has the deletions of all that is left
- * out. */
+/* A transaction is made, out of which is left what has been refused: which
+ * places wait for that is noted anew. */
 void
-refused_left_out(struct refused *refused)
+refused_leave_out(struct refused *refused)
 {
     struct refused_owner *o;
 
     HMAP_FOR_EACH (o, node, &refused->owners) {
         if (o->state == REFUSED_NEW) {
-            o->state = REFUSED_OUT;
+            o->n_slots = 0;
         }
     }
+}
+
+/* The transaction is made, and has the deletions of all that is left out.
+ * Returns true if that is more than before, and so there is news of which
+ * places wait. */
+bool
+refused_left_out(struct refused *refused)
+{
+    struct refused_owner *o;
+    bool any = false;
+
+    HMAP_FOR_EACH (o, node, &refused->owners) {
+        if (o->state == REFUSED_NEW) {
+            o->state = REFUSED_OUT;
+            any = true;
+        }
+    }
+    return any;
 }
 
 static bool
@@ -157,11 +174,13 @@ refused_note(struct refused *refused, uint64_t cookie, uint32_t slot)
 }
 
 /* Whether the place with 'slot', or if that is 0 the whole of it, lacks what
- * 'o' has been refused. */
+ * 'o' has been refused.  For as long as that is not known, which is until the
+ * next transaction is made, it lacks what it lacked before. */
 bool
 refused_is_about(const struct refused_owner *o, uint32_t slot)
 {
-    return !o->n_slots || refused_has_slot(o, slot);
+    return (o->n_slots ? refused_has_slot(o, slot)
+            : o->state != REFUSED_NEW || !slot);
 }
 
 /* Marks as tried those whose time has come.  Returns true if there are any. */

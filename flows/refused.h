@@ -75,7 +75,8 @@ bool refused_add(struct refused *, uint64_t cookie, enum ofperr,
                  uint8_t table, long long now);
 void refused_suspect(struct refused *, uint64_t cookie, long long now);
 void refused_marked(struct refused *, uint64_t cookie);
-void refused_left_out(struct refused *);
+void refused_leave_out(struct refused *);
+bool refused_left_out(struct refused *);
 void refused_note(struct refused *, uint64_t cookie, uint32_t slot);
 bool refused_is_about(const struct refused_owner *, uint32_t slot);
 bool refused_try_due(struct refused *, long long now);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A control socket that answers what a test wants, for programs that ask."""
 
+import contextlib
 import json
 import os
 import socket
@@ -49,7 +50,8 @@ class Unixctl:
             except ValueError:
                 continue
             text = text[end:]
-            sock.sendall(json.dumps(self._answer(request)).encode())
+            with contextlib.suppress(BrokenPipeError):  # It may have ended.
+                sock.sendall(json.dumps(self._answer(request)).encode())
 
     def _answer(self, request):
         method = request["method"]

@@ -119,7 +119,15 @@ test_stories(void **state OVS_UNUSED)
     }
 }
 
-/* Which places of a segment wait is known from the last refusal. */
+/* Whether the place with 'slot' is blamed. */
+static bool
+is_about(const struct refused *refused, uint32_t slot)
+{
+    return refused_is_about(refused_find(refused, COOKIE), slot);
+}
+
+/* Which places of a segment wait is known from the transaction that follows
+ * the last refusal, and nobody else is blamed in the meantime. */
 static void
 test_places(void **state OVS_UNUSED)
 {
@@ -131,21 +139,32 @@ test_places(void **state OVS_UNUSED)
     assert_true(refused_is_empty(&refused));
 
     step(&refused, 'r', &now);
-    assert_true(refused_is_about(refused_find(&refused, COOKIE), 1));
-    assert_true(refused_is_about(refused_find(&refused, COOKIE), 0));
+    assert_false(is_about(&refused, 1));
+    assert_true(is_about(&refused, 0));
+    refused_leave_out(&refused);
     for (int i = 0; i < 2; i++) {
         refused_note(&refused, COOKIE, 1);
         refused_note(&refused, COOKIE, 2);
     }
+    assert_true(refused_left_out(&refused));
+    assert_false(refused_left_out(&refused));
     assert_int_equal(refused_find(&refused, COOKIE)->n_slots, 2);
-    assert_true(refused_is_about(refused_find(&refused, COOKIE), 2));
-    assert_false(refused_is_about(refused_find(&refused, COOKIE), 3));
-    assert_false(refused_is_about(refused_find(&refused, COOKIE), 0));
+    assert_true(is_about(&refused, 2));
+    assert_false(is_about(&refused, 3));
+    assert_false(is_about(&refused, 0));
 
-    for (const char *s = "lwdr"; *s; s++) {
+    /* Tried, and refused again. */
+    for (const char *s = "wdr"; *s; s++) {
         step(&refused, *s, &now);
+        assert_true(is_about(&refused, 2));
+        assert_false(is_about(&refused, 3));
     }
-    assert_true(refused_is_about(refused_find(&refused, COOKIE), 3));
+
+    /* This time it is something that all of them need. */
+    refused_leave_out(&refused);
+    assert_true(refused_left_out(&refused));
+    assert_true(is_about(&refused, 3));
+    assert_true(is_about(&refused, 0));
     refused_destroy(&refused);
 }
 
