@@ -58,11 +58,11 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/pipeline_cluster.c flows/pipeline_mac.c \
                   flows/pipeline_segment.c flows/pipeline_storm.c \
                   flows/refused.c flows/share.c flows/sighting.c \
-                  flows/stats.c flows/topo.c flows/topo_claim.c \
-                  flows/topo_close.c flows/topo_cluster.c flows/topo_node.c \
-                  flows/topo_place.c flows/topo_port.c flows/topo_shard.c \
-                  flows/topo_sort.c flows/topo_static.c flows/topo_tie.c \
-                  flows/topo_vtep.c
+                  flows/stats.c flows/stats_flow.c flows/topo.c \
+                  flows/topo_claim.c flows/topo_close.c flows/topo_cluster.c \
+                  flows/topo_node.c flows/topo_place.c flows/topo_port.c \
+                  flows/topo_shard.c flows/topo_sort.c flows/topo_static.c \
+                  flows/topo_tie.c flows/topo_vtep.c
 
 # The tool, and the daemon (without kctl.c and main.c, so that tests can link
 # the rest).

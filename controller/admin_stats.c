@@ -136,6 +136,15 @@ admin_rated_to_json(const struct stats_entry *entry,
     return json;
 }
 
+static void
+admin_put_flooded(struct json *json, const char *name,
+                  const struct stats_entry *entry, enum stats_of_binding total)
+{
+    json_object_put(json, name, entry && stats_knows_flooded(entry)
+                    ? admin_count_to_json(&entry->total[total])
+                    : json_null_create());
+}
+
 static struct json *
 admin_claim_stats_to_json(const struct topo_claim *claim)
 {
@@ -160,9 +169,8 @@ admin_claim_stats_to_json(const struct topo_claim *claim)
                                                      away));
     json_object_put(json, "out", admin_rated_to_json(entry, STATS_OUT,
                                                       away));
-    json_object_put(json, "flooded", entry && attach->limits[TOPO_IN].rate
-                    ? admin_count_to_json(&entry->total[STATS_FLOODED])
-                    : json_null_create());
+    admin_put_flooded(json, "flooded_in", entry, STATS_FLOODED_IN);
+    admin_put_flooded(json, "flooded_out", entry, STATS_FLOODED_OUT);
     admin_put_time(json, "period_ms", entry && entry->period ? entry->period
                    : -1);
     admin_put_dropped(dropped, entry);
@@ -332,7 +340,8 @@ admin_segment_stats_to_text(const struct json *json, struct ds *s)
 }
 
 static void
-admin_rated_to_text(const struct json *json, struct ds *s)
+admin_rated_to_text(const struct json *json, const struct json *flooded,
+                    struct ds *s)
 {
     if (json->type == JSON_OBJECT) {
         ds_put_format(s, " %12lld %14lld %9.0f",
@@ -341,6 +350,11 @@ admin_rated_to_text(const struct json *json, struct ds *s)
                       json_real(admin_member(json, "frames_per_s")));
     } else {
         ds_put_format(s, " %12s %14s %9s", "-", "-", "-");
+    }
+    if (flooded->type == JSON_OBJECT) {
+        ds_put_format(s, " %9lld", admin_number(flooded, "frames"));
+    } else {
+        ds_put_format(s, " %9s", "-");
     }
 }
 
@@ -354,8 +368,10 @@ admin_binding_stats_to_text(const struct json *json, struct ds *s)
                   (json_boolean(admin_member(json, "closed")) ? "closed"
                    : json_boolean(admin_member(json, "active")) ? "active"
                    : "standby"));
-    admin_rated_to_text(admin_member(json, "in"), s);
-    admin_rated_to_text(admin_member(json, "out"), s);
+    admin_rated_to_text(admin_member(json, "in"),
+                        admin_member(json, "flooded_in"), s);
+    admin_rated_to_text(admin_member(json, "out"),
+                        admin_member(json, "flooded_out"), s);
     ds_put_cstr(s, "  ");
     admin_dropped_to_text(admin_member(json, "dropped"), s);
 }
@@ -380,10 +396,10 @@ admin_stats_to_text(const struct json *json, struct ds *s)
     for (size_t i = 0; i < segments->n; i++) {
         admin_segment_stats_to_text(segments->elems[i], s);
     }
-    ds_put_format(s, "\n%-16s %-24s %-12s %-7s %12s %14s %9s %12s %14s %9s  "
-                  "%s\n", "SEGMENT", "BINDING", "EDGE", "ROLE", "IN FRAMES",
-                  "BYTES", "PER S", "OUT FRAMES", "BYTES", "PER S",
-                  "DROPPED");
+    ds_put_format(s, "\n%-16s %-24s %-12s %-7s %12s %14s %9s %9s %12s %14s "
+                  "%9s %9s  %s\n", "SEGMENT", "BINDING", "EDGE", "ROLE",
+                  "IN FRAMES", "BYTES", "PER S", "FLOODED", "OUT FRAMES",
+                  "BYTES", "PER S", "FLOODED", "DROPPED");
     for (size_t i = 0; i < bindings->n; i++) {
         admin_binding_stats_to_text(bindings->elems[i], s);
     }

@@ -232,9 +232,14 @@ static void
 metrics_row_flooded(const struct metrics_table *t,
                     const struct metrics_row *row, struct exposition *e)
 {
-    if (row->total[STATS_FLOODED].frames) {
-        metrics_add_row(t, row, NULL, NULL, row->total[STATS_FLOODED].frames,
-                        e);
+    static const char *const directions[] = { "in", "out" };
+
+    for (int i = 0; i < 2; i++) {
+        uint64_t frames = row->total[STATS_FLOODED_IN + i].frames;
+
+        if (frames) {
+            metrics_add_row(t, row, "direction", directions[i], frames, e);
+        }
     }
 }
 
@@ -250,8 +255,7 @@ metrics_bindings(const struct metrics_table *t, struct exposition *e)
     metrics_each_row(t, metrics_row_bytes, e);
     exposition_family(e, EXPOSITION_COUNTER,
                       "kakehashi_binding_flooded_frames", NULL,
-                      "Frames that came in and were to be flooded, where "
-                      "there is a limit for them.");
+                      "Of these, those that were flooded.");
     metrics_each_row(t, metrics_row_flooded, e);
     exposition_family(e, EXPOSITION_COUNTER,
                       "kakehashi_binding_dropped_frames", NULL,

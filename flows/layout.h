@@ -72,6 +72,7 @@ enum layout_flag {
     LAYOUT_F_LIMIT = 1 << 4,    /* One copy of a flood, by a slot that limits
                                  * them. */
     LAYOUT_F_BPDU = 1 << 5,     /* For bindings alone that forward BPDUs. */
+    LAYOUT_F_COUNTED = 1 << 6,  /* As flooded, by the binding it came in by. */
 };
 
 enum layout_alone {
@@ -95,6 +96,7 @@ enum layout_priority {
     LAYOUT_PRIO_GUARD = 200,    /* Only from where it belongs. */
     LAYOUT_PRIO_HOLD = 150,     /* A segment apart from others. */
     LAYOUT_PRIO_EXCEPT = 110,   /* An exception to the next. */
+    LAYOUT_PRIO_COUNT = 105,    /* Counted first, then MAIN. */
     LAYOUT_PRIO_MAIN = 100,
     LAYOUT_PRIO_LEARNED = 90,   /* MAIN, of a VTEP that was learned. */
     LAYOUT_PRIO_ELSE_LIMIT = 20,    /* ELSE, within a limit. */

@@ -342,6 +342,25 @@ pipeline_begin_flood(struct pipeline_ctx *ctx, uint32_t tunnel)
                          LAYOUT_F_TUNNEL | bpdu);
 }
 
+/* FLOOD: what has come in by the binding of 'claim' is counted, where other
+ * places of the node are in the segment, too: that would be told by none of
+ * the flows that follow.  Of the ports of a host, which may be many, nobody
+ * asks. */
+static void
+pipeline_count_flood(struct pipeline_ctx *ctx, const struct topo_claim *claim)
+{
+    if (claim->attach->place.row.table == TOPO_BINDING) {
+        pipeline_add_str(ctx->set, layout_cookie(LAYOUT_K_SEGMENT,
+                                                 ctx->segment->vni),
+                         "table=%d,priority=%d,metadata=%#"PRIx32","
+                         "reg0=%#"PRIx32",reg3=0/%d,"
+                         "actions=set_field:%d/%d->reg3,resubmit(,%d)",
+                         LAYOUT_FLOOD, LAYOUT_PRIO_COUNT, ctx->segment->vni,
+                         claim->slot, LAYOUT_F_COUNTED, LAYOUT_F_COUNTED,
+                         LAYOUT_F_COUNTED, LAYOUT_FLOOD);
+    }
+}
+
 /* FLOOD: from the tunnel side to local places alone (split horizon), from the
  * local side to the other VTEPs too (head-end replication). */
 static void
@@ -423,6 +442,7 @@ pipeline_segment(const struct topo_node *node,
         return;
     }
 
+    bool alone = topo_segment_only_claim(segment, node) != NULL;
     uint64_t stub[1024 / 8];
     struct pipeline_ctx ctx = {
         .node = node,
@@ -440,6 +460,9 @@ pipeline_segment(const struct topo_node *node,
             pipeline_output(&ctx, claim);
             pipeline_limits(claim, set);
             pipeline_bpdu_guard(claim, set);
+            if (!alone) {
+                pipeline_count_flood(&ctx, claim);
+            }
         }
     }
     if (segment->drop_unknown) {

@@ -5,10 +5,8 @@
 #include "flows/stats.h"
 
 #include <stdlib.h>
-#include "flows/layout.h"
 #include "flows/topo.h"
 #include "hash.h"
-#include "openvswitch/match.h"
 #include "util.h"
 
 /* Returns in a word why the frames were dropped that are counted in 'total' of
@@ -43,185 +41,6 @@ stats_reason(enum stats_scope scope, int total)
 
     return reasons[scope][total];
 }
-
-/* Which flow counts what. */
-
-/* Returns whether any flow of 'table' counts something: others need not be
- * looked at. */
-bool
-stats_table_counts(uint8_t table)
-{
-    return (table == LAYOUT_CLASSIFY || table == LAYOUT_OUTPUT
-            || table == LAYOUT_DEST || table == LAYOUT_PASS
-            || table == LAYOUT_LEARN || table == LAYOUT_EMIT);
-}
-
-/* Fills in '*where' for something of the binding that has 'slot', if it is
- * one of the segment 'vni'. */
-static bool
-stats_of_slot(const struct topo_node *node, uint32_t slot, uint32_t vni,
-              int source, struct stats_where *where)
-{
-    const struct topo_claim *claim = slot ? topo_node_claim(node, slot) : NULL;
-
-    *where = (struct stats_where) {
-        .scope = STATS_BINDING, .owner = slot, .vni = vni, .source = source,
-    };
-    return (claim && claim->attach->place.segment
-            && claim->attach->place.segment->vni == vni);
-}
-
-static bool
-stats_of_classify(const struct topo_node *node, const struct stats_flow *flow,
-                  uint32_t vni, struct stats_where *where)
-{
-    const struct match *match = flow->match;
-    ovs_be16 tci = match->flow.vlans[0].tci;
-
-    if (match->wc.masks.tunnel.tun_id) {
-        *where = (struct stats_where) {
-            .scope = STATS_SEGMENT, .owner = vni, .source = STATS_VTEP,
-        };
-        return (flow->priority == LAYOUT_PRIO_ELSE && flow->drops
-                && topo_segment_by_vni(node->topo, vni));
-    }
-
-    /* BPDUs have flows of their own, in front of these. */
-    return (flow->priority == LAYOUT_PRIO_MAIN
-            && stats_of_slot(node, layout_slot(match->flow.in_port.ofp_port,
-                                               vlan_tci_to_vid(tci)), vni,
-                             (tci & htons(VLAN_CFI) ? STATS_S_IN
-                              : STATS_S_IN_UNTAGGED), where));
-}
-
-static bool
-stats_of_segment(const struct topo_node *node, const struct stats_flow *flow,
-                 uint32_t vni, struct stats_where *where)
-{
-    const uint32_t *regs = flow->match->flow.regs;
-
-    if (flow->table == LAYOUT_CLASSIFY) {
-        return stats_of_classify(node, flow, vni, where);
-    } else if (flow->table == LAYOUT_OUTPUT) {
-        return (flow->priority == LAYOUT_PRIO_MAIN
-                && stats_of_slot(node, regs[1], vni, STATS_S_OUT, where));
-    } else if (flow->table != LAYOUT_DEST) {
-        return false;
-    } else if (flow->priority == LAYOUT_PRIO_LAST_REFUSE) {
-        *where = (struct stats_where) {
-            .scope = STATS_SEGMENT, .owner = vni, .source = STATS_UNKNOWN,
-        };
-        return topo_segment_by_vni(node->topo, vni);
-    }
-    return ((flow->priority == LAYOUT_PRIO_ELSE_LIMIT
-             || flow->priority == LAYOUT_PRIO_LAST_LIMIT)
-            && stats_of_slot(node, regs[0], vni,
-                             (flow->priority == LAYOUT_PRIO_ELSE_LIMIT
-                              ? STATS_S_GROUP : STATS_S_UNICAST), where));
-}
-
-static bool
-stats_of_port(const struct topo_node *node, const struct stats_flow *flow,
-              uint32_t port, struct stats_where *where)
-{
-    *where = (struct stats_where) {
-        .scope = STATS_PORT, .owner = port,
-        .source = (flow->priority == LAYOUT_PRIO_LAST ? STATS_UNBOUND
-                   : flow->match->wc.masks.tunnel.flags ? STATS_CONTROL
-                   : STATS_RESERVED),
-    };
-    where->summed = where->source == STATS_RESERVED;
-    return (flow->table == LAYOUT_CLASSIFY && flow->drops
-            && port <= UINT16_MAX
-            && topo_node_ofport(node, u16_to_ofp(port)));
-}
-
-static bool
-stats_of_node(const struct stats_flow *flow, struct stats_where *where)
-{
-    static const struct {
-        enum layout_table table;
-        uint16_t priority;
-        int source;
-    } sources[] = {
-        { LAYOUT_DEST, LAYOUT_PRIO_ELSE, STATS_GROUP },
-        { LAYOUT_DEST, LAYOUT_PRIO_LAST, STATS_UNICAST },
-        { LAYOUT_PASS, LAYOUT_PRIO_REFUSE, STATS_SOURCE },
-        { LAYOUT_EMIT, LAYOUT_PRIO_REFUSE, STATS_TAGGED },
-        { LAYOUT_EMIT, LAYOUT_PRIO_MAIN, STATS_S_TAGGED_ELSE },
-    };
-    const struct match *match = flow->match;
-
-    *where = (struct stats_where) { .scope = STATS_NODE };
-    for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
-        if (flow->table != sources[i].table
-            || flow->priority != sources[i].priority) {
-            continue;
-        }
-        where->source = sources[i].source;
-        if (where->source == STATS_SOURCE
-            && eth_addr_is_broadcast(match->wc.masks.dl_src)) {
-            where->source = STATS_S_ZERO_SOURCE;
-        } else if (where->source == STATS_TAGGED
-                   && match->flow.dl_type != htons(ETH_TYPE_VLAN_8021Q)) {
-            where->source = STATS_S_TAGGED_TWICE;
-        }
-        return true;
-    }
-    return false;
-}
-
-/* Fills in '*where' with what 'flow' of 'node' counts.  Returns false if it
- * counts nothing that is kept. */
-bool
-stats_of_flow(const struct topo_node *node, const struct stats_flow *flow,
-              struct stats_where *where)
-{
-    uint32_t owner = layout_cookie_owner(flow->cookie);
-
-    if ((flow->cookie & LAYOUT_COOKIE_MASK) != LAYOUT_COOKIE_OURS) {
-        return false;
-    }
-    switch ((int) layout_cookie_kind(flow->cookie)) {
-    case LAYOUT_K_SEGMENT:
-        return stats_of_segment(node, flow, owner, where);
-    case LAYOUT_K_PORT:
-        return stats_of_port(node, flow, owner, where);
-    case LAYOUT_K_NODE:
-        return stats_of_node(flow, where);
-    case LAYOUT_K_ADDRS:
-        *where = (struct stats_where) {
-            .scope = STATS_NODE, .source = STATS_OWN, .summed = true,
-        };
-        return flow->table == LAYOUT_PASS;
-    case LAYOUT_K_STATIC:
-        *where = (struct stats_where) {
-            .scope = STATS_SEGMENT, .owner = owner, .source = STATS_STATIC,
-            .summed = true,
-        };
-        return (flow->table == LAYOUT_LEARN
-                && topo_segment_by_vni(node->topo, owner));
-    default:
-        return false;
-    }
-}
-
-/* The same for what the meter 'id' of 'node' has dropped. */
-bool
-stats_of_meter(const struct topo_node *node, uint32_t id,
-               struct stats_where *where)
-{
-    bool out;
-    uint32_t slot = layout_limit_slot(id, &out);
-    const struct topo_claim *claim = slot ? topo_node_claim(node, slot) : NULL;
-
-    return (claim && claim->attach->place.segment
-            && stats_of_slot(node, slot, claim->attach->place.segment->vni,
-                             out ? STATS_S_LIMIT_OUT : STATS_S_LIMIT_IN,
-                             where));
-}
-
-/* Entries. */
 
 struct stats *
 stats_create(long long now)
@@ -281,6 +100,14 @@ stats_find(const struct stats *stats, enum stats_scope scope, uint32_t owner,
             ? entry : NULL);
 }
 
+/* Returns whether 'entry', of a binding, has totals of what is flooded. */
+bool
+stats_knows_flooded(const struct stats_entry *entry)
+{
+    return (entry->known & (1u << STATS_S_FLOODED_IN)
+            && entry->known & (1u << STATS_S_FLOODED_OUT));
+}
+
 /* Returns the entry of 'claim', or NULL. */
 const struct stats_entry *
 stats_find_claim(const struct topo_claim *claim)
@@ -335,11 +162,10 @@ stats_get(struct stats *stats, const struct stats_where *where)
     return entry;
 }
 
-/* Whether what comes in by the slot 'slot' of 'node' is forwarded by it. */
+/* Whether 'node' forwards what comes in by 'claim', which may be NULL. */
 static bool
-stats_is_active(const struct topo_node *node, uint32_t slot)
+stats_is_active(const struct topo_node *node, const struct topo_claim *claim)
 {
-    const struct topo_claim *claim = topo_node_claim(node, slot);
     const struct topo_cluster *cluster = (claim ? claim->attach->cluster
                                           : NULL);
 
@@ -352,6 +178,7 @@ static int
 stats_total(const struct topo_node *node, const struct stats_where *where,
             bool drops)
 {
+    const struct topo_claim *claim;
     bool active;
 
     if (where->scope == STATS_NODE && where->source > STATS_TAGGED) {
@@ -360,7 +187,8 @@ stats_total(const struct topo_node *node, const struct stats_where *where,
     } else if (where->scope != STATS_BINDING) {
         return where->source;
     }
-    active = stats_is_active(node, where->owner);
+    claim = topo_node_claim(node, where->owner);
+    active = stats_is_active(node, claim);
     switch (where->source) {
     case STATS_S_IN:
     case STATS_S_IN_UNTAGGED:
@@ -368,9 +196,14 @@ stats_total(const struct topo_node *node, const struct stats_where *where,
     case STATS_S_OUT:
         /* On a standby it may go on by the way to the active edge. */
         return drops ? STATS_CLOSED : active ? STATS_OUT : -1;
+    case STATS_S_FLOODED_IN:
+        return active ? STATS_FLOODED_IN : -1;
+    case STATS_S_FLOODED_OUT:
+        return (active && claim && !claim->attach->closure
+                ? STATS_FLOODED_OUT : -1);
     case STATS_S_GROUP:
     case STATS_S_UNICAST:
-        return STATS_FLOODED;
+        return -1;              /* See stats_add_flooded(). */
     case STATS_S_LIMIT_IN:
         return STATS_LIMIT_IN;
     default:
@@ -394,9 +227,13 @@ stats_delta(const struct stats *stats, const struct stats_entry *entry,
     bool ours = reading->age >= 0 && reading->age <= now - stats->since;
     struct stats_count none = { 0, 0 };
 
-    if (!(entry->known & 1u << where->source)) {
+    if (entry->anew & 1u << where->source) {
+        return none;
+    } else if (!(entry->known & 1u << where->source)) {
         return (!ours && where->scope == STATS_BINDING
-                && (total == STATS_CLOSED || total == STATS_STANDBY)
+                && (total == STATS_CLOSED || total == STATS_STANDBY
+                    || total == STATS_FLOODED_IN
+                    || total == STATS_FLOODED_OUT)
                 ? none : reading->count);
     }
     return (struct stats_count) {
@@ -417,8 +254,8 @@ stats_add(struct stats_entry *entry, int total, struct stats_count delta)
     }
 }
 
-/* What is flooded within a limit is not counted by the flows that count it for
- * the node. */
+/* What comes in by a limit and is flooded is not counted by the flows that
+ * count it for the node. */
 static void
 stats_add_flooded(struct stats *stats, int source,
                   struct stats_count delta)
@@ -429,6 +266,57 @@ stats_add_flooded(struct stats *stats, int source,
                                          : STATS_UNICAST), delta);
 }
 
+/* If a binding has become the only place of its segment, or is it no more,
+ * other flows tell what is flooded, which have counted other things as
+ * well. */
+static void
+stats_set_alone(struct stats_entry *entry, enum stats_alone alone)
+{
+    uint16_t flooded = 1u << STATS_S_FLOODED_IN | 1u << STATS_S_FLOODED_OUT;
+
+    if (entry->alone != STATS_UNTOLD && entry->alone != alone) {
+        entry->known &= ~flooded;
+        entry->anew |= flooded;
+    }
+    entry->alone = alone;
+}
+
+/* What FLOOD counts for a segment of several places has left 'node' by each of
+ * them, unless it came in there. */
+static void
+stats_take_flooded(struct stats *stats, const struct topo_node *node,
+                   const struct stats_where *where,
+                   const struct stats_reading *reading, long long now)
+{
+    const struct topo_segment *segment = topo_segment_by_vni(node->topo,
+                                                             where->owner);
+    const struct topo_attach *attach;
+
+    LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
+        const struct topo_claim *claim = topo_attach_claim(attach, node);
+        struct stats_where out = {
+            .scope = STATS_BINDING, .owner = claim ? claim->slot : 0,
+            .vni = segment->vni, .source = STATS_S_FLOODED_OUT,
+            .summed = true, .alone = STATS_AMONG,
+        };
+        struct stats_reading rest = *reading;
+
+        if (!out.owner) {
+            continue;
+        }
+
+        struct stats_entry *entry = stats_get(stats, &out);
+        const struct stats_count *in = &entry->last[STATS_S_FLOODED_IN];
+
+        stats_set_alone(entry, STATS_AMONG);
+        if (entry->known & 1u << STATS_S_FLOODED_IN) {
+            rest.count.frames -= MIN(in->frames, rest.count.frames);
+            rest.count.bytes -= MIN(in->bytes, rest.count.bytes);
+            stats_take(stats, node, &out, &rest, now);
+        }
+    }
+}
+
 /* The switch of 'node' reports 'reading' about 'where'. */
 void
 stats_take(struct stats *stats, const struct topo_node *node,
@@ -436,8 +324,14 @@ stats_take(struct stats *stats, const struct topo_node *node,
            const struct stats_reading *reading, long long now)
 {
     int total = stats_total(node, where, reading->drops);
+    uint16_t source = 1u << where->source;
     struct stats_entry *entry;
     struct stats_count delta;
+
+    if (where->scope == STATS_SEGMENT && where->source == STATS_S_FLOODED) {
+        stats_take_flooded(stats, node, where, reading, now);
+        return;
+    }
 
     /* Hardly any segment or port drops anything. */
     if ((where->scope == STATS_SEGMENT || where->scope == STATS_PORT)
@@ -452,13 +346,18 @@ stats_take(struct stats *stats, const struct topo_node *node,
         entry->at = now;
         memset(entry->rate, 0, sizeof entry->rate);
     }
+    if (where->alone != STATS_UNTOLD) {
+        stats_set_alone(entry, where->alone);
+    }
     delta = stats_delta(stats, entry, where, reading, total, now);
     entry->last[where->source] = reading->count;
-    entry->known |= 1u << where->source;
+    entry->known |= source;
+    entry->anew &= ~source;
     if (total >= 0) {
         stats_add(entry, total, delta);
-        if (total == STATS_FLOODED && where->scope == STATS_BINDING) {
-            stats_add_flooded(stats, where->source, delta);
-        }
+    } else if (where->scope == STATS_BINDING
+               && (where->source == STATS_S_GROUP
+                   || where->source == STATS_S_UNICAST)) {
+        stats_add_flooded(stats, where->source, delta);
     }
 }

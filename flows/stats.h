@@ -13,11 +13,17 @@
  * where the sum was; a controller that begins takes over what the switch has
  * counted.
  *
+ * What is flooded is counted by FLOOD, by segment, for both directions.  If a
+ * binding is the only place of the segment on the node, it is about that one;
+ * otherwise a binding has a flow that counts what came in by it, and what left
+ * by it is all but that.
+ *
  * What comes in by a binding counts as IN if the node was active for it when
  * the switch was asked, and as STANDBY otherwise; CLOSED is what comes in or
  * would leave while the binding is closed.  How much of what was counted
  * before the controller began belongs to these two nobody knows, so they begin
- * with 0.
+ * with 0; and so does what is flooded, which other bindings may have had a
+ * part in.
  *
  * Invariants:
  *
@@ -48,12 +54,14 @@ enum stats_scope {
 
 enum stats_of_binding {
     STATS_IN,
-    STATS_OUT,                  /* LIMIT_OUT is a part of it. */
-    STATS_FLOODED,              /* Of IN, if there is a limit inward. */
+    STATS_OUT,
+    STATS_FLOODED_IN,           /* Of IN. */
+    STATS_FLOODED_OUT,          /* Of OUT. */
     STATS_CLOSED,               /* Dropped, as the following. */
     STATS_STANDBY,
-    STATS_LIMIT_IN,             /* A part of IN. */
-    STATS_LIMIT_OUT
+    STATS_LIMIT_IN,             /* Of FLOODED_IN: a switch counts for a flow
+                                 * what a meter before it drops. */
+    STATS_LIMIT_OUT             /* Of FLOODED_OUT. */
 };
 
 enum stats_of_segment {
@@ -76,19 +84,29 @@ enum stats_of_node {
     STATS_TAGGED                /* Tagged, for an untagged binding. */
 };
 
-#define STATS_MAX_TOTALS 7
+#define STATS_MAX_TOTALS 8
 
 /* Something that counts for an entry. */
 enum stats_source {
     /* Of a binding. */
     STATS_S_IN = 0, STATS_S_IN_UNTAGGED, STATS_S_OUT, STATS_S_GROUP,
-    STATS_S_UNICAST, STATS_S_LIMIT_IN, STATS_S_LIMIT_OUT,
+    STATS_S_UNICAST, STATS_S_LIMIT_IN, STATS_S_LIMIT_OUT, STATS_S_FLOODED_IN,
+    STATS_S_FLOODED_OUT,
 
-    /* Of a segment, and of a port: as the totals.  Of a node: as the totals,
-     * and... */
+    /* Of a segment: as the totals, and of all its places... */
+    STATS_S_FLOODED = 3,
+
+    /* Of a port: as the totals.  Of a node: as the totals, and... */
     STATS_S_ZERO_SOURCE = 5, STATS_S_TAGGED_TWICE, STATS_S_TAGGED_ELSE,
 
-    STATS_MAX_SOURCES = 8
+    STATS_MAX_SOURCES = 9
+};
+
+/* Whether a binding is the only place of its segment on the node. */
+enum stats_alone {
+    STATS_UNTOLD,
+    STATS_ALONE,
+    STATS_AMONG                 /* Others. */
 };
 
 struct stats_count {
@@ -106,7 +124,10 @@ struct stats_entry {
     uint32_t round;             /* In which it was last reported... */
     long long at;               /* ...and when. */
     long long period;           /* Since the time before, or 0. */
-    unsigned int known;         /* Bits: sources in 'last'. */
+    uint16_t known;             /* Bits: sources in 'last'... */
+    uint16_t anew;              /* ...and those that begin anew: what they
+                                 * say first is of something else. */
+    enum stats_alone alone;
     struct stats_count last[STATS_MAX_SOURCES];
     struct stats_count total[STATS_MAX_TOTALS];
     struct stats_rate rate[2];  /* Of STATS_IN and STATS_OUT, in 'period'. */
@@ -133,6 +154,7 @@ struct stats_where {
     int source;                 /* Below STATS_MAX_SOURCES. */
     bool summed;                /* Of several flows, of which the sum is to
                                  * be taken at once. */
+    enum stats_alone alone;     /* Of what is flooded. */
 };
 
 struct stats_reading {
@@ -155,6 +177,7 @@ void stats_take(struct stats *, const struct topo_node *,
                 const struct stats_where *, const struct stats_reading *,
                 long long now);
 void stats_end(struct stats *);
+bool stats_knows_flooded(const struct stats_entry *);
 const struct stats_entry *stats_find_claim(const struct topo_claim *);
 const struct stats_entry *stats_find(const struct stats *, enum stats_scope,
                                      uint32_t owner, uint32_t vni);

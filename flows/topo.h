@@ -554,6 +554,8 @@ bool topo_segment_has_node(const struct topo_segment *,
 const struct topo_cluster *topo_segment_only_cluster(
     const struct topo_segment *, const struct topo_node *);
 bool topo_claim_is_first(const struct topo_claim *);
+const struct topo_claim *topo_segment_only_claim(const struct topo_segment *,
+                                                 const struct topo_node *);
 bool topo_cluster_has_node(const struct topo_cluster *,
                            const struct topo_node *);
 bool topo_cluster_has_user(const struct topo_cluster *,

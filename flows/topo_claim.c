@@ -117,6 +117,28 @@ topo_segment_only_cluster(const struct topo_segment *segment,
     return only;
 }
 
+/* Returns where alone frames can leave or enter 'segment' by a port of 'node',
+ * or NULL if there are several such places, or none. */
+const struct topo_claim *
+topo_segment_only_claim(const struct topo_segment *segment,
+                        const struct topo_node *node)
+{
+    const struct topo_claim *only = NULL;
+    const struct topo_attach *attach;
+
+    LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
+        const struct topo_claim *claim = topo_attach_claim(attach, node);
+
+        if (claim && claim->slot) {
+            if (only) {
+                return NULL;
+            }
+            only = claim;
+        }
+    }
+    return only;
+}
+
 static bool
 topo_claim_is_access(const struct topo_claim *claim)
 {

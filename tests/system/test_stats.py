@@ -4,6 +4,7 @@
 
 import re
 import signal
+import time
 
 from frames import BROADCAST
 from netns import wait_until
@@ -33,6 +34,17 @@ def every_second(lab):
                     "options:stats_interval=1"))
     wait_until(lambda: all(e["poll"] for e in told(lab)["edges"]),
                what="a round with each edge")
+
+
+def next_round(lab, name):
+    """An edge has been asked, all of it later than now."""
+    began = time.monotonic()
+
+    def done():
+        poll = edge_of(lab, name)["poll"]
+        return (time.monotonic() - began) * 1000 \
+            > poll["ago_ms"] + poll["took_ms"] + 10
+    wait_until(done, what=f"a round with {name}")
 
 
 def frames(lab, binding, edge, way):
@@ -135,6 +147,57 @@ def test_frames(blue, wires):
     assert frames(blue, host, "host1", "in") <= before["in"]["frames"] + 20
 
 
+def test_flooded(blue, wires):
+    """Of what goes in and out, what is flooded: by a binding that is the only
+    place of its segment on the edge, and by one of several."""
+    every_second(blue)
+    active, standby = active_edge(blue)
+    first, second = "edges/trunk0/100", "edges/trunk0/200"
+
+    def flooded(binding, edge=active.name):
+        row = bindings(blue)[binding, edge]
+        return tuple(row[f"flooded_{way}"]["frames"] for way in ("in", "out"))
+
+    def send(**numbers):
+        """All that is told, and hardly more: there may be ARP."""
+        names = [n for n in (first, second) if (n, active.name)
+                 in bindings(blue)]
+        before = {n: flooded(n) for n in names}
+        for wire, n in numbers.items():
+            wires[wire].send(BROADCAST, count=n)
+        wanted = {first: (numbers["ph1"], sum(numbers.values())
+                          - numbers["ph1"]),
+                  second: (numbers.get("ph2"), sum(numbers.values())
+                           - numbers.get("ph2", 0))}
+
+        def surplus(n):
+            return [now - was - w for now, was, w in
+                    zip(flooded(n), before[n], wanted[n])]
+        wait_until(lambda: all(min(surplus(n)) >= 0 for n in names),
+                   what="what is flooded")
+        for n in names:
+            assert max(surplus(n)) <= 6
+
+    both_ways(blue.station("ph1"), blue.station("vm1"))
+    send(ph1=40, vm1=30)
+    assert flooded(first, standby.name) == (0, 0)
+    # Two on a host.
+    assert bindings(blue)["host1/vm1", "host1"]["flooded_in"] is None
+
+    configure(blue, ("bind", "blue", "edges", "trunk0", 200))
+    wait_synced(blue)
+    next_round(blue, active.name)
+    send(ph1=50, ph2=40, vm1=30)
+    assert flooded(second, standby.name) == (0, 0)
+
+    configure(blue, ("unbind", "blue", "edges", "trunk0", 200))
+    wait_synced(blue)
+    next_round(blue, active.name)
+    send(ph1=20, vm1=20)
+    text = blue.control.appctl("stats/show", "blue")
+    assert re.search(r"PER S +FLOODED +OUT FRAMES", text)
+
+
 def test_limits_and_times(blue, wires):
     """Storm control, a take-over, and how long things take; or nothing.  With
     the oldest OpenFlow."""
@@ -148,7 +211,7 @@ def test_limits_and_times(blue, wires):
     wait_until(lambda: dropped(bindings(blue)[key], "limit_in") > 100,
                what="drops beyond the limit")
     row = bindings(blue)[key]
-    assert row["flooded"]["frames"] >= 200
+    assert row["flooded_in"]["frames"] >= 200
     assert edge_of(blue, active.name)["flooded_group"]["frames"] >= 200
 
     blue.control.appctl("cluster/failover", "edges")
