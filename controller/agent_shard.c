@@ -78,6 +78,11 @@ agent_lead_cluster(struct topo_cluster *cluster, bool led)
         free(cluster->last_active);
         cluster->last_active = told ? xstrdup(told->name) : NULL;
     } else {
+        if (!uuid_equals(&cluster->wanted, &cluster->wanted_row)) {
+            VLOG_WARN("cluster %s: which edge was to be active here is of no "
+                      "account any more", cluster->name);
+            cluster->wanted = cluster->wanted_row;
+        }
         agent_follow_cluster(cluster);
     }
 }
@@ -142,6 +147,11 @@ agent_lead_node(struct agent *agent, struct topo_node *node, bool led)
     }
     node->led = led;
     if (!led) {
+        if (node->drained != node->drained_row) {
+            VLOG_WARN("%s: that it was %s here is of no account any more",
+                      node->name, node->drained ? "drained" : "undrained");
+            node->drained = node->drained_row;
+        }
         node->away = true;
         fdb_lose_node(&agent->fdb, node, time_msec());
         if (edge) {
@@ -381,6 +391,7 @@ agent_shards_run(struct agent *agent)
     conf_set_self(agent->conf, &(struct conf_self) {
         .name = lead_is_named(agent->lead) ? lead_name(agent->lead) : NULL,
         .chief = lead_is_chief(agent->lead),
+        .certain = lead_is_certain(agent->lead),
         .n_led = lead_count(agent->lead),
         .n_connected = agent->n_met,
     });

@@ -89,6 +89,7 @@ void conf_closures_changed(struct conf *);
 struct conf_self {
     const char *name;           /* NULL while it is not known to be ours. */
     bool chief;
+    bool certain;               /* That nobody else leads what it leads. */
     size_t n_led;               /* Shards. */
     size_t n_connected;         /* Edges. */
 };

@@ -16,7 +16,8 @@ void
 conf_set_self(struct conf *conf, const struct conf_self *self)
 {
     if (nullable_string_is_equal(conf->name, self->name)
-        && conf->chief == self->chief && conf->n_led == self->n_led
+        && conf->chief == self->chief && conf->certain == self->certain
+        && conf->n_led == self->n_led
         && conf->n_connected == self->n_connected) {
         return;
     }
@@ -25,6 +26,7 @@ conf_set_self(struct conf *conf, const struct conf_self *self)
     free(conf->name);
     conf->name = nullable_xstrdup(self->name);
     conf->chief = self->chief;
+    conf->certain = self->certain;
     conf->n_led = self->n_led;
     conf->n_connected = self->n_connected;
 }

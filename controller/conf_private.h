@@ -35,7 +35,7 @@ struct conf {
     bool was_up;                /* There was a connection, of use or not. */
 
     char *name;                 /* Ours, or NULL. */
-    bool chief, others_changed;
+    bool chief, certain, others_changed;
     size_t n_led, n_connected;
 
     int64_t cfg_seq, ctl_seq, edges_seq;

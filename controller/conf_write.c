@@ -127,7 +127,8 @@ conf_write_edges(struct conf *conf)
         smap_destroy(&smap);
 
         /* What comes back of that is no order of anybody's. */
-        if (node->drained != (r->n_drained && r->drained[0])) {
+        if (conf->certain && node->drained != (r->n_drained
+                                               && r->drained[0])) {
             confrec_edge_set_drained(r, &node->drained, node->drained);
             node->drained_row = node->drained;
         }
@@ -146,7 +147,7 @@ conf_write_members(struct conf *conf, struct topo_cluster *cluster,
         = confrec_edge_get_for_uuid(conf->idl, &cluster->wanted);
     struct smap smap = SMAP_INITIALIZER(&smap);
 
-    if (wanted != r->wanted_edge) {
+    if (conf->certain && wanted != r->wanted_edge) {
         confrec_cluster_set_wanted_edge(r, wanted);
         cluster->wanted_row = cluster->wanted;
     }

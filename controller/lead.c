@@ -90,6 +90,13 @@ lead_is_connected(const struct lead *lead)
     return locks_is_connected(lead->locks);
 }
 
+/* Returns whether nobody else can lead what this controller does. */
+bool
+lead_is_certain(const struct lead *lead)
+{
+    return !lead->n_frozen;
+}
+
 /* Other controllers. */
 
 /* Waits for the end of the controller 'name', if this one has its own. */

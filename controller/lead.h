@@ -17,7 +17,8 @@
  * A controller that is cut off from the database leads on what it led.  Nobody
  * else gets the lock unless the database has given up on it, and nothing can
  * be configured but in the database.  Who comes back and finds that another
- * has the lock, follows.
+ * has the lock, follows.  Until then it is not certain that it leads, and
+ * nothing that an operator has told it meanwhile is told the others.
  *
  * Names are under locks, too.  Who has not its own asks for no other lock: it
  * would keep it from those that may lead.  Who gets the lock of another's name
@@ -50,6 +51,7 @@ const char *lead_name(const struct lead *);
 bool lead_is_named(const struct lead *);
 bool lead_is_chief(const struct lead *);
 bool lead_is_connected(const struct lead *);
+bool lead_is_certain(const struct lead *);
 bool lead_has_ended(const struct lead *, const char *name);
 size_t lead_count(const struct lead *);
 

@@ -4,6 +4,7 @@
 
 import json
 import signal
+import socket
 
 import pytest
 
@@ -12,8 +13,8 @@ from crowd import (answers, get, harm, in_sync, leader, led, mend, name_of,
 from database import SCHEMA
 from frames import BROADCAST, Wires
 from netns import wait_until
-from world import (LastingPing, both_ways, configure, our_flows, row_id,
-                   speak_until)
+from world import (LastingPing, active_edge, both_ways, configure, our_flows,
+                   row_id, speak_until)
 
 MACS = 40
 TWO = pytest.mark.parametrize("lab", [{"extras": False, "controllers": 2}],
@@ -276,6 +277,16 @@ def test_deposed_leader(blue):
     assert leader(blue) is not one
 
 
+def order_later(controller, command, *args):
+    """Tell a controller that is stopped; the connection by which it answers
+    when it goes on."""
+    order = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    order.connect(controller.path(f"kakehashi.{controller.process.pid}.ctl"))
+    order.sendall(json.dumps({"id": 0, "method": command,
+                              "params": args}).encode())
+    return order
+
+
 @THREE
 def test_leads_again(blue):
     """What it knew then is old: MACs stay where they have moved meanwhile."""
@@ -294,8 +305,15 @@ def test_leads_again(blue):
     wires.close()
     in_sync(blue)
     flows = all_flows(blue)
+
+    # It is still waiting for that order when it goes on, and obeys it before
+    # it finds out that it leads nothing.
+    standby = active_edge(blue)[1]
+    order = order_later(one, "edge/drain", standby.name)
     one.cont()
     wait_until(lambda: answers(one) and not leads(one, 1), 20, "it follows")
+    assert b'"error":null' in order.recv(4096)
+    order.close()
     others = [c for c in blue.controllers if c is not one]
     for controller in others:
         controller.kill()
@@ -304,6 +322,9 @@ def test_leads_again(blue):
     for mac, (_, place) in moved.items():
         assert known(blue)[mac] == place
     assert all_flows(blue) == flows
+    assert get(blue, "edge", standby.name, "drained") in ("[]", "false")
+    assert "that it was drained here is of no account" \
+        in one.log("kakehashi.log")
     for controller in others:
         controller.start()
 
