@@ -463,8 +463,8 @@ admin_init(struct agent *agent)
 {
     unixctl_command_register("show", "[--format=json]", 0, 1,
                              admin_show, agent);
-    unixctl_command_register("mac/show", "[--format=json] [SEGMENT]", 0, 2,
-                             admin_mac_show, agent);
+    unixctl_command_register("mac/show", "[--format=json] [--max=N] [SEGMENT]",
+                             0, 3, admin_mac_show, agent);
     unixctl_command_register("mac/flush", "[SEGMENT [MAC]]", 0, 2,
                              admin_mac_flush, agent);
     unixctl_command_register("vtep/show", "[--format=json] [SEGMENT]", 0, 2,

@@ -4,6 +4,9 @@
 #include <config.h>
 #include "controller/admin_private.h"
 
+#include <limits.h>
+#include <string.h>
+
 #include "controller/agent.h"
 #include "controller/edge.h"
 #include "flows/layout.h"
@@ -15,7 +18,7 @@
 #include "timeval.h"
 #include "util.h"
 
-/* mac/show [SEGMENT]: which MACs are where.
+/* mac/show [--max=N] [SEGMENT]: which MACs are where, of no more than N.
  *
  * Of edges that are led from here the fdb tells.  Others are asked: a follower
  * keeps no copy, for it would be the leader's work once more, and to read the
@@ -27,6 +30,7 @@ struct admin_read {
     struct agent *agent;
     struct uuid segment;        /* All zeros: of all segments. */
     bool json;
+    unsigned int max;           /* MACs. */
     size_t n_waiting;           /* Edges. */
     struct shash macs;          /* JSON objects, by VNI and MAC. */
 };
@@ -39,7 +43,14 @@ admin_read_wants(const struct admin_read *read,
             || uuid_equals(&read->segment, &segment->row.uuid));
 }
 
-/* Adds that 'node', unless it is NULL, has seen 'mac' at 'place'. */
+static bool
+admin_read_is_full(const struct admin_read *read)
+{
+    return shash_count(&read->macs) >= read->max;
+}
+
+/* Adds that 'node', unless it is NULL, has seen 'mac' at 'place'.  Returns
+ * NULL if there is no room. */
 static struct json *
 admin_read_add(struct admin_read *read, const struct topo_place *place,
                struct eth_addr mac, const struct topo_node *node)
@@ -49,7 +60,7 @@ admin_read_add(struct admin_read *read, const struct topo_place *place,
                           ETH_ADDR_ARGS(mac));
     struct json *json = shash_find_data(&read->macs, key);
 
-    if (!json) {
+    if (!json && !admin_read_is_full(read)) {
         struct ds location = DS_EMPTY_INITIALIZER;
 
         topo_place_format(place, &location);
@@ -65,7 +76,7 @@ admin_read_add(struct admin_read *read, const struct topo_place *place,
         shash_add(&read->macs, key, json);
         ds_destroy(&location);
     }
-    if (node) {
+    if (json && node) {
         json_array_add(shash_find_data(json_object(json), "edges"),
                        json_string_create(node->name));
     }
@@ -87,6 +98,9 @@ admin_read_add_entry(struct admin_read *read, const struct fdb_mac *e)
         return;
     }
     json = admin_read_add(read, e->place, e->mac, NULL);
+    if (!json) {
+        return;
+    }
     for (size_t i = 0; i < e->n_seen; i++) {
         const struct topo_node *node = e->seen[i].node;
 
@@ -112,6 +126,9 @@ admin_read_add_fdb(struct admin_read *read)
     struct fdb_walk walk;
 
     FDB_TABLE_FOR_EACH (e, &walk, &read->agent->fdb.macs) {
+        if (admin_read_is_full(read)) {
+            break;
+        }
         admin_read_add_entry(read, e);
     }
 }
@@ -232,6 +249,35 @@ admin_read_done(struct edge *edge, bool reported)
     }
 }
 
+/* Takes --max out of the arguments, the last of which is then at the end of
+ * 'argv': the caller owns the strings. */
+static bool
+admin_mac_max(struct unixctl_conn *conn, int *argc, const char *argv[],
+              unsigned int *max)
+{
+    static const char prefix[] = "--max=";
+
+    *max = UINT_MAX;
+    for (int i = 1; i < *argc; i++) {
+        const char *option = argv[i];
+
+        if (strncmp(option, prefix, strlen(prefix))) {
+            continue;
+        }
+        if (!str_to_uint(option + strlen(prefix), 10, max)) {
+            char *error = xasprintf("%s: not a number", option);
+            unixctl_command_reply_error(conn, error);
+            free(error);
+            return false;
+        }
+        --*argc;
+        argv[i] = argv[*argc];
+        argv[*argc] = option;
+        i--;
+    }
+    return true;
+}
+
 void
 admin_mac_show(struct unixctl_conn *conn, int argc, const char *argv[],
                void *agent_)
@@ -240,9 +286,11 @@ admin_mac_show(struct unixctl_conn *conn, int argc, const char *argv[],
     struct topo_segment *segment;
     struct admin_read *read;
     struct edge *edge;
+    unsigned int max;
     bool json;
 
-    if (!admin_format(conn, &argc, argv, 1, &json)
+    if (!admin_mac_max(conn, &argc, argv, &max)
+        || !admin_format(conn, &argc, argv, 1, &json)
         || !admin_segment(conn, agent, argc, argv, &segment)) {
         return;
     }
@@ -251,6 +299,7 @@ admin_mac_show(struct unixctl_conn *conn, int argc, const char *argv[],
     read->agent = agent;
     read->segment = segment ? segment->row.uuid : UUID_ZERO;
     read->json = json;
+    read->max = max;
     shash_init(&read->macs);
     LIST_FOR_EACH (edge, node, &agent->edges) {
         /* Who asks while another is asking gets what is known without. */

@@ -570,7 +570,8 @@ def test_orders_that_make_no_sense(blue):
             (("edge/drain", "nosuch"), 'no edge "nosuch"'),
             (("edge/drain", "Edge1"), '"Edge1" (did you mean "edge1"?)'),
             (("cluster/show", "edges", "more"), "one argument too many"),
-            (("cluster/show", "nosuch"), 'no cluster "nosuch"')]:
+            (("cluster/show", "nosuch"), 'no cluster "nosuch"'),
+            (("mac/show", "--max=some"), "--max=some: not a number")]:
         status, text = blue.control.run("ovs-appctl", "-t", "kakehashi",
                                         *words, check=False)
         assert status and error in text

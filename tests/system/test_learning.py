@@ -25,6 +25,9 @@ def test_locations(blue):
     entry = blue.control.macs("blue")[ph1]
     assert (entry["vni"], entry["type"]) == (5001, "dynamic")
     assert entry["moves"] == 0
+    for most in range(3):
+        assert len(blue.control.json("mac/show", f"--max={most}",
+                                     "blue")) == most
 
 
 def test_learned_everywhere(blue, wires):
