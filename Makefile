@@ -76,6 +76,7 @@ CTL_SRC        := controller/conf_options.c controller/dbname.c \
                   controller/kctl_history.c controller/kctl_index.c \
                   controller/kctl_item.c controller/kctl_list.c \
                   controller/kctl_live.c controller/kctl_log.c \
+                  controller/kctl_macs.c \
                   controller/kctl_mark.c controller/kctl_monitor.c \
                   controller/kctl_node.c controller/kctl_options.c \
                   controller/kctl_output.c controller/kctl_perform.c \

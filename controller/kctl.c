@@ -20,6 +20,7 @@
 #include "controller/kctl_history.h"
 #include "controller/kctl_index.h"
 #include "controller/kctl_live.h"
+#include "controller/kctl_macs.h"
 #include "controller/kctl_options.h"
 #include "controller/kctl_ports.h"
 #include "controller/kctl_request.h"
@@ -134,7 +135,7 @@ struct command_line {
     const char *of_connection;  /* Name of an option about the database. */
     const char *of_daemon;      /* Name of one that needs --detach. */
     /* Of options that we add. */
-    char *width, *counts, *ports, *who, *expected;
+    char *width, *counts, *ports, *macs, *who, *expected;
     bool color_given;           /* Else as the terminal has it. */
     struct svec request;        /* Options of the request, and of commands. */
 };
@@ -316,14 +317,21 @@ add_surroundings(struct command_line *cl, char *argv[])
     }
 }
 
-/* A dry run goes by ports as well, which are known here as counts are. */
+/* A dry run goes by ports as well, and by what was learned: that is known here
+ * as counts are. */
 static void
-add_ports(struct command_line *cl)
+add_learned(struct command_line *cl)
 {
     if (cl->options.dry_run && !cl->ports) {
         cl->ports = kctl_ports_ask();
         if (cl->ports) {
             add_option(cl, KCTL_OPT_PORTS, "ports", cl->ports);
+        }
+    }
+    if (cl->options.dry_run && cl->ports && !cl->macs) {
+        cl->macs = kctl_macs_ask();
+        if (cl->macs) {
+            add_option(cl, KCTL_OPT_MACS, "macs", cl->macs);
         }
     }
 }
@@ -395,7 +403,7 @@ run_words(struct command_line *cl, const struct svec *words, char *argv[],
     char *error;
 
     svec_clone(&own, words);
-    add_ports(cl);
+    add_learned(cl);
     char *args = process_escape_args(argv);
     struct kctl_request *r = kctl_request_create(
         &cl->options, &own, args, &cl->local_options, &error);
@@ -575,6 +583,7 @@ main(int argc, char *argv[])
     free(cl.width);
     free(cl.counts);
     free(cl.ports);
+    free(cl.macs);
     free(cl.who);
     free(cl.expected);
     tls_stop();

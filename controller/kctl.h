@@ -29,7 +29,8 @@
  *     kctl_log.c      what rows the transaction has touched
  *     kctl_history.c  remembers that, and takes it back
  *     kctl_flows.c    what flows change by it, for --dry-run: from ports
- *                     (kctl_ports.c) and rows (kctl_topo.c)
+ *                     (kctl_ports.c), rows (kctl_topo.c) and what
+ *                     was learned (kctl_macs.c)
  *     kctl_output.c   how all that is printed
  *
  * with, below the verbs, kctl_args.c (from arguments to values), kctl_rows.c

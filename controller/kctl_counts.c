@@ -80,7 +80,7 @@ add_segment(struct json *counts, const struct json *segment)
 char *
 kctl_counts_ask(const char *db)
 {
-    struct json *answer = kctl_rpc_ask_controller("show");
+    struct json *answer = kctl_rpc_ask_controller("show", NULL);
     const struct json *remote = kctl_member(kctl_member(answer, "database",
                                                         JSON_OBJECT),
                                             "remote", JSON_STRING);

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "controller/kctl_macs.h"
 #include "controller/kctl_ports.h"
 #include "controller/kctl_topo.h"
 #include "flows/delta.h"
@@ -18,6 +19,7 @@
 #include "flows/topo.h"
 #include "openflow/openflow-1.0.h"
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
 #include "openvswitch/list.h"
 #include "svec.h"
 #include "util.h"
@@ -27,8 +29,11 @@
 
 struct kctl_flows {
     struct kctl_ports ports;
+    struct json *learned;       /* See kctl_macs.h. */
+    bool too_much_learned;
     struct topo before, after;
-    struct fdb macs_before, macs_after;     /* The static ones. */
+    struct fdb macs_before, macs_after;
+    bool touches_stations;      /* Learned ones, if there are any. */
 };
 
 /* What changes on one edge. */
@@ -53,30 +58,60 @@ clean(struct topo *topo)
     }
 }
 
+/* Brings in force what has changed in 'topo', as a controller does
+ * (agent_conf.c), and marks the MACs whose flows that changes. */
 static void
-begin(struct kctl_flows *f, struct topo *topo, const struct ovsdb_idl *idl)
+settle(struct topo *topo, struct fdb *fdb)
+{
+    struct fdb_ops ops = { .n = 0 };
+    struct topo_row *row;
+
+    topo_settle(topo);
+    fdb_flush_withdrawn(fdb, topo, &ops);
+    fdb_sync_statics(fdb, topo, 0, &ops);
+    LIST_FOR_EACH (row, dead_node, &topo->dead) {
+        if (row->table == TOPO_EDGE) {
+            fdb_forget_node(fdb, CONTAINER_OF(row, struct topo_node, row),
+                            &ops);
+        }
+    }
+    for (size_t i = 0; i < ops.n; i++) {
+        const struct fdb_op *op = &ops.ops[i];
+
+        topo_node_mark(op->node, layout_cookie(LAYOUT_K_LEARNED,
+                                               op->m.segment->vni));
+    }
+    fdb_ops_uninit(&ops);
+}
+
+static void
+begin(struct kctl_flows *f, struct topo *topo, struct fdb *fdb,
+      const struct ovsdb_idl *idl)
 {
     struct topo_node *node;
 
     topo_init(topo);
+    fdb_init(fdb);
     kctl_topo_read(topo, idl);
     HMAP_FOR_EACH (node, row.node, &topo->rows[TOPO_EDGE]) {
         kctl_ports_set(&f->ports, topo, node, node);
     }
+    settle(topo, fdb);
+    kctl_macs_set(f->learned, topo, fdb);
     kctl_topo_elect(topo, NULL);
     clean(topo);
 }
 
 struct kctl_flows *
-kctl_flows_create(const struct ovsdb_idl *idl, const char *ports)
+kctl_flows_create(const struct ovsdb_idl *idl, const char *ports,
+                  const char *macs)
 {
-    struct kctl_flows *f = xmalloc(sizeof *f);
+    struct kctl_flows *f = xzalloc(sizeof *f);
 
     kctl_ports_init(&f->ports, ports);
-    begin(f, &f->before, idl);
-    begin(f, &f->after, idl);
-    fdb_init(&f->macs_before);
-    fdb_init(&f->macs_after);
+    f->learned = kctl_macs_parse(macs, &f->too_much_learned);
+    begin(f, &f->before, &f->macs_before, idl);
+    begin(f, &f->after, &f->macs_after, idl);
     return f;
 }
 
@@ -88,6 +123,7 @@ kctl_flows_destroy(struct kctl_flows *f)
         fdb_destroy(&f->macs_after);
         topo_destroy(&f->before);
         topo_destroy(&f->after);
+        json_destroy(f->learned);
         kctl_ports_destroy(&f->ports);
         free(f);
     }
@@ -101,13 +137,25 @@ counterpart(const struct topo *topo, const struct topo_node *node)
     return node->valid ? topo_node_by_dpid(topo, node->dpid) : NULL;
 }
 
-static void
-sync_macs(struct fdb *fdb, struct topo *topo)
+/* Whether places at which stations can have been learned are not what they
+ * were, or their segment is on further edges; or one that may have been
+ * learned is told by the operator. */
+static bool
+touches_stations(const struct kctl_flows *f)
 {
-    struct fdb_ops ops = { .n = 0 };
+    const struct topo_segment *segment;
 
-    fdb_sync_statics(fdb, topo, 0, &ops);
-    fdb_ops_uninit(&ops);
+    HMAP_FOR_EACH (segment, row.node, &f->after.rows[TOPO_SEGMENT]) {
+        const struct topo_segment *old = topo_segment_by_vni(&f->before,
+                                                             segment->vni);
+
+        if (old && old->n_sites && segment->n_sites > old->n_sites) {
+            return true;
+        }
+    }
+    return (!ovs_list_is_empty(&f->after.withdrawn)
+            || (hmap_count(&f->after.rows[TOPO_STATIC_MAC])
+                > hmap_count(&f->before.rows[TOPO_STATIC_MAC])));
 }
 
 /* Tells the second topology the rows in 'log'.  A port that these name is
@@ -127,11 +175,10 @@ change(struct kctl_flows *f, const struct kctl_log *log)
             kctl_ports_set(&f->ports, &f->before, old, node);
         }
     }
-    topo_settle(&f->before);
-    topo_settle(&f->after);
+    f->touches_stations = touches_stations(f);
+    settle(&f->before, &f->macs_before);
+    settle(&f->after, &f->macs_after);
     kctl_topo_elect(&f->after, &f->before);
-    sync_macs(&f->macs_before, &f->before);
-    sync_macs(&f->macs_after, &f->after);
 }
 
 /* ---- The difference. ---------------------------------------------------- */
@@ -140,17 +187,60 @@ static void
 compare_all(const struct topo_node *before, const struct topo_node *after,
             struct difference *d)
 {
-    struct flowset want;
+    struct flowset config, macs;
 
-    flowset_init(&want);
+    flowset_init(&config);
+    flowset_init(&macs);
     if (before) {
         pipeline_all(before, &d->config_have);
+        fdb_node_flows(before, NULL, &d->macs_have);
     }
     if (after) {
-        pipeline_all(after, &want);
+        pipeline_all(after, &config);
+        fdb_node_flows(after, NULL, &macs);
     }
-    delta_all(&d->config, &want);
-    flowset_destroy(&want);
+    delta_all(&d->config, &config);
+    delta_all(&d->macs, &macs);
+    flowset_destroy(&config);
+    flowset_destroy(&macs);
+}
+
+/* Adds the flows of the MACs of segment 'vni', if there is such a segment. */
+static void
+add_macs(const struct topo *topo, const struct topo_node *node, uint32_t vni,
+         struct flowset *set)
+{
+    const struct topo_segment *segment = topo_segment_by_vni(topo, vni);
+
+    if (segment) {
+        fdb_node_flows(node, segment, set);
+    }
+}
+
+/* Compares the flows of the MACs of segment 'vni'.  A flow of a MAC that was
+ * learned, and is static then, passes from one owner to another: it is deleted
+ * and made anew, as a flow of the configuration is that does so. */
+static void
+compare_macs(const struct kctl_flows *f, const struct topo_node *after,
+             uint32_t vni, struct delta *macs)
+{
+    uint64_t cookie = layout_cookie(LAYOUT_K_STATIC, vni);
+    const struct flowset_owner *owner;
+    struct flowset learned, statics;
+    struct flowset_flow *flow;
+
+    flowset_init(&learned);
+    flowset_init(&statics);
+    add_macs(&f->after, after, vni, &learned);
+    while ((owner = flowset_owner(&learned, cookie))) {
+        flow = CONTAINER_OF(ovs_list_front(&owner->flows),
+                            struct flowset_flow, owner_node);
+        flowset_move(&statics, &learned, flow);
+    }
+    delta_owner(macs, &learned, layout_cookie(LAYOUT_K_LEARNED, vni));
+    delta_owner(macs, &statics, cookie);
+    flowset_destroy(&learned);
+    flowset_destroy(&statics);
 }
 
 /* Compares the flows of the owners that are dirty: others have the same. */
@@ -161,38 +251,27 @@ compare_dirty(const struct kctl_flows *f, const struct topo_node *before,
     const struct topo_dirty *dirty;
 
     HMAP_FOR_EACH (dirty, node, &after->dirty) {
-        if (!layout_kind_is_mac(layout_cookie_kind(dirty->cookie))) {
+        if (layout_kind_is_mac(layout_cookie_kind(dirty->cookie))) {
+            add_macs(&f->before, before, layout_cookie_owner(dirty->cookie),
+                     &d->macs_have);
+        } else {
             pipeline_owner(&f->before, before, dirty->cookie,
                            &d->config_have);
         }
     }
     HMAP_FOR_EACH (dirty, node, &after->dirty) {
-        if (!layout_kind_is_mac(layout_cookie_kind(dirty->cookie))) {
-            struct flowset want;
+        struct flowset want;
 
-            flowset_init(&want);
-            pipeline_owner(&f->after, after, dirty->cookie, &want);
-            delta_owner(&d->config, &want, dirty->cookie);
-            flowset_destroy(&want);
+        if (layout_kind_is_mac(layout_cookie_kind(dirty->cookie))) {
+            compare_macs(f, after, layout_cookie_owner(dirty->cookie),
+                         &d->macs);
+            continue;
         }
+        flowset_init(&want);
+        pipeline_owner(&f->after, after, dirty->cookie, &want);
+        delta_owner(&d->config, &want, dirty->cookie);
+        flowset_destroy(&want);
     }
-}
-
-static void
-compare_macs(const struct topo_node *before, const struct topo_node *after,
-             struct difference *d)
-{
-    struct flowset want;
-
-    flowset_init(&want);
-    if (before) {
-        fdb_node_flows(before, NULL, &d->macs_have);
-    }
-    if (after) {
-        fdb_node_flows(after, NULL, &want);
-    }
-    delta_all(&d->macs, &want);
-    flowset_destroy(&want);
 }
 
 /* 'before' and 'after' have the same switch; one of them may be NULL. */
@@ -209,7 +288,6 @@ compare(const struct kctl_flows *f, const struct topo_node *before,
     } else {
         compare_all(before, after, d);
     }
-    compare_macs(before, after, d);
     delta_finish(&d->config);
     delta_finish(&d->macs);
 }
@@ -298,6 +376,18 @@ format_errors(const struct topo *topo, struct ds *s)
     svec_destroy(&errors);
 }
 
+/* Appends why learned MACs, and VTEPs, are left out. */
+static void
+format_unknown(const struct kctl_flows *f, struct ds *s)
+{
+    ds_put_cstr(s, KCTL_FLOWS_PREFIX": what was learned is left out: ");
+    if (f->too_much_learned) {
+        ds_put_format(s, "there are more than %d MACs\n", KCTL_MACS_MAX);
+    } else {
+        ds_put_cstr(s, "there is no controller here that knows it\n");
+    }
+}
+
 /* Compares what 'before' and 'after', one of which may be NULL, have.  Adds
  * the name to 'assumed' if that goes by ports that nobody has seen. */
 static bool
@@ -351,6 +441,8 @@ kctl_flows_format(struct kctl_flows *f, const struct kctl_log *log, bool list,
     change(f, log);
     if (!tell_all(f, list, &assumed, s)) {
         ds_put_cstr(s, KCTL_FLOWS_PREFIX": no change on any edge\n");
+    } else if (!f->learned && f->touches_stations) {
+        format_unknown(f, s);
     }
     format_errors(&f->after, s);
     if (assumed.n) {

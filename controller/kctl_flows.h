@@ -12,8 +12,10 @@
  * touched, as a controller would be; what is dirty in it, and nothing else, is
  * derived from both, and compared.
  *
- * What stations do is not foreseen: flows of learned MACs, and those that lead
- * to VTEPs that were learned, are not counted.  Static MACs are. */
+ * Both have the MACs that a controller here has learned, in an fdb like its
+ * own, and the VTEPs that it has learned these at.  So what becomes of their
+ * flows is decided by the same functions as there.  What stations do meanwhile
+ * is not foreseen. */
 
 #include <stdbool.h>
 
@@ -26,10 +28,10 @@ struct ovsdb_idl;
  * begin with blanks.  No line about rows does. */
 #define KCTL_FLOWS_PREFIX "flows"
 
-/* Begins with the rows in the IDL, before any of them is changed.  'ports' is
- * what kctl_ports_ask() has returned. */
+/* Begins with the rows in the IDL, before any of them is changed.  'ports'
+ * and 'macs' are what kctl_ports_ask() and kctl_macs_ask() have returned. */
 struct kctl_flows *kctl_flows_create(const struct ovsdb_idl *,
-                                     const char *ports);
+                                     const char *ports, const char *macs);
 void kctl_flows_destroy(struct kctl_flows *);
 
 /* Appends what the change of the rows in 'log' does; with 'list' including

@@ -179,6 +179,10 @@ kctl_handle_option(int c, const char *arg, struct kctl_options *options,
         options->ports = arg;
         return true;
 
+    case KCTL_OPT_MACS:
+        options->macs = arg;
+        return true;
+
     case KCTL_OPT_WHO:
         options->who = arg;
         return true;

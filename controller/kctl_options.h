@@ -33,6 +33,7 @@ struct kctl_options {
     unsigned int width;         /* Of the terminal; 0 if there is none. */
     const char *counts;         /* What the controller counts, or NULL. */
     const char *ports;          /* Which ports it knows, or NULL. */
+    const char *macs;           /* What it has learned, or NULL. */
     const char *who;            /* Who asks, or NULL. */
     const char *expected;       /* Hash of the difference, or NULL. */
     bool yes;                   /* The user need not be asked. */
@@ -52,6 +53,7 @@ enum {
     KCTL_OPT_WIDTH,             /* From our client, like the next ones. */
     KCTL_OPT_COUNTS,
     KCTL_OPT_PORTS,
+    KCTL_OPT_MACS,
     KCTL_OPT_WHO,
     KCTL_OPT_EXPECTED,
     KCTL_OPT_YES,
@@ -70,6 +72,7 @@ enum {
     {"width", required_argument, NULL, KCTL_OPT_WIDTH},     \
     {"counts", required_argument, NULL, KCTL_OPT_COUNTS},   \
     {"ports", required_argument, NULL, KCTL_OPT_PORTS},     \
+    {"macs", required_argument, NULL, KCTL_OPT_MACS},       \
     {"who", required_argument, NULL, KCTL_OPT_WHO},         \
     {"expected", required_argument, NULL, KCTL_OPT_EXPECTED}, \
     {"yes", no_argument, NULL, KCTL_OPT_YES},               \

@@ -6,6 +6,7 @@
 #include "controller/kctl_ports.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "controller/kctl_rpc.h"
 #include "flow.h"
@@ -15,10 +16,23 @@
 #include "smap.h"
 #include "util.h"
 
+static void
+put_switch(struct json *known, const char *dpid, const struct json *ports,
+           const struct json *version)
+{
+    struct json *sw = json_object_create();
+
+    json_object_put(sw, "ports", json_clone(ports));
+    if (version) {
+        json_object_put(sw, "version", json_clone(version));
+    }
+    json_object_put(known, dpid, sw);
+}
+
 char *
 kctl_ports_ask(void)
 {
-    struct json *edges = kctl_rpc_ask_controller("edge/show");
+    struct json *edges = kctl_rpc_ask_controller("edge/show", NULL);
     char *s = NULL;
 
     if (edges && edges->type == JSON_ARRAY) {
@@ -31,7 +45,8 @@ kctl_ports_ask(void)
             const struct json *ports = kctl_member(edge, "ports", JSON_ARRAY);
 
             if (dpid && ports && ports->array.n) {
-                json_object_put(known, json_string(dpid), json_clone(ports));
+                put_switch(known, json_string(dpid), ports,
+                           kctl_member(edge, "version", JSON_STRING));
             }
         }
         s = json_to_string(known, 0);
@@ -56,9 +71,26 @@ kctl_ports_destroy(struct kctl_ports *ports)
 }
 
 static const struct json *
+known_switch(const struct kctl_ports *ports, const struct topo_node *node)
+{
+    return kctl_member(ports->known, node->dpid_string, JSON_OBJECT);
+}
+
+static const struct json *
 known_ports(const struct kctl_ports *ports, const struct topo_node *node)
 {
-    return kctl_member(ports->known, node->dpid_string, JSON_ARRAY);
+    return kctl_member(known_switch(ports, node), "ports", JSON_ARRAY);
+}
+
+/* Whether the switch tells for how long flows have been idle, as a controller
+ * sees it by the version that they speak (edge.c). */
+static bool
+tells_idle(const struct kctl_ports *ports, const struct topo_node *node)
+{
+    const struct json *version = kctl_member(known_switch(ports, node),
+                                             "version", JSON_STRING);
+
+    return !version || strcmp(json_string(version), "1.5") >= 0;
 }
 
 bool
@@ -116,6 +148,7 @@ kctl_ports_set(struct kctl_ports *ports, struct topo *topo,
     const struct topo_plug *plug;
     const struct smap_node *bfd;
 
+    node->tells_idle = tells_idle(ports, node);
     if (known) {
         if (!node->ports_known) {
             set_known(topo, node, known);

@@ -11,9 +11,9 @@
  * does not know, all ports are assumed to be there that the configuration
  * names, with numbers of our own.
  *
- * What it says is a JSON object with arrays of ports as in edge/show, by
- * datapath ID; as a string it can be handed on to the daemon that does the
- * work. */
+ * What it says is a JSON object with, by datapath ID, objects with two members
+ * of edge/show, "ports" and "version"; as a string it can be handed on to the
+ * daemon that does the work. */
 
 #include <stdbool.h>
 
@@ -41,7 +41,8 @@ bool kctl_ports_are_known(const struct kctl_ports *, const struct topo_node *);
 
 /* Gives 'node' of 'topo' the ports that the controller knows, or else those
  * that the configuration of 'like', which is the same node or what becomes of
- * it, needs. */
+ * it, needs.  Of a switch that has no session it is assumed that it speaks
+ * OpenFlow 1.5, as Open vSwitch does. */
 void kctl_ports_set(struct kctl_ports *, struct topo *, struct topo_node *,
                     const struct topo_node *like);
 

@@ -48,6 +48,7 @@ kctl_request_create(const struct kctl_options *options, struct svec *words,
     };
     r->options.counts = nullable_xstrdup(options->counts);
     r->options.ports = nullable_xstrdup(options->ports);
+    r->options.macs = nullable_xstrdup(options->macs);
     r->options.who = nullable_xstrdup(options->who);
     r->options.expected = nullable_xstrdup(options->expected);
     svec_swap(&r->words, words);
@@ -101,6 +102,7 @@ kctl_request_destroy(struct kctl_request *r, struct kctl_db *db)
         ds_destroy(&r->output);
         free(CONST_CAST(char *, r->options.counts));
         free(CONST_CAST(char *, r->options.ports));
+        free(CONST_CAST(char *, r->options.macs));
         free(CONST_CAST(char *, r->options.who));
         free(CONST_CAST(char *, r->options.expected));
         ds_destroy(&r->difference);

@@ -123,11 +123,11 @@ control_path(void)
 }
 
 struct json *
-kctl_rpc_ask_controller(const char *command)
+kctl_rpc_ask_controller(const char *command, const char *option)
 {
     long long int deadline = time_msec() + PATIENCE_MSEC;
     char *path = control_path();
-    struct json *answer = NULL;
+    struct json *words, *answer = NULL;
     struct jsonrpc_msg *reply;
     struct jsonrpc *rpc;
 
@@ -136,9 +136,11 @@ kctl_rpc_ask_controller(const char *command)
         return NULL;
     }
     free(path);
-    if (!kctl_rpc_call(rpc, command, json_array_create_1(
-                           json_string_create("--format=json")),
-                       deadline, &reply)) {
+    words = json_array_create_1(json_string_create("--format=json"));
+    if (option) {
+        json_array_add(words, json_string_create(option));
+    }
+    if (!kctl_rpc_call(rpc, command, words, deadline, &reply)) {
         if (reply->result && reply->result->type == JSON_STRING) {
             answer = json_from_string(json_string(reply->result));
         }

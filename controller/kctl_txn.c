@@ -184,7 +184,8 @@ run_and_record(struct kctl_request *r, struct kctl_db *db, char **errorp)
     struct kctl_log log;
 
     if (r->options.dry_run && r->may_write) {
-        r->flows = kctl_flows_create(db->idl, r->options.ports);
+        r->flows = kctl_flows_create(db->idl, r->options.ports,
+                                     r->options.macs);
     }
     kctl_log_begin(&log, db->idl);
     enum kctl_outcome outcome = run_commands(r, db, errorp);

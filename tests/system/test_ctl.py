@@ -265,8 +265,9 @@ edge h1
 """
 
 
-def start_controller(db, counts):
-    """What the tool asks a controller on this machine for."""
+def start_controller(db, **answers):
+    """What the tool asks a controller on this machine for: answers to
+    commands, with an underscore for the slash."""
     path = os.path.join(db.dir, f"kakehashi.{os.getpid()}.ctl")
     with open(os.path.join(db.dir, "kakehashi.pid"), "w",
               encoding="ascii") as f:
@@ -274,13 +275,12 @@ def start_controller(db, counts):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen()
-    answer = json.dumps({"database": {"remote": db.remote},
-                         "segments": counts})
 
     def serve():
         while True:
             client, _ = listener.accept()
             ask = json.loads(client.recv(65536))
+            answer = json.dumps(answers[ask["method"].replace("/", "_")])
             client.sendall(json.dumps({"id": ask["id"], "error": None,
                                        "result": answer}).encode())
             client.close()
@@ -297,7 +297,8 @@ COUNTS = [{"name": "blue", "macs": 5, "places": [
 def test_show_counts_of_a_controller(configured):
     """How many MACs there are, and how much traffic, is known by a controller
     only."""
-    start_controller(configured, COUNTS)
+    start_controller(configured, show={
+        "database": {"remote": configured.remote}, "segments": COUNTS})
     out = configured.ok("show")
     for line in ["    vni: 100, 5 MACs\n", "active on none, 1 MAC, "
                  "in 1.0 Mbit/s, out 12 kbit/s\n",
@@ -906,6 +907,55 @@ def test_dry_run_lists_flows(steady):
                for line in lines) == 3
     assert "    " not in steady.ok("--flows segment-add s 1")
     steady.ok("segment-del s")
+
+
+# Two MACs in the VLAN, seen by the active edge, and one on the host.
+LEARNED = [{"vni": 100, "mac": f"06:00:00:00:00:{n:02x}", "type": "dynamic",
+            "location": location, "edges": [edge]}
+           for n, (location, edge) in enumerate([
+               ("west/eth1/10", "e1"), ("west/eth1/10", "e1"),
+               ("h1/vm1", "h1")])]
+
+
+@pytest.mark.parametrize("command,flows", [
+    # The VLAN goes, and with it the edges' part of the segment.
+    ("--cascade unbind blue west eth1 10",
+     {"e1": (0, 5), "e2": (0, 3), "h1": (0, 2)}),
+    ("--cascade host-port-del blue h1 vm1",
+     {"e1": (0, 1), "e2": (0, 1), "h1": (0, 4)}),
+    ("--cascade segment-del blue",
+     {"e1": (0, 5), "e2": (0, 3), "h1": (0, 4)}),
+    # Another edge gets the ways to all three.
+    ("bind blue e3 eth2 5", {"e3": (3, 0)}),
+    # They are what they were, or others.
+    ("vtep-add blue 192.0.2.7", {}),
+    ("unbind red west eth1 11", {}),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_dry_run_foresees_learned_macs(configured, command, flows):
+    """How many flows are added and deleted that would not be without them."""
+    out = configured.ok("--dry-run " + command)
+    without = told_flows(out)
+    assert ("flows: what was learned is left out: there is no controller here "
+            "that knows it\n" in out) == (not command.startswith("vtep"))
+    start_controller(configured, edge_show=[], mac_show=LEARNED)
+    out = configured.ok("--dry-run " + command)
+    assert "left out" not in out
+    assert flows == {
+        edge: (added - without[edge][0], deleted - without[edge][2])
+        for edge, (added, _, deleted) in told_flows(out).items()
+        if (added, deleted) != without[edge][::2]}
+
+
+def test_dry_run_with_more_macs_than_are_looked_at(configured):
+    start_controller(configured, edge_show=[], mac_show=[
+        dict(LEARNED[0], mac=f"06:00:00:00:{n >> 8:02x}:{n & 255:02x}")
+        for n in range(10001)])
+    out = configured.ok("--dry-run unbind red west eth1 11")
+    assert ("flows: what was learned is left out: there are more than 10000 "
+            "MACs\n" in out)
+    # That touches none.
+    assert "left out" not in configured.ok("--dry-run vtep-add blue "
+                                           "192.0.2.7")
 
 
 def test_dry_run_of_an_edge(configured):

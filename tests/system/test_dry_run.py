@@ -4,15 +4,23 @@
 
 import re
 
+from frames import BROADCAST
 from netns import wait_until
-from world import active_edge, configure, our_flows, wait_synced
+from world import (active_edge, configure, our_flows, program_foreign,
+                   wait_location, wait_synced)
 
-# Those of stations that speak are not foreseen.
-LEARNED_MAC = "cookie=0x4b4806"
+FAR = "far"                     # Stands for the address of that switch.
 
-COMMANDS = [
+# Changes, and stations that speak in between: (station, segment, location).
+STEPS = [
+    ("vm1", "blue", "host1/vm1"),
+    ("vm2", "blue", "host1/vm2"),
+    ("ph1", "blue", "edges/trunk0/100"),
+    ("set", "Segment", "blue", "options:learn_vteps=true"),
+    ("vm9", "blue", FAR),
     ("segment-add", "red", 5002),
     ("bind", "red", "edges", "trunk1", 100),
+    ("ph3", "red", "edges/trunk1/100"),
     ("bind", "red", "edges", "trunk1", 101),
     ("set", "Binding", "edges/trunk1/101", "vlan=102"),
     ("set", "Binding", "edges/trunk1/102", "options:bum_in_pps=100",
@@ -23,11 +31,22 @@ COMMANDS = [
     ("mac-add", "red", "02:00:00:00:00:02", "host1/vm2"),
     ("set", "Edge", "ACTIVE", "drained=true"),
     ("vtep-add", "red", "192.0.2.9"),
+    ("vtep-add", "blue", FAR),
     ("set", "Segment", "red", "options:unknown_unicast=drop"),
+    ("mac-add", "red", "ph3", "edges/trunk1/100"),
+    ("mac-del", "red", "ph3"),
+    ("ph3", "red", "edges/trunk1/100"),
     ("set", "Segment", "red", "vni=5003"),
+    ("ph3", "red", "edges/trunk1/100"),
     ("unbind", "red", "edges", "trunk1", 102),
     ("bind", "red", "edges", "nosuch", 7),
+    ("--cascade", "unbind", "red", "edges", "trunk1", 100),
     ("--cascade", "segment-del", "red"),
+    ("ph1", "blue", "edges/trunk0/100"),
+    ("set", "Edge", "STANDBY", "drained=false"),
+    ("--cascade", "edge-del", "ACTIVE"),
+    ("vtep-del", "blue", FAR),
+    ("ph1", "blue", "edges/trunk0/100"),
     ("--cascade", "segment-del", "blue"),
     ("--cascade", "edge-del", "host1"),
 ]
@@ -44,9 +63,30 @@ def parse(flow):
 
 
 def flows_of(lab):
-    return {switch.name: dict(parse(flow) for flow in our_flows(switch)
-                              if not flow.startswith(LEARNED_MAC))
+    return {switch.name: dict(map(parse, our_flows(switch)))
             for switch in lab.controlled}
+
+
+def word(lab, name):
+    """A word of a step, as it is in this lab."""
+    if name in ("ACTIVE", "STANDBY"):
+        return active_edge(lab)[name == "STANDBY"].name
+    if name == FAR:
+        return lab.switch(FAR).tunnel_ip
+    if name == "ph3":
+        return lab.station(name).mac
+    return name
+
+
+def speak(lab, wires, station, segment, location):
+    """A station speaks, with more than one MAC."""
+    macs = [lab.station(station).mac, "06" + lab.station(station).mac[2:]]
+    for mac in macs:
+        wires[station].send(BROADCAST, src=mac)
+    for mac in macs:
+        wait_location(lab, mac, word(lab, location), segment)
+    wait_synced(lab, *lab.control.ctl("--bare", "--columns=name", "list",
+                                      "Edge").split())
 
 
 def told(out):
@@ -80,20 +120,23 @@ def seen(before, after):
     return edges
 
 
-def test_dry_run_foresees_flows(blue):
-    """Every flow of every edge, with port numbers and actions."""
+def test_dry_run_foresees_flows(blue, wires):
+    """Every flow of every edge, with port numbers and actions, also of what
+    was learned."""
+    far = blue.switch(FAR)
+    program_foreign(far, 5001, [s.tunnel_ip for s in blue.controlled])
     wait_synced(blue)
-    before = flows_of(blue)
-    for command in COMMANDS:
-        if "ACTIVE" in command:
-            command = [active_edge(blue)[0].name if word == "ACTIVE" else word
-                       for word in command]
-        out = blue.control.ctl("--dry-run", "--flows", *command)
+    for step in STEPS:
+        if step[0] in wires.wires:
+            speak(blue, wires, *step)
+            continue
+        step = [word(blue, name) for name in step]
+        before = flows_of(blue)
+        out = blue.control.ctl("--dry-run", "--flows", *step)
         assert flows_of(blue) == before
-        configure(blue, command)
+        configure(blue, step)
         # It may take one edge after the other.
         wait_until(lambda: told(out) == seen(before, flows_of(blue)), 5,
-                   f"what {command} was to do: {out}")
-        assert "assumed" not in out
-        assert ('has no port "nosuch"' in out) == ("nosuch" in command)
-        before = flows_of(blue)
+                   f"what {step} was to do: {out}")
+        assert "assumed" not in out and "learned" not in out
+        assert ('has no port "nosuch"' in out) == ("nosuch" in step)
