@@ -91,8 +91,10 @@ agent_rows_changed(struct agent *agent)
     agent_match_sessions(agent);
     LIST_FOR_EACH (row, dead_node, &agent->topo.dead) {
         if (row->table == TOPO_EDGE) {
-            fdb_forget_node(&agent->fdb, CONTAINER_OF(row, struct topo_node,
-                                                      row), &agent->ops);
+            struct topo_node *node = CONTAINER_OF(row, struct topo_node, row);
+
+            topo_vtep_bar(&agent->topo, &node->ip, time_msec());
+            fdb_forget_node(&agent->fdb, node, &agent->ops);
         }
     }
     agent_send_ops(agent);

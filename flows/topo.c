@@ -4,6 +4,7 @@
 #include <config.h>
 #include "flows/topo.h"
 
+#include <limits.h>
 #include "flows/addr.h"
 #include "flows/layout.h"
 #include "flows/topo_place.h"
@@ -25,6 +26,7 @@ topo_init(struct topo *topo)
     hmap_init(&topo->vteps);
     hmap_init(&topo->ties);
     ovs_list_init(&topo->learned_vteps);
+    ovs_list_init(&topo->bars);
     ovs_list_init(&topo->mixed_ties);
     ovs_list_init(&topo->waiting);
     ovs_list_init(&topo->withdrawn);
@@ -53,6 +55,7 @@ topo_destroy(struct topo *topo)
         }
     }
     topo_reap(topo);
+    topo_vtep_lift_bars(topo, LLONG_MAX);
     for (int i = 0; i < TOPO_N_TABLES; i++) {
         hmap_destroy(&topo->rows[i]);
     }

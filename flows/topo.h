@@ -206,6 +206,16 @@ struct topo_vtep {
                                      * last had a MAC, monotonic. */
 };
 
+/* For how long no VTEP is learned where a node was, in milliseconds. */
+#define TOPO_BAR_TIME 10000
+
+/* An address at which none is to be learned. */
+struct topo_bar {
+    struct ovs_list node;       /* In 'bars' of struct topo. */
+    struct in6_addr ip;
+    long long until;            /* Monotonic. */
+};
+
 /* The bindings of a cluster to one port of its edges. */
 struct topo_trunk {
     struct ovs_list node;       /* In 'trunks' of the cluster. */
@@ -382,6 +392,7 @@ struct topo {
     struct hmap nodes_by_ip;
     struct hmap vteps;          /* In force, by segment and IP. */
     struct ovs_list learned_vteps;  /* Those that have no row. */
+    struct ovs_list bars;       /* Of struct topo_bar. */
 
     struct ovs_list waiting;    /* Places out of force. */
     struct ovs_list withdrawn;  /* Places whose MACs may have to go, or are
@@ -484,6 +495,7 @@ char *topo_vtep_learn(struct topo *, struct topo_segment *,
                       const struct in6_addr *, long long now)
     OVS_WARN_UNUSED_RESULT;
 void topo_vtep_forget(struct topo *, struct topo_vtep *);
+void topo_vtep_bar(struct topo *, const struct in6_addr *, long long now);
 
 struct topo_static_row {
     struct uuid uuid;

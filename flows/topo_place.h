@@ -38,6 +38,7 @@ void topo_place_instate(struct topo *, struct topo_place *,
                         struct topo_segment *);
 void topo_place_withdraw(struct topo *, struct topo_place *);
 void topo_vtep_settle(struct topo *, struct topo_vtep *);
+void topo_vtep_lift_bars(struct topo *, long long now);
 void topo_vtep_withdraw(struct topo *, struct topo_vtep *);
 void topo_segment_limit_vteps(struct topo *, struct topo_segment *);
 void topo_segment_check(struct topo *, struct topo_segment *);

@@ -8,7 +8,11 @@
  * says so.  So it is in no table of rows; what the database says does not
  * depend on it; and where it would be in the way of a row, or of a node, it
  * goes.  One that is out of force does not wait to be back but is forgotten:
- * it will be heard again. */
+ * it will be heard again.
+ *
+ * A node that is none any more may be heard a little longer: its switch has
+ * yet to be told, or frames are under way.  Taken for a VTEP it would draw
+ * MACs to where nobody is.  So for a while none is learned there. */
 
 #include <config.h>
 #include "flows/topo_place.h"
@@ -177,6 +181,48 @@ topo_vtep_uuid(const struct uuid *segment, const char *ip)
     return (struct uuid) { .parts = { hash, 0, 0, hash } };
 }
 
+/* Forgets the bars that have ended by 'now'. */
+void
+topo_vtep_lift_bars(struct topo *topo, long long now)
+{
+    struct topo_bar *bar;
+
+    LIST_FOR_EACH_SAFE (bar, node, &topo->bars) {
+        if (now >= bar->until) {
+            ovs_list_remove(&bar->node);
+            free(bar);
+        }
+    }
+}
+
+/* The node at 'ip' is none any more. */
+void
+topo_vtep_bar(struct topo *topo, const struct in6_addr *ip, long long now)
+{
+    struct topo_bar *bar = xmalloc(sizeof *bar);
+
+    topo_vtep_lift_bars(topo, now);
+    bar->ip = *ip;
+    bar->until = now + TOPO_BAR_TIME;
+    ovs_list_push_back(&topo->bars, &bar->node);
+}
+
+/* Whether no VTEP is to be learned at 'ip'. */
+static bool
+topo_vtep_is_barred(struct topo *topo, const struct in6_addr *ip,
+                    long long now)
+{
+    const struct topo_bar *bar;
+
+    topo_vtep_lift_bars(topo, now);
+    LIST_FOR_EACH (bar, node, &topo->bars) {
+        if (IN6_ARE_ADDR_EQUAL(&bar->ip, ip)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A frame of 'segment' has come from 'ip', which is no VTEP in it: makes it
  * one.  Returns NULL, or why it cannot be one, which the caller frees. */
 char *
@@ -195,6 +241,9 @@ topo_vtep_learn(struct topo *topo, struct topo_segment *segment,
     } else if (topo_vtep_find(topo, segment, ip)) {
         error = xasprintf("%s is in segment %s already", ds_cstr(&s),
                           segment->name);
+    } else if (topo_vtep_is_barred(topo, ip, now)) {
+        error = xasprintf("%s was the tunnel IP of an edge a moment ago",
+                          ds_cstr(&s));
     }
     if (!error) {
         vtep = topo_vtep_create(topo, &segment->row.uuid, ds_cstr(&s));

@@ -55,6 +55,20 @@ where_to_string(const struct stats_where *where)
                         where->owner, where->source));
 }
 
+/* Whether 'f', whose match becomes '*match', counts something, and what. */
+static bool
+counts(const struct topo_node *node, const struct flowset_flow *f,
+       struct match *match, struct stats_where *where)
+{
+    struct stats_flow flow = {
+        .table = f->table, .priority = f->priority, .cookie = f->cookie,
+        .match = match, .drops = !f->ofpacts_len,
+    };
+
+    minimatch_expand(&f->match, match);
+    return stats_of_flow(node, &flow, where);
+}
+
 /* Of all flows of edge 'n', what those count that count something: sorted,
  * each once.  Only where sums are kept do several count the same. */
 static char *
@@ -72,13 +86,8 @@ counted(struct net *net, unsigned int n, const char *what)
     HMAP_FOR_EACH (f, node, &set.flows) {
         struct stats_where where;
         struct match match;
-        struct stats_flow flow = {
-            .table = f->table, .priority = f->priority, .cookie = f->cookie,
-            .match = &match, .drops = !f->ofpacts_len,
-        };
 
-        minimatch_expand(&f->match, &match);
-        if (stats_of_flow(node, &flow, &where)) {
+        if (counts(node, f, &match, &where)) {
             assert_true(stats_table_counts(f->table));
             svec_add_nocopy(&found, where_to_string(&where));
             if (!where.summed) {
@@ -435,16 +444,10 @@ report(const struct topo_node *node, const struct flood *flood,
     HMAP_FOR_EACH (f, node, &set.flows) {
         struct stats_where where;
         struct match match;
-        struct stats_flow flow = {
-            .table = f->table, .priority = f->priority, .cookie = f->cookie,
-            .match = &match, .drops = !f->ofpacts_len,
-        };
         const uint32_t *regs = match.flow.regs;
         struct stats_reading reading = { .age = age };
 
-        minimatch_expand(&f->match, &match);
-        if (f->table != LAYOUT_FLOOD
-            || !stats_of_flow(node, &flow, &where)) {
+        if (f->table != LAYOUT_FLOOD || !counts(node, f, &match, &where)) {
             continue;
         }
         reading.count.frames = (f->priority == LAYOUT_PRIO_COUNT

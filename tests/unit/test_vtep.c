@@ -125,6 +125,29 @@ test_learn(void **state)
     assert_null(find(net, 2, "192.0.2.9"));
 }
 
+/* What an edge has yet to send when its row goes makes no VTEP of it. */
+static void
+test_barred(void **state)
+{
+    struct net *net = *state;
+    struct in6_addr e2 = address("10.0.0.2");
+    struct in6_addr e3 = address("10.0.0.3");
+
+    net_del(net, TOPO_EDGE, 2);
+    net_del(net, TOPO_EDGE, 3);
+    settle(net);
+    topo_vtep_bar(&net->topo, &e2, net->now);
+    net->now += TOPO_BAR_TIME - 1;
+    topo_vtep_bar(&net->topo, &e3, net->now);
+    learn(net, "just gone", 1, "10.0.0.2", "tunnel IP of an edge a moment");
+    learn(net, "somebody else", 1, "10.0.0.4", NULL);
+    net->now++;
+    learn(net, "long gone", 1, "10.0.0.2", NULL);
+    topo_vtep_forget(&net->topo, find(net, 1, "10.0.0.2"));
+    settle(net);
+    learn(net, "the other one, just gone", 1, "10.0.0.3", "a moment ago");
+}
+
 static void
 check_error(struct net *net, const char *what, const char *error)
 {
@@ -336,6 +359,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_barred, setup, net_teardown),
         cmocka_unit_test_setup_teardown(test_learn, setup, net_teardown),
         cmocka_unit_test_setup_teardown(test_limit, setup, net_teardown),
         cmocka_unit_test_setup_teardown(test_gives_way, setup, net_teardown),
