@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flows/flowset.h"
 #include "flows/layout.h"
+#include "flows/stats.h"
 #include "openvswitch/dynamic-string.h"
 #include "sset.h"
 #include "util.h"
@@ -515,4 +517,17 @@ net_teardown(void **state)
     net_destroy(*state);
     free(*state);
     return 0;
+}
+
+bool
+net_flow_counts(const struct topo_node *node, const struct flowset_flow *f,
+                struct match *match, struct stats_where *where)
+{
+    struct stats_flow flow = {
+        .table = f->table, .priority = f->priority, .cookie = f->cookie,
+        .match = match, .drops = !f->ofpacts_len,
+    };
+
+    minimatch_expand(&f->match, match);
+    return stats_of_flow(node, &flow, where);
 }

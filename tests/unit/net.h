@@ -19,6 +19,10 @@
 #include "flows/fdb.h"
 #include "flows/topo.h"
 
+struct flowset_flow;
+struct match;
+struct stats_where;
+
 struct net {
     struct topo topo;
     struct fdb fdb;
@@ -76,6 +80,11 @@ void net_port(struct net *, unsigned int node, const char *name,
 void net_active(struct net *, unsigned int cluster, unsigned int node);
 void net_hold(struct net *, struct topo_node *, uint32_t vni);
 void net_release(struct net *, struct topo_node *);
+
+/* Whether a flow of the node, whose match becomes the third, counts something,
+ * and what. */
+bool net_flow_counts(const struct topo_node *, const struct flowset_flow *,
+                     struct match *, struct stats_where *);
 
 /* The objects, which must exist. */
 struct topo_segment *net_get_segment(struct net *, unsigned int n);
