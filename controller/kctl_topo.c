@@ -239,17 +239,17 @@ may_be_active(const struct topo_cluster *cluster, const struct topo_node *node)
     return node && topo_cluster_has_node(cluster, node) && !node->drained;
 }
 
-/* Returns the first edge that can be active.  One that has no connection is
- * not, unless that can be said of all. */
+/* Returns the first edge, drained or not, that can be active.  One that has no
+ * connection is not, unless that can be said of all. */
 static struct topo_node *
-first_choice(const struct topo_cluster *cluster)
+first_choice(const struct topo_cluster *cluster, bool drained)
 {
     struct topo_node *second = NULL;
 
     for (size_t i = 0; i < cluster->n_members; i++) {
         struct topo_node *node = cluster->members[i];
 
-        if (!may_be_active(cluster, node)) {
+        if (node->drained != drained) {
             continue;
         }
         if (!node->away && topo_cluster_is_fit(cluster, node)) {
@@ -283,10 +283,10 @@ elect(const struct topo *topo, const struct topo_cluster *cluster,
         return current;
     }
 
-    struct topo_node *next = first_choice(cluster);
+    struct topo_node *next = first_choice(cluster, false);
     return (next ? next
             : current && topo_cluster_has_node(cluster, current) ? current
-            : NULL);
+            : first_choice(cluster, true));
 }
 
 void

@@ -43,7 +43,7 @@ STEPS = [
     ("--cascade", "unbind", "red", "edges", "trunk1", 100),
     ("--cascade", "segment-del", "red"),
     ("ph1", "blue", "edges/trunk0/100"),
-    ("set", "Edge", "STANDBY", "drained=false"),
+    # There is only the drained one then.
     ("--cascade", "edge-del", "ACTIVE"),
     ("vtep-del", "blue", FAR),
     ("ph1", "blue", "edges/trunk0/100"),
