@@ -103,9 +103,8 @@ def test_row_is_mended(blue, wires):
     wait_until(lambda: active_refusals(blue, active)[0]["next_try"] > 8000,
                40, "a long backoff", 0.2)
     configure(blue, ("unbind", "blue", "edges", "trunk0", 100),
-              ("bind", "red", "edges", "trunk1", 200))
-    wait_error(blue, "binding", row_id(blue, "binding", "port=trunk1"),
-               wanted=False, timeout=5)
+              ("set", "Segment", "red", "options:unknown_unicast=drop"))
+    wait_error(blue, "binding", red_binding(blue), wanted=False, timeout=5)
     assert not error_of(blue, "segment", "red")
     wires.check("ph2", BROADCAST, {"vm2"})
     wait_synced(blue)
