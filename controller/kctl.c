@@ -320,7 +320,7 @@ add_surroundings(struct command_line *cl, char *argv[])
 /* A dry run goes by ports as well, and by what was learned: that is known here
  * as counts are. */
 static void
-add_learned(struct command_line *cl)
+add_learned(struct command_line *cl, const struct svec *words)
 {
     if (cl->options.dry_run && !cl->ports) {
         cl->ports = kctl_ports_ask();
@@ -329,7 +329,7 @@ add_learned(struct command_line *cl)
         }
     }
     if (cl->options.dry_run && cl->ports && !cl->macs) {
-        cl->macs = kctl_macs_ask();
+        cl->macs = kctl_macs_ask(words);
         if (cl->macs) {
             add_option(cl, KCTL_OPT_MACS, "macs", cl->macs);
         }
@@ -403,7 +403,7 @@ run_words(struct command_line *cl, const struct svec *words, char *argv[],
     char *error;
 
     svec_clone(&own, words);
-    add_learned(cl);
+    add_learned(cl, words);
     char *args = process_escape_args(argv);
     struct kctl_request *r = kctl_request_create(
         &cl->options, &own, args, &cl->local_options, &error);

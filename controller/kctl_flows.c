@@ -30,10 +30,9 @@
 struct kctl_flows {
     struct kctl_ports ports;
     struct json *learned;       /* See kctl_macs.h. */
-    bool too_much_learned;
     struct topo before, after;
     struct fdb macs_before, macs_after;
-    bool touches_stations;      /* Learned ones, if there are any. */
+    bool lacks_macs;            /* Of a segment that the change is about. */
 };
 
 /* What changes on one edge. */
@@ -109,7 +108,7 @@ kctl_flows_create(const struct ovsdb_idl *idl, const char *ports,
     struct kctl_flows *f = xzalloc(sizeof *f);
 
     kctl_ports_init(&f->ports, ports);
-    f->learned = kctl_macs_parse(macs, &f->too_much_learned);
+    f->learned = kctl_macs_parse(macs);
     begin(f, &f->before, &f->macs_before, idl);
     begin(f, &f->after, &f->macs_after, idl);
     return f;
@@ -137,25 +136,52 @@ counterpart(const struct topo *topo, const struct topo_node *node)
     return node->valid ? topo_node_by_dpid(topo, node->dpid) : NULL;
 }
 
-/* Whether places at which stations can have been learned are not what they
- * were, or their segment is on further edges; or one that may have been
- * learned is told by the operator. */
+/* Whether it is not known what was learned in 'segment', which is not new. */
 static bool
-touches_stations(const struct kctl_flows *f)
+lacks_macs_of(const struct kctl_flows *f, const struct topo_segment *segment)
+{
+    return segment && !kctl_macs_has(f->learned, segment->name);
+}
+
+/* Whether that can be said of a segment whose places are not what they were,
+ * or that is on further edges, or of whose stations the operator says where
+ * they are. */
+static bool
+lacks_macs(const struct kctl_flows *f)
 {
     const struct topo_segment *segment;
+    const struct topo_place *place;
+    const struct topo_row *row;
 
     HMAP_FOR_EACH (segment, row.node, &f->after.rows[TOPO_SEGMENT]) {
         const struct topo_segment *old = topo_segment_by_vni(&f->before,
                                                              segment->vni);
 
-        if (old && old->n_sites && segment->n_sites > old->n_sites) {
+        if (old && old->n_sites && segment->n_sites > old->n_sites
+            && lacks_macs_of(f, old)) {
             return true;
         }
     }
-    return (!ovs_list_is_empty(&f->after.withdrawn)
-            || (hmap_count(&f->after.rows[TOPO_STATIC_MAC])
-                > hmap_count(&f->before.rows[TOPO_STATIC_MAC])));
+    LIST_FOR_EACH (place, withdrawn_node, &f->after.withdrawn) {
+        row = topo_row(&f->before, place->row.table, &place->row.uuid);
+        if (row && lacks_macs_of(f, CONTAINER_OF(row, struct topo_place,
+                                                 row)->segment)) {
+            return true;
+        }
+    }
+    HMAP_FOR_EACH (row, node, &f->after.rows[TOPO_STATIC_MAC]) {
+        const struct topo_static_mac *sm
+            = CONTAINER_OF(row, struct topo_static_mac, row);
+        const struct topo_row *old = topo_row(&f->before, TOPO_SEGMENT,
+                                              &sm->segment_uuid);
+
+        if (old && !topo_row(&f->before, TOPO_STATIC_MAC, &row->uuid)
+            && lacks_macs_of(f, CONTAINER_OF(old, struct topo_segment,
+                                             row))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Tells the second topology the rows in 'log'.  A port that these name is
@@ -175,7 +201,7 @@ change(struct kctl_flows *f, const struct kctl_log *log)
             kctl_ports_set(&f->ports, &f->before, old, node);
         }
     }
-    f->touches_stations = touches_stations(f);
+    f->lacks_macs = lacks_macs(f);
     settle(&f->before, &f->macs_before);
     settle(&f->after, &f->macs_after);
     kctl_topo_elect(&f->after, &f->before);
@@ -376,12 +402,12 @@ format_errors(const struct topo *topo, struct ds *s)
     svec_destroy(&errors);
 }
 
-/* Appends why learned MACs, and VTEPs, are left out. */
+/* Appends why what was learned in segments is left out. */
 static void
 format_unknown(const struct kctl_flows *f, struct ds *s)
 {
     ds_put_cstr(s, KCTL_FLOWS_PREFIX": what was learned is left out: ");
-    if (f->too_much_learned) {
+    if (f->learned) {
         ds_put_format(s, "there are more than %d MACs\n", KCTL_MACS_MAX);
     } else {
         ds_put_cstr(s, "there is no controller here that knows it\n");
@@ -441,7 +467,7 @@ kctl_flows_format(struct kctl_flows *f, const struct kctl_log *log, bool list,
     change(f, log);
     if (!tell_all(f, list, &assumed, s)) {
         ds_put_cstr(s, KCTL_FLOWS_PREFIX": no change on any edge\n");
-    } else if (!f->learned && f->touches_stations) {
+    } else if (f->lacks_macs) {
         format_unknown(f, s);
     }
     format_errors(&f->after, s);

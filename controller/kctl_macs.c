@@ -16,7 +16,11 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/shash.h"
+#include "svec.h"
 #include "util.h"
+
+/* So many words of the commands may be names of segments. */
+#define MAX_WORDS 32
 
 /* Where a MAC is, by names. */
 struct finder {
@@ -28,31 +32,108 @@ struct finder {
     struct shash places;        /* Of struct topo_place, those of 'segment'. */
 };
 
-char *
-kctl_macs_ask(void)
+/* Asks for at most 'max' MACs, of all segments if 'segment' is NULL.  Returns
+ * an array, or NULL. */
+static struct json *
+ask(size_t max, const char *segment)
 {
-    char *most = xasprintf("--max=%d", KCTL_MACS_MAX + 1);
-    struct json *macs = kctl_rpc_ask_controller("mac/show", most);
-    char *s = macs && macs->type == JSON_ARRAY ? json_to_string(macs, 0)
-                                               : NULL;
+    struct svec words = SVEC_EMPTY_INITIALIZER;
+    struct json *macs;
 
-    json_destroy(macs);
-    free(most);
+    svec_add_nocopy(&words, xasprintf("--max=%"PRIuSIZE, max));
+    if (segment) {
+        svec_add(&words, segment);
+    }
+    macs = kctl_rpc_ask_controller("mac/show", &words);
+    svec_destroy(&words);
+    if (macs && macs->type != JSON_ARRAY) {
+        json_destroy(macs);
+        macs = NULL;
+    }
+    return macs;
+}
+
+/* Asks for the MACs of those segments that are among 'words', and adds them to
+ * 'macs', and the segments to 'segments'. */
+static void
+ask_by_name(const struct svec *words, struct json *macs,
+            struct json *segments)
+{
+    struct svec names = SVEC_EMPTY_INITIALIZER;
+    const char *name;
+    size_t i;
+
+    for (i = 0; i < MIN(words->n, MAX_WORDS); i++) {
+        if (words->names[i][0] != '-') {
+            svec_add(&names, words->names[i]);
+        }
+    }
+    svec_sort_unique(&names);
+    SVEC_FOR_EACH (i, name, &names) {
+        size_t room = KCTL_MACS_MAX - macs->array.n;
+        struct json *some = ask(room + 1, name);
+
+        if (some && some->array.n <= room) {
+            for (size_t j = 0; j < some->array.n; j++) {
+                json_array_add(macs, json_clone(some->array.elems[j]));
+            }
+            json_array_add(segments, json_string_create(name));
+        }
+        json_destroy(some);
+    }
+    svec_destroy(&names);
+}
+
+char *
+kctl_macs_ask(const struct svec *words)
+{
+    struct json *macs = ask(KCTL_MACS_MAX + 1, NULL);
+    struct json *object;
+    char *s;
+
+    if (!macs) {
+        return NULL;
+    }
+    object = json_object_create();
+    if (macs->array.n > KCTL_MACS_MAX) {
+        struct json *segments = json_array_create_empty();
+
+        json_destroy(macs);
+        macs = json_array_create_empty();
+        ask_by_name(words, macs, segments);
+        json_object_put(object, "segments", segments);
+    }
+    json_object_put(object, "macs", macs);
+    s = json_to_string(object, 0);
+    json_destroy(object);
     return s;
 }
 
 struct json *
-kctl_macs_parse(const char *s, bool *too_many)
+kctl_macs_parse(const char *s)
 {
     struct json *macs = s ? json_from_string(s) : NULL;
-    bool good = macs && macs->type == JSON_ARRAY;
 
-    *too_many = good && macs->array.n > KCTL_MACS_MAX;
-    if (!good || *too_many) {
+    if (!kctl_member(macs, "macs", JSON_ARRAY)) {
         json_destroy(macs);
         return NULL;
     }
     return macs;
+}
+
+bool
+kctl_macs_has(const struct json *macs, const char *segment)
+{
+    const struct json *segments = kctl_member(macs, "segments", JSON_ARRAY);
+
+    for (size_t i = 0; segments && i < segments->array.n; i++) {
+        const struct json *name = segments->array.elems[i];
+
+        if (name->type == JSON_STRING && !strcmp(json_string(name), segment)) {
+            return true;
+        }
+    }
+    return macs && !segments;
 }
 
 static void
@@ -158,10 +239,11 @@ read_mac(struct finder *f, const struct json *json)
 void
 kctl_macs_set(const struct json *macs, struct topo *topo, struct fdb *fdb)
 {
+    const struct json *array = kctl_member(macs, "macs", JSON_ARRAY);
     struct finder f = { .topo = topo, .fdb = fdb };
     struct topo_node *node;
 
-    if (!macs) {
+    if (!array) {
         return;
     }
     shash_init(&f.nodes);
@@ -169,8 +251,8 @@ kctl_macs_set(const struct json *macs, struct topo *topo, struct fdb *fdb)
     HMAP_FOR_EACH (node, row.node, &topo->rows[TOPO_EDGE]) {
         shash_replace(&f.nodes, node->name, node);
     }
-    for (size_t i = 0; i < macs->array.n; i++) {
-        read_mac(&f, macs->array.elems[i]);
+    for (size_t i = 0; i < array->array.n; i++) {
+        read_mac(&f, array->array.elems[i]);
     }
     shash_destroy(&f.nodes);
     shash_destroy(&f.places);

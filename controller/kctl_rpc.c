@@ -19,6 +19,7 @@
 #include "openvswitch/poll-loop.h"
 #include "packets.h"
 #include "stream.h"
+#include "svec.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -123,11 +124,11 @@ control_path(void)
 }
 
 struct json *
-kctl_rpc_ask_controller(const char *command, const char *option)
+kctl_rpc_ask_controller(const char *command, const struct svec *words)
 {
     long long int deadline = time_msec() + PATIENCE_MSEC;
     char *path = control_path();
-    struct json *words, *answer = NULL;
+    struct json *params, *answer = NULL;
     struct jsonrpc_msg *reply;
     struct jsonrpc *rpc;
 
@@ -136,11 +137,11 @@ kctl_rpc_ask_controller(const char *command, const char *option)
         return NULL;
     }
     free(path);
-    words = json_array_create_1(json_string_create("--format=json"));
-    if (option) {
-        json_array_add(words, json_string_create(option));
+    params = json_array_create_1(json_string_create("--format=json"));
+    for (size_t i = 0; words && i < words->n; i++) {
+        json_array_add(params, json_string_create(words->names[i]));
     }
-    if (!kctl_rpc_call(rpc, command, words, deadline, &reply)) {
+    if (!kctl_rpc_call(rpc, command, params, deadline, &reply)) {
         if (reply->result && reply->result->type == JSON_STRING) {
             answer = json_from_string(json_string(reply->result));
         }

@@ -16,6 +16,7 @@
 struct jsonrpc;
 struct jsonrpc_msg;
 struct json;
+struct svec;
 
 /* Connects to the control socket at 'path', which may be relative to the run
  * directory.  These return 0 or, as if they were errno values, what went
@@ -28,10 +29,11 @@ int kctl_rpc_open_control(const char *path, long long int deadline,
 int kctl_rpc_call(struct jsonrpc *, const char *method, struct json *params,
                   long long int deadline, struct jsonrpc_msg **replyp);
 
-/* What the controller on this machine says to 'command' with --format=json,
- * and 'option' unless it is NULL; or NULL: there may be none, or it does not
+/* What the controller on this machine says to 'command' with --format=json and
+ * 'words', which may be NULL; or NULL: there may be none, or it does not
  * answer at once. */
-struct json *kctl_rpc_ask_controller(const char *command, const char *option);
+struct json *kctl_rpc_ask_controller(const char *command,
+                                     const struct svec *words);
 
 /* Returns the member 'name' of 'json' if that is an object and this is of
  * 'type', else NULL: what comes from others may be anything. */

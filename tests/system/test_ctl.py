@@ -267,7 +267,8 @@ edge h1
 
 def start_controller(db, **answers):
     """What the tool asks a controller on this machine for: answers to
-    commands, with an underscore for the slash."""
+    commands, with an underscore for the slash, or functions of their
+    arguments that give them."""
     path = os.path.join(db.dir, f"kakehashi.{os.getpid()}.ctl")
     with open(os.path.join(db.dir, "kakehashi.pid"), "w",
               encoding="ascii") as f:
@@ -280,7 +281,10 @@ def start_controller(db, **answers):
         while True:
             client, _ = listener.accept()
             ask = json.loads(client.recv(65536))
-            answer = json.dumps(answers[ask["method"].replace("/", "_")])
+            answer = answers[ask["method"].replace("/", "_")]
+            if callable(answer):
+                answer = answer(*ask["params"])
+            answer = json.dumps(answer)
             client.sendall(json.dumps({"id": ask["id"], "error": None,
                                        "result": answer}).encode())
             client.close()
@@ -947,14 +951,26 @@ def test_dry_run_foresees_learned_macs(configured, command, flows):
 
 
 def test_dry_run_with_more_macs_than_are_looked_at(configured):
-    start_controller(configured, edge_show=[], mac_show=[
-        dict(LEARNED[0], mac=f"06:00:00:00:{n >> 8:02x}:{n & 255:02x}")
-        for n in range(10001)])
-    out = configured.ok("--dry-run unbind red west eth1 11")
-    assert ("flows: what was learned is left out: there are more than 10000 "
-            "MACs\n" in out)
+    """Of all segments; then those that are named are looked at."""
+    def mac_show(_, most, segment=None):
+        if segment == "blue":
+            return LEARNED
+        n = int(most.split("=")[1]) if segment in (None, "red") else 0
+        return [dict(LEARNED[0], vni=200,
+                     mac=f"06:00:00:00:{n >> 8:02x}:{n & 255:02x}")
+                for n in range(n)] or None
+
+    left_out = ("flows: what was learned is left out: there are more than "
+                "10000 MACs\n")
+    without = configured.ok("--dry-run --cascade host-port-del blue h1 vm1")
+    start_controller(configured, edge_show=[], mac_show=mac_show)
+    assert left_out in configured.ok("--dry-run unbind red west eth1 11")
+    assert left_out in configured.ok("--dry-run --cascade edge-del h1")
+    out = configured.ok("--dry-run --cascade host-port-del blue h1 vm1")
+    assert "left out" not in out
+    assert told_flows(out)["h1"][2] == told_flows(without)["h1"][2] + 4
     # That touches none.
-    assert "left out" not in configured.ok("--dry-run vtep-add blue "
+    assert "left out" not in configured.ok("--dry-run vtep-add red "
                                            "192.0.2.7")
 
 
