@@ -268,7 +268,7 @@ agent_remember(struct agent *agent, struct topo_cluster *cluster,
     t->decided = time_wall_msec();
     t->decided_at = time_msec();
     t->took = -1;
-    cluster->n_takeovers++;
+    cluster->n_takeovers += from && strcmp(from, to);
     ovs_list_push_back(&agent->history, &t->node);
     if (ovs_list_size(&agent->history) > AGENT_MAX_HISTORY) {
         agent_takeover_free(CONTAINER_OF(ovs_list_front(&agent->history),
@@ -356,7 +356,13 @@ agent_open(struct agent *agent, struct topo_cluster *cluster,
     cluster->last_active = xstrdup(node->name);
     cluster->remembered = node->row.uuid;
     cluster->reason = reason;
-    cluster->active_since = time_wall_msec();
+    /* One that is found again where it was has been there all the time. */
+    if (!cluster->told_since
+        || !uuid_equals(&cluster->told, &node->row.uuid)) {
+        cluster->active_since = time_wall_msec();
+    } else {
+        cluster->active_since = cluster->told_since;
+    }
     topo_cluster_set_active(cluster, node);
     if (edge->leased) {
         /* It may have been told a moment ago that it is not active. */

@@ -313,6 +313,10 @@ add_surroundings(struct command_line *cl, char *argv[])
         cl->counts = kctl_counts_ask(daemon_path(cl) ? NULL : cl->config.db);
         if (cl->counts) {
             add_option(cl, KCTL_OPT_COUNTS, "counts", cl->counts);
+        } else if (columns) {
+            /* What a program reads has the same form either way. */
+            fputs("(no controller of this database runs here: no MACs, no "
+                  "traffic, old states)\n", stderr);
         }
     }
 }

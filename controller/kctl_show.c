@@ -138,6 +138,8 @@ put_active(const struct kctl_tree *t, const struct kkrec_cluster *cluster)
         kctl_tree_line(t, 1, KCTL_BAD, "active: none");
         return;
     }
+
+    bool connected = cluster->active_edge->connected;
     ds_put_format(&line, "active: %s", cluster->active_edge->name);
     if (cluster->active_since) {
         char *since = kctl_format_time(*cluster->active_since);
@@ -147,7 +149,11 @@ put_active(const struct kctl_tree *t, const struct kkrec_cluster *cluster)
     if (cluster->reason) {
         ds_put_format(&line, " (%s)", cluster->reason);
     }
-    kctl_tree_line(t, 1, KCTL_GOOD, "%s", ds_cstr(&line));
+    if (!connected) {
+        ds_put_cstr(&line, ", not connected");
+    }
+    kctl_tree_line(t, 1, connected ? KCTL_GOOD : KCTL_BAD, "%s",
+                   ds_cstr(&line));
     ds_destroy(&line);
 }
 

@@ -287,6 +287,12 @@ metrics_segment_macs(const struct topo_segment **segments, size_t n_own,
     if (i > n_own) {
         exposition_add(e, others, "segment", METRICS_OTHER, NULL);
     }
+    exposition_family(e, EXPOSITION_GAUGE, "kakehashi_segment_macs_learned",
+                      NULL, "Of these, those that are not static.");
+    for (i = 0; i < n_own && segments[i]; i++) {
+        exposition_add(e, segments[i]->n_learned,
+                       "segment", segments[i]->name, NULL);
+    }
     exposition_family(e, EXPOSITION_GAUGE, "kakehashi_segment_mac_limit",
                       NULL, "How many may be learned.");
     for (i = 0; i < n_own && segments[i]; i++) {

@@ -301,8 +301,11 @@ COUNTS = [{"name": "blue", "macs": 5, "places": [
 def test_show_counts_of_a_controller(configured):
     """How many MACs there are, and how much traffic, is known by a controller
     only."""
+    note = "(no controller of this database runs here: "
+    assert on_terminal(configured, 80, "show")[0].startswith(note)
     start_controller(configured, show={
         "database": {"remote": configured.remote}, "segments": COUNTS})
+    assert note not in on_terminal(configured, 80, "show")[0]
     out = configured.ok("show")
     for line in ["    vni: 100, 5 MACs\n", "active on none, 1 MAC, "
                  "in 1.0 Mbit/s, out 12 kbit/s\n",
@@ -358,7 +361,8 @@ def test_show_on_a_terminal(configured, columns):
     assert status == 0
     assert "\033[1msegment blue\033[0m\n" in out
     assert "\033[31mactive: none\033[0m\n" in out
-    plain = re.sub("\033\\[[0-9]*m", "", out)
+    # Behind a note, on stderr, that there is no controller.
+    plain = re.sub("\033\\[[0-9]*m", "", out).partition("\n")[2]
     assert max(map(len, plain.splitlines())) <= columns
     assert error in re.sub(r"\s+", " ", plain)
     # Nothing that can be copied is torn.
