@@ -246,7 +246,7 @@ def test_controller_adopts_the_active_edge(blue, wires, number):
     cut_trunk(first, up=True)
     wait_port(blue, first, "trunk0", True)
     check_bridge(blue, wires)
-    before = takeovers(blue)
+    before, since = takeovers(blue), cluster(blue)["since"]
     ph1, vm1 = blue.station("ph1"), blue.station("vm1")
     with never_twice(blue):
         blue.control.stop_daemon(number)
@@ -257,6 +257,8 @@ def test_controller_adopts_the_active_edge(blue, wires, number):
         assert ph1.ping(vm1, 50, 0.01) == (50, 50)
     check_bridge(blue, wires)
     assert cluster(blue)["reason"] == "adopted"
+    # It has been active all the time.
+    assert cluster(blue)["since"] == since
     assert takeovers(blue) == before + [second.name]
     for edge in first, second:
         assert blue.control.edge(edge.name)["flow_mods"] == 0
