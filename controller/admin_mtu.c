@@ -16,32 +16,58 @@
 
 #define ADMIN_MAX_MTU_PROBES 8  /* Commands at a time. */
 
+/* A search that is not over.  Its path may go as soon as it is. */
 struct admin_mtu_pair {
     struct uuid from, to;
+    struct json *row;           /* In 'rows' of struct admin_mtu. */
 };
 
 struct admin_mtu {
     struct ovs_list node;       /* In 'mtu_probes' of struct agent. */
     struct unixctl_conn *conn;
     bool json;
+    struct shash rows;          /* Of struct json, by both names. */
     struct admin_mtu_pair *pairs;
     size_t n, allocated;
 };
+
+/* Takes down that the path of 'row' carries 'mtu', 0: nothing. */
+static void
+admin_mtu_put(struct json *row, uint16_t mtu)
+{
+    json_object_put(row, "mtu", mtu ? json_integer_create(mtu)
+                    : json_null_create());
+    json_object_put(row, "full", json_boolean_create(mtu >= MTU_FULL));
+}
 
 static void
 admin_mtu_add(struct agent *agent, struct admin_mtu *mtu,
               const struct topo_node *from, const struct topo_node *to)
 {
+    struct json *row;
+    char *key;
+
     if (from == to || !to->valid || !edge_is_ready(agent_session(from))
         || !agent_path_search(agent, from, to, true, time_msec())) {
         return;
     }
+    row = json_object_create();
+    key = xasprintf("%s %s", from->name, to->name);
+    if (!shash_add_once(&mtu->rows, key, row)) {
+        json_destroy(row);
+        free(key);
+        return;
+    }
+    free(key);
+    json_object_put_string(row, "from", from->name);
+    json_object_put_string(row, "to", to->name);
+    admin_mtu_put(row, 0);
     if (mtu->n == mtu->allocated) {
         mtu->pairs = x2nrealloc(mtu->pairs, &mtu->allocated,
                                 sizeof *mtu->pairs);
     }
     mtu->pairs[mtu->n++] = (struct admin_mtu_pair) {
-        .from = from->row.uuid, .to = to->row.uuid,
+        .from = from->row.uuid, .to = to->row.uuid, .row = row,
     };
 }
 
@@ -70,35 +96,6 @@ admin_mtu_add_all(struct agent *agent, struct admin_mtu *mtu,
 }
 
 static void
-admin_mtu_add_row(const struct agent *agent, const struct admin_mtu_pair *pair,
-                  struct shash *rows)
-{
-    const struct topo_node *from = agent_path_node(agent, &pair->from);
-    const struct topo_node *to = agent_path_node(agent, &pair->to);
-    const struct agent_path *path = from && to ? agent_path(agent, from, to)
-                                    : NULL;
-    struct json *json;
-    char *key;
-
-    if (!path) {
-        return;                 /* A row has gone. */
-    }
-    json = json_object_create();
-    json_object_put_string(json, "from", from->name);
-    json_object_put_string(json, "to", to->name);
-    json_object_put(json, "mtu", path->last.low
-                    ? json_integer_create(path->last.low)
-                    : json_null_create());
-    json_object_put(json, "full",
-                    json_boolean_create(path->last.low >= MTU_FULL));
-    key = xasprintf("%s %s", from->name, to->name);
-    if (!shash_add_once(rows, key, json)) {
-        json_destroy(json);
-    }
-    free(key);
-}
-
-static void
 admin_mtu_to_text(const struct json *json, struct ds *s)
 {
     const struct shash *row = json_object(json);
@@ -117,48 +114,51 @@ admin_mtu_to_text(const struct json *json, struct ds *s)
 }
 
 static void
-admin_mtu_reply(const struct agent *agent, struct admin_mtu *mtu)
+admin_mtu_reply(struct admin_mtu *mtu)
 {
-    struct shash rows = SHASH_INITIALIZER(&rows);
     char *header = xasprintf("%-16s %-16s %5s\n", "FROM", "TO", "BYTES");
 
-    for (size_t i = 0; i < mtu->n; i++) {
-        admin_mtu_add_row(agent, &mtu->pairs[i], &rows);
-    }
-    admin_reply_rows(mtu->conn, &rows, mtu->json, header, admin_mtu_to_text);
+    admin_reply_rows(mtu->conn, &mtu->rows, mtu->json, header,
+                     admin_mtu_to_text);
     free(header);
     free(mtu->pairs);
     free(mtu);
 }
 
+/* Returns true if the search of 'pair' is over, and its result in the row. */
 static bool
-admin_mtu_is_over(const struct agent *agent, const struct admin_mtu *mtu)
+admin_mtu_is_over(const struct agent *agent, const struct admin_mtu_pair *pair)
 {
-    for (size_t i = 0; i < mtu->n; i++) {
-        const struct topo_node *from = agent_path_node(agent,
-                                                       &mtu->pairs[i].from);
-        const struct topo_node *to = agent_path_node(agent,
-                                                     &mtu->pairs[i].to);
-        const struct agent_path *path = from && to
-                                        ? agent_path(agent, from, to) : NULL;
+    const struct topo_node *from = agent_path_node(agent, &pair->from);
+    const struct topo_node *to = agent_path_node(agent, &pair->to);
+    const struct agent_path *path = from && to ? agent_path(agent, from, to)
+                                    : NULL;
 
-        if (path && !ovs_list_is_empty(&path->search_node)) {
-            return false;
-        }
+    if (path && !ovs_list_is_empty(&path->search_node)) {
+        return false;
     }
+    admin_mtu_put(pair->row, path ? path->last.low : 0);
     return true;
 }
 
-/* Answers commands whose searches are over. */
+/* Takes down what was found since the last call, and answers commands whose
+ * searches are all over.  Must be called before the next round. */
 void
 admin_mtu_run(struct agent *agent)
 {
     struct admin_mtu *mtu;
 
     LIST_FOR_EACH_SAFE (mtu, node, &agent->mtu_probes) {
-        if (admin_mtu_is_over(agent, mtu)) {
+        for (size_t i = 0; i < mtu->n; ) {
+            if (admin_mtu_is_over(agent, &mtu->pairs[i])) {
+                mtu->pairs[i] = mtu->pairs[--mtu->n];
+            } else {
+                i++;
+            }
+        }
+        if (!mtu->n) {
             ovs_list_remove(&mtu->node);
-            admin_mtu_reply(agent, mtu);
+            admin_mtu_reply(mtu);
         }
     }
 }
@@ -170,6 +170,12 @@ admin_mtu_clear(struct agent *agent)
     struct admin_mtu *mtu;
 
     LIST_FOR_EACH_POP (mtu, node, &agent->mtu_probes) {
+        struct shash_node *row;
+
+        SHASH_FOR_EACH (row, &mtu->rows) {
+            json_destroy(row->data);
+        }
+        shash_destroy(&mtu->rows);
         free(mtu->pairs);
         free(mtu);
     }
@@ -210,6 +216,7 @@ admin_edge_mtu_probe(struct unixctl_conn *conn, int argc, const char *argv[],
     mtu = xzalloc(sizeof *mtu);
     mtu->conn = conn;
     mtu->json = json;
+    shash_init(&mtu->rows);
     ovs_list_push_back(&agent->mtu_probes, &mtu->node);
     if (nodes[1]) {
         admin_mtu_add(agent, mtu, nodes[0], nodes[1]);

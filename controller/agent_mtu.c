@@ -112,6 +112,9 @@ agent_path_search(struct agent *agent, const struct topo_node *from,
         path->to = to->row.uuid;
         ovs_list_init(&path->search_node);
         hmap_insert(&agent->paths, &path->node, agent_path_hash(from, to));
+
+        /* A round has to come that forgets it. */
+        agent->paths_at = MIN(agent->paths_at, at + AGENT_MTU_INTERVAL);
     }
     path->round = agent->paths_round;
     if (ovs_list_is_empty(&path->search_node)
@@ -165,6 +168,9 @@ agent_mtu_round(struct agent *agent, long long now)
     HMAP_FOR_EACH_SAFE (path, node, &agent->paths) {
         if (path->round != agent->paths_round
             && ovs_list_is_empty(&path->search_node)) {
+            if (mtu_is_narrow(&path->last)) {
+                conf_status_changed(agent->conf);
+            }
             agent_path_free(agent, path);
         }
     }

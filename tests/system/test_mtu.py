@@ -53,6 +53,16 @@ def restart(lab):
     wait_synced(lab)
 
 
+def test_round_meanwhile(blue):
+    """Searches that a command alone has asked for are told of, although the
+    first round comes when they are over and others of it are not."""
+    blue.switch("host1").ip("link set underlay down")
+    restart(blue)
+    told = probe(blue)
+    assert set(told) == {(a, b) for a in NAMES for b in NAMES if a != b}
+    assert told["host1", "edge1"] == (None, False)
+
+
 def test_warning(blue):
     """Nobody has to ask: it is found out when edges have connected, and then
     once a minute."""
