@@ -59,6 +59,9 @@ admin_how_to_json(const struct fdb_mac *e)
         admin_add_sentence(how, "a row of Static_Mac says so");
         return how;
     }
+    if (e->n_moves) {
+        admin_add_sentence(how, "it moved there from another place");
+    }
     for (size_t i = 0; i < e->n_seen; i++) {
         const struct fdb_seen *seen = &e->seen[i];
 
@@ -110,8 +113,8 @@ admin_entry_to_json(const struct fdb *fdb, const struct fdb_mac *e,
                     struct json *json)
 {
     long long age = time_msec() - e->learned_at;
-    char *since = xastrftime_msec("%Y-%m-%d %H:%M:%S", time_wall_msec() - age,
-                                  true);
+    char *since = xastrftime_msec("%Y-%m-%dT%H:%M:%S.###Z",
+                                  time_wall_msec() - age, true);
 
     admin_put_place(json, "location", e->place);
     json_object_put_string(json, "type", e->is_static ? "static"
@@ -284,7 +287,7 @@ admin_mac_answer_to_text(const struct json *answer, struct ds *s)
                   admin_get_string(answer, "segment"),
                   (long long) json_integer(shash_find_data(object, "vni")));
     if (known) {
-        ds_put_format(s, "at %s, %s\nsince: %s UTC, %lld s ago\n",
+        ds_put_format(s, "at %s, %s\nknown since: %s, %lld s ago\n",
                       admin_get_string(answer, "location"),
                       admin_get_string(answer, "type"),
                       admin_get_string(answer, "since"),

@@ -363,6 +363,7 @@ fdb_sight(struct fdb *fdb, struct topo_node *node, struct topo_place *place,
         fdb_place_out(e);
         fdb_place_in(e, place);
         e->n_moves++;
+        e->learned_at = now;
         fdb->n_moved++;
         place->n_new++;
         fdb_tell(fdb, FDB_EV_MOVED, e, from);

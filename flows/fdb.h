@@ -120,7 +120,8 @@ struct fdb_mac {
     bool synced;                /* For fdb_sync_statics(). */
     bool moving;                /* There is a struct fdb_flap. */
     uint32_t n_moves;
-    long long learned_at;       /* Monotonic, milliseconds. */
+    long long learned_at;       /* That it is at 'place', or on probation since
+                                 * then.  Monotonic, milliseconds. */
     struct fdb_seen *seen;      /* All nodes, for a static MAC. */
     uint32_t n_seen, allocated_seen;
     struct fdb_seen first_seen; /* Where 'seen' points while one is enough. */

@@ -50,6 +50,8 @@ def test_station_moves_to_the_other_side(blue):
     both_ways(vm2, vm1)
     wait_location(blue, ph1.mac, "host1/vm2")
     assert blue.control.macs("blue")[ph1.mac]["moves"] == 1
+    told = blue.control.json("explain", "mac", "blue", ph1.mac)
+    assert "moved there" in told["how"][0] and told["since"].endswith("Z")
     wait_synced(blue)
 
 

@@ -64,13 +64,18 @@ test_sight(void **state)
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         const struct row *r = &rows[i];
-        enum fdb_verdict verdict = net_see(net, r->node, r->table, r->place,
-                                           1);
+        enum fdb_verdict verdict;
 
+        net->now += 1000;
+        verdict = net_see(net, r->node, r->table, r->place, 1);
         if (verdict != r->verdict) {
             fail_msg("%s: verdict %d, not %d", r->what, verdict, r->verdict);
         }
         net_check_ops(net, r->what, r->ops);
+        if ((net_find(net, 1)->learned_at == net->now)
+            != (verdict != FDB_CONFIRMED)) {
+            fail_msg("%s: since when it is there", r->what);
+        }
         assert_int_equal(net_get_segment(net, 1)->n_learned, 1);
     }
     assert_int_equal(net->fdb.n_learned, 1);
