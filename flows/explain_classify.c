@@ -75,11 +75,12 @@ explain_reserved(struct explain_walk *w)
     return false;
 }
 
-/* Returns true if a binding at 'plug', by which a BPDU comes in, guards
- * against it. */
+/* A BPDU comes in by 'plug'.  Returns true, and drops it, if a binding there
+ * guards against it. */
 static bool
-explain_is_guarded(const struct explain_walk *w, const struct topo_plug *plug)
+explain_is_guarded(struct explain_walk *w, const struct topo_plug *plug)
 {
+    struct eth_addr dst = w->frame->dst;
     const struct topo_claim *claim;
     int vlan = MAX(w->frame->vlan, 0);
 
@@ -88,6 +89,21 @@ explain_is_guarded(const struct explain_walk *w, const struct topo_plug *plug)
 
         if (attach->bpdu == TOPO_BPDU_GUARD && !attach->closure
             && (!vlan || vlan == attach->vlan)) {
+            char *more = (vlan ? xasprintf(",dl_vlan=%d,dl_dst="ETH_ADDR_FMT,
+                                           vlan, ETH_ADDR_ARGS(dst))
+                          : xasprintf(",vlan_tci=0/0xfff,dl_dst="ETH_ADDR_FMT,
+                                      ETH_ADDR_ARGS(dst)));
+            struct explain_counter counter
+                = explain_port_flow(w, LAYOUT_PRIO_REPORT, more);
+
+            if (vlan) {
+                counter.cookie = layout_cookie(LAYOUT_K_SEGMENT,
+                                               attach->place.segment->vni);
+            }
+            explain_drop(w, counter, "a BPDU; the controller is told, and "
+                         "closes the bindings with bpdu=guard that it "
+                         "concerns");
+            free(more);
             return true;
         }
     }
@@ -154,9 +170,6 @@ explain_classify_local(struct explain_walk *w)
     w->in = topo_node_claim(w->node, layout_slot(port->ofport, vlan));
     if (layout_is_bpdu(w->frame->dst)) {
         if (explain_is_guarded(w, plug)) {
-            explain_taken(w, LAYOUT_CLASSIFY, "a BPDU, of which the "
-                          "controller is told: it closes the bindings with "
-                          "bpdu=guard that it concerns");
             return false;
         }
         w->bpdu = w->in && w->in->attach->bpdu == TOPO_BPDU_FORWARD;

@@ -106,6 +106,12 @@ make_unplugged(struct net *net)
     net_settle(net);
 }
 
+static void
+make_guarded(struct net *net)
+{
+    golden_find("bpdu")->make(net);
+}
+
 #define STATION(N) "aa:00:00:00:00:" #N
 #define FROM(N) " src=" STATION(N)
 #define TO(N) " dst=" STATION(N)
@@ -189,6 +195,10 @@ test_ends(void **state OVS_UNUSED)
           "e1: on to edge e3 (fd00::3), VNI 5000; "
           "e3: dropped: it has a tag of its own, 7, and untagged out of port "
           "p1 that would choose the VLAN" },
+        { "a BPDU where there is a guard", make_guarded,
+          "e1 p1 vlan=40 dst=01:80:c2:00:00:00" FROM(01),
+          "e1: dropped: a BPDU; the controller is told, and closes the "
+          "bindings with bpdu=guard that it concerns" },
         { "a marker", make_troubles,
           "e1 p1 type=0x88b6 dst=03:4b:48:00:00:03" FROM(01),
           "e1: a marker, which is for the controller" },
@@ -329,9 +339,10 @@ test_frozen(void **state OVS_UNUSED)
 static const char *const macs[] = {
     STATION(01), STATION(02), STATION(03), STATION(04), STATION(05),
     STATION(07), STATION(99), "02:ff:00:00:01:02", "ff:ff:ff:ff:ff:ff",
-    "00:00:00:00:00:00", "01:80:c2:00:00:0e",
+    "00:00:00:00:00:00", "01:80:c2:00:00:0e", "01:80:c2:00:00:00",
+    "01:00:0c:cc:cc:cd",
 };
-static const int tags[] = { EXPLAIN_NO_TAG, 0, 10, 20, 30, 11 };
+static const int tags[] = { EXPLAIN_NO_TAG, 0, 10, 20, 30, 40, 50, 11 };
 static const char *const vteps[] = {
     "10.0.0.1", "10.0.0.2", "fd00::3", "192.0.2.1", "10.0.0.9",
 };
