@@ -201,6 +201,11 @@ admin_edge_mtu_probe(struct unixctl_conn *conn, int argc, const char *argv[],
             return;
         }
     }
+    if (nodes[0] && nodes[0] == nodes[1]) {
+        unixctl_command_reply_error(conn, "an edge is not probed from itself: "
+                                    "name two");
+        return;
+    }
     if (nodes[0] && !edge_is_ready(agent_session(nodes[0]))) {
         char *error = xasprintf("edge %s is not connected, or not led from "
                                 "here", nodes[0]->name);

@@ -42,7 +42,8 @@ def test_probe(blue):
 
     host.ip("link set underlay down")
     assert probe(blue, "edge1", "host1") == {("edge1", "host1"): (None, False)}
-    for names, why in [(("edge9",), "edge9"), (("edge1", "edge9"), "edge9")]:
+    for names, why in [(("edge9",), "edge9"), (("edge1", "edge9"), "edge9"),
+                       (("edge1", "edge1"), "from itself")]:
         status, text = blue.control.run(
             "ovs-appctl", "-t", "kakehashi", "edge/mtu-probe", *names,
             check=False)
