@@ -6,6 +6,7 @@
 
 #include "controller/agent.h"
 #include "controller/conf.h"
+#include "flows/near.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/shash.h"
@@ -278,6 +279,23 @@ admin_cluster_history(struct unixctl_conn *conn, int argc, const char *argv[],
 
 /* Operators. */
 
+static char *
+admin_no_member(const struct topo_cluster *cluster, const char *name)
+{
+    struct near near;
+    char *hint, *error;
+
+    near_init(&near, name);
+    for (size_t i = 0; i < cluster->n_members; i++) {
+        near_offer(&near, cluster->members[i]->name);
+    }
+    hint = near_hint(&near);
+    error = xasprintf("cluster %s has no edge \"%s\"%s", cluster->name, name,
+                      hint);
+    free(hint);
+    return error;
+}
+
 /* cluster/failover CLUSTER [EDGE]: makes EDGE active, or if none is named the
  * most preferred one that is ready and not active now.  It stays so until
  * another fault, or another word. */
@@ -309,8 +327,7 @@ admin_cluster_failover(struct unixctl_conn *conn, int argc,
     }
     if (!wanted || why) {
         char *error = (argc > 2 && !wanted
-                       ? xasprintf("cluster %s has no edge \"%s\"", argv[1],
-                                   argv[2])
+                       ? admin_no_member(cluster, argv[2])
                        : wanted
                        ? xasprintf("edge %s is not ready: %s", wanted->name,
                                    why)

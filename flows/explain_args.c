@@ -5,6 +5,7 @@
 #include "flows/explain.h"
 
 #include "flows/addr.h"
+#include "flows/near.h"
 #include "flows/topo.h"
 #include "util.h"
 
@@ -46,6 +47,53 @@ explain_parse_tag(const char *key, const char *value, int *tag)
 }
 
 static char *
+explain_parse_type(const char *key, const char *value, uint16_t *type)
+{
+    static const struct {
+        const char *name;
+        uint16_t type;
+    } names[] = {
+        { "arp", ETH_TYPE_ARP }, { "ip", ETH_TYPE_IP },
+        { "ipv6", ETH_TYPE_IPV6 },
+    };
+    long long number;
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (!strcmp(value, names[i].name)) {
+            *type = names[i].type;
+            return NULL;
+        }
+    }
+    if (!str_to_llong(value, 0, &number) || number < 0
+        || number > UINT16_MAX) {
+        return xasprintf("\"%s=%s\": neither arp, ip or ipv6 nor a number "
+                         "from 0 to %d", key, value, UINT16_MAX);
+    }
+    *type = number;
+    return NULL;
+}
+
+static char *
+explain_bad_key(const char *key)
+{
+    static const char *const keys[] = {
+        "vlan", "inner", "src", "dst", "type", "from", "vni",
+    };
+    struct near near;
+    char *hint, *error;
+
+    near_init(&near, key);
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        near_offer(&near, keys[i]);
+    }
+    hint = near_hint(&near);
+    error = xasprintf("\"%s\": a frame has vlan, inner, src, dst and type, "
+                      "and in the overlay from, vni and oam%s", key, hint);
+    free(hint);
+    return error;
+}
+
+static char *
 explain_parse_value(struct explain_args *args, const char *key,
                     const char *value)
 {
@@ -64,9 +112,7 @@ explain_parse_value(struct explain_args *args, const char *key,
         args->dst = true;
         return explain_parse_mac(key, value, &frame->dst);
     } else if (!strcmp(key, "type")) {
-        error = explain_parse_number(key, value, UINT16_MAX, &number);
-        frame->type = number;
-        return error;
+        return explain_parse_type(key, value, &frame->type);
     } else if (!strcmp(key, "vni")) {
         args->vni = true;
         error = explain_parse_number(key, value, (1 << 24) - 1, &number);
@@ -77,8 +123,7 @@ explain_parse_value(struct explain_args *args, const char *key,
         addr_parse_vtep(value, &frame->from, &error);
         return error;
     }
-    return xasprintf("\"%s\": a frame has vlan, inner, src, dst and type, "
-                     "and in the overlay from, vni and oam", key);
+    return explain_bad_key(key);
 }
 
 static char *
@@ -125,6 +170,44 @@ explain_parse_check(const struct explain_args *args)
     return NULL;
 }
 
+static char *
+explain_no_edge(const struct topo *topo, const char *name)
+{
+    const struct topo_row *row;
+    struct near near;
+    char *hint, *error;
+
+    near_init(&near, name);
+    HMAP_FOR_EACH (row, node, &topo->rows[TOPO_EDGE]) {
+        near_offer(&near, CONTAINER_OF(row, struct topo_node, row)->name);
+    }
+    hint = near_hint(&near);
+    error = xasprintf("no edge \"%s\"%s", name, hint);
+    free(hint);
+    return error;
+}
+
+static char *
+explain_no_port(const struct topo_node *node, const char *name)
+{
+    const struct topo_port *port;
+    struct near near;
+    char *hint, *error;
+
+    if (hmap_is_empty(&node->ports_by_ofport)) {
+        return xasprintf("edge %s has never connected: whether it has a port "
+                         "\"%s\" is not known", node->name, name);
+    }
+    near_init(&near, name);
+    HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
+        near_offer(&near, port->name);
+    }
+    hint = near_hint(&near);
+    error = xasprintf("edge %s has no port \"%s\"%s", node->name, name, hint);
+    free(hint);
+    return error;
+}
+
 /* Reads "EDGE PORT KEY=VALUE...", 'n' words.  Returns NULL, or what is wrong
  * with them, which the caller frees. */
 char *
@@ -141,14 +224,11 @@ explain_parse(const struct topo *topo, int n, const char *const args[],
     }
     frame->node = topo_node_by_name(topo, args[0]);
     if (!frame->node) {
-        return xasprintf("no edge \"%s\"", args[0]);
+        return explain_no_edge(topo, args[0]);
     }
     frame->port = topo_node_port(frame->node, args[1]);
     if (!frame->port) {
-        return xasprintf(hmap_is_empty(&frame->node->ports_by_ofport)
-                         ? "edge %s has never connected: whether it has a "
-                         "port \"%s\" is not known"
-                         : "edge %s has no port \"%s\"", args[0], args[1]);
+        return explain_no_port(frame->node, args[1]);
     }
     frame->tunnel = frame->port->ofport == topo_node_tunnel(frame->node);
     for (int i = 2; i < n; i++) {

@@ -184,11 +184,13 @@ explain_classify_local(struct explain_walk *w)
         return false;
     }
     if (!w->in) {
-        char *what = vlan ? xasprintf("VLAN %d", vlan) : xstrdup("untagged");
+        char *what = (vlan ? xasprintf("VLAN %d of port %s is", vlan,
+                                       port->name)
+                      : xasprintf("frames without a tag at port %s are",
+                                  port->name));
 
         explain_drop(w, explain_port_flow(w, LAYOUT_PRIO_LAST, ""),
-                     "%s of port %s is bound to no segment", what,
-                     port->name);
+                     "%s bound to no segment", what);
         free(what);
         return false;
     }

@@ -569,6 +569,8 @@ def test_orders_that_make_no_sense(blue):
             (("cluster/failover", "nosuch"), 'no cluster "nosuch"'),
             (("cluster/failover", "edges", "host1"),
              'cluster edges has no edge "host1"'),
+            (("cluster/failover", "edges", "edgw2"),
+             '"edgw2" (did you mean "edge2"?)'),
             (("edge/drain", "nosuch"), 'no edge "nosuch"'),
             (("edge/drain", "Edge1"), '"Edge1" (did you mean "edge1"?)'),
             (("cluster/show", "edges", "more"), "one argument too many"),

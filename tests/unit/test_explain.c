@@ -162,6 +162,10 @@ test_ends(void **state OVS_UNUSED)
         { "from a VLAN that is closed", make_troubles,
           "e1 p1 vlan=20" FROM(07) ALL,
           "e1: dropped: binding c1/p1/20 is closed: so it is" },
+        { "from no VLAN", make_troubles,
+          "e1 p1 type=arp" FROM(01) ALL,
+          "e1: dropped: frames without a tag at port p1 are bound to no "
+          "segment" },
         { "from a standby", make_troubles,
           "e2 p1 vlan=10" FROM(01) ALL,
           "e2: dropped: edge e2 is standby for cluster c1, e1 is active" },
@@ -216,10 +220,14 @@ static void
 test_errors(void **state OVS_UNUSED)
 {
     static const struct row rows[] = {
-        { "no edge", make_idle, "e7 p1", "no edge \"e7\"" },
+        { "no edge", make_idle, "e7 p1", "no edge \"e7\" (did you "
+          "mean \"e1\"?)" },
+        { "nothing like an edge", make_idle, "router p1",
+          "no edge \"router\"" },
         { "no port", make_idle, "e1", "name an edge, and a port by which the "
           "frame comes in" },
-        { "not its port", make_idle, "e1 p7", "edge e1 has no port \"p7\"" },
+        { "not its port", make_idle, "e1 p7", "edge e1 has no port "
+          "\"p7\" (did you mean \"p1\"?)" },
         { "never seen", make_idle, "e2 p1", "edge e2 has never connected: "
           "whether it has a port \"p1\" is not known" },
         { "no source", make_idle, "e1 p1" ALL, "src= is missing" },
@@ -233,6 +241,12 @@ test_errors(void **state OVS_UNUSED)
         { "a bad key", make_idle, "e1 p1 colour=red",
           "\"colour\": a frame has vlan, inner, src, dst and type, and in the "
           "overlay from, vni and oam" },
+        { "a slip in a key", make_idle, "e1 p1 vln=10",
+          "\"vln\": a frame has vlan, inner, src, dst and type, and in the "
+          "overlay from, vni and oam (did you mean \"vlan\"?)" },
+        { "a bad type", make_idle, "e1 p1 type=ipx",
+          "\"type=ipx\": neither arp, ip or ipv6 nor a number from 0 to "
+          "65535" },
         { "only a second tag", make_idle, "e1 p1 inner=7" FROM(01) ALL,
           "inner= is a second tag: vlan= is missing" },
         { "from nobody", make_idle, "e1 genev0 vni=5000" FROM(01) ALL,
