@@ -84,9 +84,27 @@ admin_put_time(struct json *json, const char *name, long long msec)
                     : json_null_create());
 }
 
+/* Adds to 'json' what there is to say of the session 'edge', NULL: there is
+ * none. */
+static void
+admin_put_session(struct json *json, const struct edge *edge)
+{
+    json_object_put_string(json, "state", edge
+                           ? edge_state_to_string(edge->state)
+                           : "disconnected");
+    admin_put_time(json, "session_ms", edge ? time_msec() - edge->created
+                   : -1);
+    admin_put_time(json, "reconcile_ms", edge ? edge->times.reconcile : -1);
+    admin_put_time(json, "bundle_ms", edge ? edge->times.bundle : -1);
+    json_object_put(json, "bundles", edge
+                    ? json_integer_create(edge->times.n_bundles)
+                    : json_null_create());
+    json_object_put(json, "poll", edge ? admin_cost_to_json(&edge->polling)
+                    : json_null_create());
+}
+
 static struct json *
-admin_edge_stats_to_json(const struct topo_node *node,
-                         const struct edge *edge)
+admin_edge_stats_to_json(const struct topo_node *node)
 {
     const struct stats_entry *entry = stats_find(node->stats, STATS_NODE, 0,
                                                  0);
@@ -95,12 +113,7 @@ admin_edge_stats_to_json(const struct topo_node *node,
     const struct topo_port *port;
 
     json_object_put_string(json, "edge", node->name);
-    json_object_put_string(json, "state", edge_state_to_string(edge->state));
-    admin_put_number(json, "session_ms", time_msec() - edge->created);
-    admin_put_time(json, "reconcile_ms", edge->times.reconcile);
-    admin_put_time(json, "bundle_ms", edge->times.bundle);
-    admin_put_number(json, "bundles", edge->times.n_bundles);
-    json_object_put(json, "poll", admin_cost_to_json(&edge->polling));
+    admin_put_session(json, agent_session(node));
     json_object_put(json, "flooded_group", entry
                     ? admin_count_to_json(&entry->total[STATS_GROUP])
                     : json_null_create());
@@ -235,9 +248,8 @@ admin_stats_to_json(const struct agent *agent,
     const struct topo_segment **all = topo_sorted_segments(&agent->topo);
 
     for (size_t i = 0; i < n; i++) {
-        if (nodes[i]->led && agent_session(nodes[i])) {
-            json_array_add(edges, admin_edge_stats_to_json(
-                               nodes[i], agent_session(nodes[i])));
+        if (nodes[i]->led) {
+            json_array_add(edges, admin_edge_stats_to_json(nodes[i]));
         }
     }
     for (size_t i = 0; all[i]; i++) {
@@ -303,10 +315,12 @@ admin_edge_stats_to_text(const struct json *json, struct ds *s)
     const struct json *poll = admin_member(json, "poll");
     const struct json *group = admin_member(json, "flooded_group");
 
-    ds_put_format(s, "edge %s: %s, connected for %lld s",
-                  json_string(admin_member(json, "edge")),
-                  json_string(admin_member(json, "state")),
-                  admin_number(json, "session_ms") / 1000);
+    ds_put_format(s, "edge %s: %s", json_string(admin_member(json, "edge")),
+                  json_string(admin_member(json, "state")));
+    if (admin_member(json, "session_ms")->type == JSON_INTEGER) {
+        ds_put_format(s, ", connected for %lld s",
+                      admin_number(json, "session_ms") / 1000);
+    }
     admin_msec_to_text(json, "reconcile_ms", "reconciled in", s);
     admin_msec_to_text(json, "bundle_ms", "last bundle confirmed after", s);
     ds_put_char(s, '\n');

@@ -138,6 +138,9 @@ def test_frames(blue, wires):
     switch.vsctl("del-controller", "br0")
     wait_until(lambda: not blue.control.edge("host1")["connected"],
                what="host1 disconnected")
+    away = edge_of(blue, "host1")
+    assert away["state"] == "disconnected" and away["poll"] is None
+    assert "edge host1: disconnected\n" in blue.control.appctl("stats/show")
     switch.ofctl("del-flows", "br0")
     switch.vsctl("set-controller", "br0", CONTROLLER)
     wait_synced(blue)
