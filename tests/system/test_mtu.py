@@ -56,6 +56,13 @@ def restart(lab):
     wait_synced(lab)
 
 
+def come_back(switch):
+    """A round comes a second after an edge has connected."""
+    target = switch.vsctl("get-controller", "br0").strip()
+    switch.vsctl("del-controller", "br0")
+    switch.vsctl("set-controller", "br0", target)
+
+
 def test_round_meanwhile(blue):
     """What a command alone has asked for is told, although a round comes when
     some searches are over and others are not."""
@@ -65,14 +72,21 @@ def test_round_meanwhile(blue):
     asked = blue.control.spawn("ovs-appctl", "-t", "kakehashi",
                                "edge/mtu-probe", stdout=subprocess.PIPE,
                                text=True)
-    target = host.vsctl("get-controller", "br0").strip()
-    host.vsctl("del-controller", "br0")
-    host.vsctl("set-controller", "br0", target)
+    come_back(host)
     text, _ = asked.communicate(timeout=20)
     rows = [line.split() for line in text.splitlines()[1:]]
     assert {tuple(row[:2]) for row in rows} \
         == {(a, b) for a in NAMES for b in NAMES if a != b}
     assert ["edge1", "edge2", "150"] in [row[:3] for row in rows]
+
+    # One of the two is enough for rounds: the next forgets the other, and it
+    # is gone from the database, too.
+    come_back(host)
+    wait_until(lambda: [narrow(blue, name) for name in NAMES].count(None) == 2,
+               what="a round that forgets")
+    wait_until(lambda: all(
+        ("narrow" in blue.control.ctl("get", "edge", name, "status"))
+        == bool(narrow(blue, name)) for name in NAMES), what="the rows")
 
 
 def test_warning(blue):
