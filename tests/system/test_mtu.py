@@ -69,9 +69,12 @@ def test_round_meanwhile(blue):
     host = blue.switch("host1")
     set_mtu(blue, blue.switch("edge2"), 200)
     host.ip("link set underlay down")
+    blue.control.appctl("vlog/set", "unixctl:file:dbg")
     asked = blue.control.spawn("ovs-appctl", "-t", "kakehashi",
                                "edge/mtu-probe", stdout=subprocess.PIPE,
                                text=True)
+    wait_until(lambda: "request edge/mtu-probe" in blue.control.log(
+        "kakehashi.log"), what="the question to arrive")
     come_back(host)
     text, _ = asked.communicate(timeout=20)
     rows = [line.split() for line in text.splitlines()[1:]]
