@@ -59,6 +59,9 @@ def test_connect(secure, pki):
         assert secure.control.json("flows/diff", switch.name) == []
         switch.restart_vswitchd()
     wait_synced(secure)
+    # The last of them may have to find out where the others are, still.
+    wait_until(lambda: secure.station("ph1").reaches(secure.station("vm1")),
+               what="a way through restarted switches")
     both_ways(secure.station("ph1"), secure.station("vm1"))
     assert not controller_log(secure, REFUSED)
 
