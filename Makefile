@@ -91,7 +91,8 @@ CTL_SRC        := controller/conf_options.c controller/dbname.c \
                   controller/kctl_terminal.c controller/kctl_top.c \
                   controller/kctl_top_table.c controller/kctl_topo.c \
                   controller/kctl_tree.c controller/kctl_txn.c \
-                  controller/kctl_usage.c controller/kctl_words.c \
+                  controller/kctl_unique.c controller/kctl_usage.c \
+                  controller/kctl_words.c \
                   controller/notify.c controller/sig.c controller/tls.c
 CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/admin_diff.c controller/admin_events.c \

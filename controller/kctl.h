@@ -63,6 +63,7 @@
 #include "kakehashi-idl.h"
 
 struct ds;
+struct kctl_log;
 
 /* ---- The database. ------------------------------------------------------ */
 
@@ -243,6 +244,12 @@ bool kctl_check_host_port(struct ctl_context *, const struct kkrec_edge *,
 /* May 'ip' be the tunnel IP of a new edge; that of a foreign VTEP? */
 bool kctl_check_tunnel_ip(struct ctl_context *, const char *ip);
 bool kctl_check_vtep_ip(struct ctl_context *, const char *ip);
+
+/* ---- kctl_unique.c: rows that may not have the same values. -------------
+ *
+ * Returns what is wrong with rows in the log, for the caller to free, or
+ * NULL. */
+char *kctl_check_unique(struct ctl_context *, const struct kctl_log *);
 
 /* ---- kctl_depend.c: what goes away with a row. --------------------------
  *

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "controller/kctl_index.h"
+#include "controller/kctl_log.h"
 #include "controller/kctl_request.h"
 #include "controller/kctl_row.h"
 #include "controller/kctl_split.h"
@@ -149,6 +150,36 @@ run_line(struct ctl_context *real, struct scratch *scratch, const char *line)
     return error;
 }
 
+/* Returns what is wrong with rows that are equal where none may be. */
+static char *
+check_unique(struct ctl_context *real, struct scratch *scratch)
+{
+    struct kctl_context ctx = {
+        .index = scratch->index,
+        .options = kctl_options(real),
+    };
+    struct kctl_log all = { .idl = scratch->idl };
+
+    for (size_t i = 0; i < KCTL_N_CONFIG_TABLES; i++) {
+        const struct ovsdb_idl_row *row
+            = ovsdb_idl_first_row(scratch->idl, kctl_tables[i].class);
+
+        for (; row; row = ovsdb_idl_next_row(row)) {
+            if (all.n == all.allocated) {
+                all.rows = x2nrealloc(all.rows, &all.allocated,
+                                      sizeof *all.rows);
+            }
+            all.rows[all.n++] = row;
+        }
+    }
+    ctl_context_init(&ctx.up, NULL, scratch->idl, scratch->txn,
+                     scratch->symtab, NULL);
+    char *error = kctl_check_unique(&ctx.up, &all);
+    ctl_context_done(&ctx.up, NULL);
+    kctl_log_destroy(&all);
+    return error;
+}
+
 /* Runs 'text'.  Reports an error with the number of the line. */
 static bool
 run_text(struct ctl_context *ctx, struct scratch *scratch, const char *name,
@@ -166,6 +197,9 @@ run_text(struct ctl_context *ctx, struct scratch *scratch, const char *name,
     }
     if (!error) {
         error = kctl_check_symbols(scratch->symtab);
+        if (!error) {
+            error = check_unique(ctx, scratch);
+        }
         if (error) {
             ctl_error(ctx, "%s: %s", name, error);
         }

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 
 #include "controller/kctl.h"
+#include "ovsdb-data.h"
+#include "ovsdb-idl-provider.h"
 #include "util.h"
 
 enum key {
@@ -318,4 +320,110 @@ kctl_scan_vtep_macs(struct kctl_scan *scan, struct ctl_context *ctx,
                     const struct kkrec_vtep *vtep)
 {
     SCAN_COLUMN(scan, ctx, MAC_VTEP, static_mac, vtep, vtep);
+}
+
+/* ---- Indexes of the schema. --------------------------------------------- */
+
+static const struct {
+    const struct ovsdb_idl_table_class *table;
+    enum key key;
+} unique[] = {
+    { &kkrec_table_segment, SEGMENT_NAME },
+    { &kkrec_table_segment, SEGMENT_VNI },
+    { &kkrec_table_edge, EDGE_NAME },
+    { &kkrec_table_edge, EDGE_DPID },
+    { &kkrec_table_cluster, CLUSTER_NAME },
+    { &kkrec_table_binding, BINDING_PLACE },
+    { &kkrec_table_host_port, HOST_PORT_PLACE },
+    { &kkrec_table_vtep, VTEP_SEGMENT },
+    { &kkrec_table_static_mac, MAC_SEGMENT },
+};
+
+/* Returns the key of the 'i'-th index of 'table', or N_KEYS. */
+static enum key
+unique_key(const struct ovsdb_idl_table_class *table, size_t i)
+{
+    for (size_t j = 0; j < ARRAY_SIZE(unique); j++) {
+        if (unique[j].table == table && !i--) {
+            return unique[j].key;
+        }
+    }
+    return N_KEYS;
+}
+
+size_t
+kctl_unique(const struct ovsdb_idl_table_class *table, size_t i,
+            const struct ovsdb_idl_column *result[KCTL_UNIQUE_COLUMNS])
+{
+    enum key key = unique_key(table, i);
+    size_t n = 0;
+
+    while (key < N_KEYS && n < KCTL_UNIQUE_COLUMNS && columns[key][n].column) {
+        result[n] = columns[key][n].column;
+        n++;
+    }
+    return n;
+}
+
+/* Do 'a' and 'b' have the same values, or, unless 'exact', values that mean
+ * the same? */
+static bool
+is_same(enum key key, const struct ovsdb_idl_row *a,
+        const struct ovsdb_idl_row *b, bool exact)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(columns[key]); i++) {
+        const struct ovsdb_idl_index_column *c = &columns[key][i];
+
+        if (c->column && (c->comparer && !exact
+                          ? c->comparer(a, b)
+                          : !ovsdb_datum_equals(ovsdb_idl_read(a, c->column),
+                                                ovsdb_idl_read(b, c->column),
+                                                &c->column->type))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Begins a scan for rows that have what 'row' has. */
+static void
+scan_like(struct kctl_scan *scan, struct ctl_context *ctx, enum key key,
+          const struct ovsdb_idl_row *row)
+{
+    const struct ovsdb_idl_table_class *class = row->table->class_;
+    struct ovsdb_idl_index *index = begin(scan, ctx, key, class);
+
+    if (!scan->indexed) {
+        return;
+    }
+
+    struct ovsdb_idl_row *target = ovsdb_idl_index_init_row(index);
+    for (size_t i = 0; i < ARRAY_SIZE(columns[key]); i++) {
+        const struct ovsdb_idl_column *column = columns[key][i].column;
+
+        if (column) {
+            struct ovsdb_datum datum;
+
+            ovsdb_datum_clone(&datum, ovsdb_idl_read(row, column));
+            ovsdb_idl_index_write(target, column, &datum, class);
+        }
+    }
+    seek(scan, index, target);
+}
+
+const struct ovsdb_idl_row *
+kctl_unique_twin(struct ctl_context *ctx, const struct ovsdb_idl_row *row,
+                 size_t i)
+{
+    enum key key = unique_key(row->table->class_, i);
+    const struct ovsdb_idl_row *other;
+    struct kctl_scan scan;
+
+    scan_like(&scan, ctx, key, row);
+    KCTL_SCAN (other, &scan, is_same(key, row, other, false)) {
+        if (other != row && is_same(key, row, other, true)) {
+            return other;
+        }
+    }
+    return NULL;
 }

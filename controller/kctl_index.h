@@ -114,6 +114,21 @@ void kctl_scan_host_port_macs(struct kctl_scan *, struct ctl_context *,
 void kctl_scan_vtep_macs(struct kctl_scan *, struct ctl_context *,
                          const struct kkrec_vtep *);
 
+/* The indexes of the schema that let no two rows have the same values.  Puts
+ * the columns of the 'i'-th one of 'table' into 'result', as many as there
+ * are, and returns how many, 0 if there is no such index.  The first one of
+ * each table is what the keys of its rows consist of, see kctl_row.h. */
+#define KCTL_UNIQUE_COLUMNS 3
+size_t kctl_unique(const struct ovsdb_idl_table_class *table, size_t i,
+                   const struct ovsdb_idl_column
+                       *result[KCTL_UNIQUE_COLUMNS]);
+
+/* Returns another row that has in these columns just what 'row' has, or
+ * NULL. */
+const struct ovsdb_idl_row *kctl_unique_twin(struct ctl_context *,
+                                             const struct ovsdb_idl_row *row,
+                                             size_t i);
+
 /* For KCTL_SCAN.  kctl_scan_row() returns the row at which the scan is, or
  * NULL; kctl_scan_miss() says whether no row after it can match, given that
  * this one does not. */

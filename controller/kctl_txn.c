@@ -177,6 +177,18 @@ tell_difference(struct kctl_request *r, const struct kctl_log *log,
     return same;
 }
 
+static char *
+check_unique(struct kctl_request *r, struct kctl_db *db,
+             const struct kctl_log *log)
+{
+    struct kctl_context ctx;
+
+    init_context(&ctx, r, db);
+    char *error = kctl_check_unique(&ctx.up, log);
+    ctl_context_done(&ctx.up, NULL);
+    return error;
+}
+
 /* Runs the commands, and what is to be done for all that they change. */
 static enum kctl_outcome
 run_and_record(struct kctl_request *r, struct kctl_db *db, char **errorp)
@@ -192,6 +204,9 @@ run_and_record(struct kctl_request *r, struct kctl_db *db, char **errorp)
     kctl_log_end(&log);
     if (outcome == KCTL_OK) {
         *errorp = kctl_check_symbols(r->symtab);
+    }
+    if (outcome == KCTL_OK && !*errorp) {
+        *errorp = check_unique(r, db, &log);
     }
     if (outcome == KCTL_OK && !*errorp) {
         struct json *items = kctl_items_of_log(db->idl, &log);

@@ -622,6 +622,55 @@ def test_dry_run_refuses_what_makes_a_loop(steady, command, message):
     assert steady.fail("--dry-run " + command) == told
 
 
+@pytest.mark.parametrize("command,message", [
+    ("set Segment blue vni=200", "segment blue: vni 200 is the vni of segment "
+     "red"),
+    ("set Segment blue name=red", "segment blue: name red is the name of "
+     "segment red"),
+    ("create Segment name=red vni=7", "segment red is there already"),
+    ("set Edge e2 datapath_id=0000000000000001", "edge e2: datapath_id "
+     "0000000000000001 is the datapath_id of edge e1"),
+    ("set Cluster west name=e3", "cluster west: name e3 is the name of "
+     "cluster e3"),
+    ("bind blue west eth1 12 -- set Binding west/eth1/11 vlan=12",
+     "binding west/eth1/12 is there already"),
+    ("set Binding west/eth1/11 vlan=10", "binding west/eth1/11: cluster, port "
+     "and vlan (west/eth1/10) are those of binding west/eth1/10"),
+    ("segment-add a 1 -- segment-add b 2 -- set Segment b vni=1",
+     "segment b: vni 1 is the vni of segment a"),
+    # By index.
+    (" -- ".join(f"segment-add s{i} {300 + i}" for i in range(40))
+     + " -- set Segment s39 vni=200",
+     "segment s39: vni 200 is the vni of segment red"),
+], ids=lambda text: text[-40:])
+def test_what_is_unique(steady, command, message):
+    """Also after the generic commands, before anything is sent."""
+    for dry in "", "--dry-run ":
+        assert steady.fail(dry + command) == message
+
+
+def test_what_is_unique_only_afterwards(configured):
+    configured.ok("set Segment blue vni=200 -- set Segment red vni=100")
+    assert configured.rows("segment") == [["blue", 200, None, None],
+                                          ["red", 100, None, None]]
+
+
+def test_what_is_unique_is_what_the_schema_says():
+    """The rows of a table are told by its first index."""
+    with open(SCHEMA, encoding="utf-8") as f:
+        tables = json.load(f)["tables"]
+    assert {name: table["indexes"] for name, table in tables.items()
+            if "indexes" in table and not re.match(
+                "Controller|Kakehashi|History|Connection|RBAC_", name)} == {
+        "Segment": [["name"], ["vni"]],
+        "Edge": [["name"], ["datapath_id"]],
+        "Cluster": [["name"]],
+        "Binding": [["cluster", "port", "vlan"]],
+        "Host_Port": [["edge", "port"]],
+        "Vtep": [["segment", "ip"]],
+        "Static_Mac": [["segment", "mac"]]}
+
+
 @pytest.mark.parametrize("words,status", [
     (["show"], 0),
     (["--may-exist", "segment-add", "blue", "100"], 0),

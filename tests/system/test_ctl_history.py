@@ -207,6 +207,10 @@ segment-del gone
     ("edge-add e1 1 10.0.0.1\nedge-add e2 2 10.0.0.2\nsegment-add s 1\n"
      "cluster-add a e1 e2\ncluster-add b e2\nbind s a eth1 1\n"
      "bind s b eth1 1", "config:7: cannot bind segment \"s\" to VLAN 1"),
+    ("segment-add a 1\nsegment-add b 2\nset Segment b vni=1",
+     "segment b: vni 1 is the vni of segment a"),
+    ("segment-add a 1\nsegment-add b 2\nset Segment b name=a",
+     "segment a is there twice"),
 ])
 def test_file_with_errors(steady, text, message):
     assert message in steady.fail("--yes apply", write(steady, text))
