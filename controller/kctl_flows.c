@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "controller/kctl_log.h"
 #include "controller/kctl_macs.h"
 #include "controller/kctl_ports.h"
 #include "controller/kctl_topo.h"
@@ -384,20 +385,29 @@ format_difference(const struct topo_node *node, const struct difference *d,
 
 /* Appends what is wrong with rows by now: their flows are not there. */
 static void
-format_errors(const struct topo *topo, struct ds *s)
+format_errors(const struct topo *topo, const struct ovsdb_idl *idl,
+              struct ds *s)
 {
     struct svec errors = SVEC_EMPTY_INITIALIZER;
     const struct topo_row *row;
 
     LIST_FOR_EACH (row, error_node, &topo->errors) {
         if (row->error) {
-            svec_add(&errors, row->error);
+            struct ds error = DS_EMPTY_INITIALIZER;
+
+            kctl_topo_name(idl, row, &error);
+            ds_put_format(&error, ": %s", row->error);
+            svec_add_nocopy(&errors, ds_steal_cstr(&error));
         }
     }
-    svec_sort_unique(&errors);
+    svec_sort(&errors);
     for (size_t i = 0; i < MIN(errors.n, MAX_ERRORS); i++) {
         ds_put_format(s, KCTL_FLOWS_PREFIX": missing some: %s\n",
                       errors.names[i]);
+    }
+    if (errors.n > MAX_ERRORS) {
+        ds_put_format(s, KCTL_FLOWS_PREFIX": missing some: %"PRIuSIZE
+                      " more rows\n", errors.n - MAX_ERRORS);
     }
     svec_destroy(&errors);
 }
@@ -470,7 +480,7 @@ kctl_flows_format(struct kctl_flows *f, const struct kctl_log *log, bool list,
     } else if (f->lacks_macs) {
         format_unknown(f, s);
     }
-    format_errors(&f->after, s);
+    format_errors(&f->after, log->idl, s);
     if (assumed.n) {
         char *names = svec_join(&assumed, ", ", "");
 

@@ -13,8 +13,10 @@
 
 #include "controller/conf_options.h"
 #include "controller/kctl_log.h"
+#include "controller/kctl_row.h"
 #include "flows/topo.h"
 #include "kakehashi-idl.h"
+#include "openvswitch/dynamic-string.h"
 #include "ovsdb-idl-provider.h"
 #include "util.h"
 
@@ -220,6 +222,22 @@ kctl_topo_change(struct topo *topo, const struct kctl_log *log)
                 tables[i].set(topo, row, true);
             }
         }
+    }
+}
+
+void
+kctl_topo_name(const struct ovsdb_idl *idl, const struct topo_row *row,
+               struct ds *s)
+{
+    const struct ovsdb_idl_table_class *class = tables[row->table].class;
+    const struct ovsdb_idl_row *r
+        = ovsdb_idl_get_row_for_uuid(idl, class, &row->uuid);
+
+    ds_put_format(s, "%s ", kctl_table_by_name(class->name)->noun);
+    if (r && r->new_datum) {
+        kctl_row_key(idl, r, false, s);
+    } else {
+        ds_put_char(s, '?');
     }
 }
 

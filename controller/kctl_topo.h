@@ -11,11 +11,13 @@
  * writes: which edges are connected and which are active, and which row has an
  * error, so that of two rows that claim one thing the same one is in force. */
 
+struct ds;
 struct kctl_log;
 struct ovsdb_idl;
 struct topo;
 struct topo_cluster;
 struct topo_node;
+struct topo_row;
 
 /* Reads all rows into 'topo', which is new, and settles it. */
 void kctl_topo_read(struct topo *, const struct ovsdb_idl *);
@@ -28,5 +30,10 @@ void kctl_topo_change(struct topo *, const struct kctl_log *);
  * otherwise the one that the operator wants by now, or the first one that
  * can. */
 void kctl_topo_elect(struct topo *, const struct topo *before);
+
+/* Appends what people call 'row' of a topology, by the rows of the IDL:
+ * "binding west/eth1/10". */
+void kctl_topo_name(const struct ovsdb_idl *, const struct topo_row *row,
+                    struct ds *);
 
 #endif /* controller/kctl_topo.h */

@@ -201,7 +201,9 @@ def test_show(configured):
     configured.transact({"op": "update", "table": "Edge",
                          "where": [["name", "==", "e2"]],
                          "row": {"connected": True,
-                                 "status": ["map", [["state", "synced"]]]}})
+                                 "status": ["map", [
+                                     ["state", "synced"],
+                                     ["narrow", "h1: 1450 bytes"]]]}})
     set_errors()
     assert configured.ok("show") == """\
 cluster e3
@@ -249,6 +251,7 @@ edge e2
     connected: true
     status:
         state: synced
+    warning: MTU: frames of full size do not get to h1: 1450 bytes
     error: bad Edge
 edge e3
     datapath_id: 0000000000000003
@@ -952,6 +955,21 @@ def test_dry_run_tells_flows(steady, command, flows):
     assert ("flows: no change on any edge\n" in out) == (flows == {})
     assumed = ", ".join(flows or ())
     assert (f"the ports of {assumed} are assumed" in out) == bool(flows)
+
+
+def test_dry_run_tells_whose_flows_are_missing(steady):
+    def missing(command):
+        return re.findall("^flows: missing some: (.*)$",
+                          steady.ok("--dry-run " + command), re.M)
+    assert missing("set Binding west/eth1/10 port=peer0") == [
+        'binding west/peer0/10: port "peer0" of edge e1 is a tunnel port',
+        "mac blue/02:00:00:00:00:01: location of static MAC is not in force"]
+    assert missing("destroy Segment red") == [
+        "binding e3/eth1/0: no such segment",
+        "binding west/eth1/11: no such segment"]
+    many = " -- ".join(f"bind blue e3 eth5 {i}" for i in range(12))
+    told = missing(many + " -- set Edge e3 tunnel_port=eth5")
+    assert len(told) == 11 and told[-1] == "2 more rows"
 
 
 def test_dry_run_lists_flows(steady):
