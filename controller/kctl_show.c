@@ -44,7 +44,6 @@ put_error(const struct kctl_tree *t, int level, const char *error)
     }
 }
 
-/* Prints a line for each entry. */
 /* Times since when something is so are in milliseconds. */
 static char *
 entry_value(const struct smap_node *node)
@@ -57,6 +56,7 @@ entry_value(const struct smap_node *node)
             ? kctl_format_time(msec) : xstrdup(node->value));
 }
 
+/* Prints a line for each entry. */
 static void
 put_entries(const struct kctl_tree *t, int level, const struct smap *smap)
 {
@@ -313,6 +313,23 @@ put_segment(const struct kctl_tree *t, const struct kkrec_segment *segment,
 
 /* ---- Edges. ------------------------------------------------------------- */
 
+/* The MTU is trouble rather than state. */
+static void
+put_status(const struct kctl_tree *t, const struct kkrec_edge *edge)
+{
+    const char *narrow = smap_get(&edge->status, "narrow");
+    struct smap rest;
+
+    smap_clone(&rest, &edge->status);
+    smap_remove(&rest, "narrow");
+    put_smap(t, "status", &rest);
+    smap_destroy(&rest);
+    if (narrow) {
+        kctl_tree_line(t, 1, KCTL_BAD, "warning: MTU: frames of full size do "
+                       "not get to %s", narrow);
+    }
+}
+
 static void
 put_edge(const struct kctl_tree *t, const struct kkrec_edge *edge)
 {
@@ -333,7 +350,7 @@ put_edge(const struct kctl_tree *t, const struct kkrec_edge *edge)
     if (edge->leader) {
         kctl_tree_line(t, 1, KCTL_PLAIN, "leader: %s", edge->leader);
     }
-    put_smap(t, "status", &edge->status);
+    put_status(t, edge);
     put_error(t, 1, edge->error);
 }
 
