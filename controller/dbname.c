@@ -9,18 +9,26 @@
 #include "dirs.h"
 #include "util.h"
 
+#define DBNAME_ENV "KAKEHASHI_DB"
 #define DBNAME_RUNDIR "/run/kakehashi"
+
+bool
+dbname_is_set(void)
+{
+    const char *env = getenv(DBNAME_ENV);
+
+    return env && env[0];
+}
 
 /* Returns a remote, for the caller to free. */
 char *
 dbname_default(void)
 {
-    const char *env = getenv("KAKEHASHI_DB");
     const char *rundir = getenv("OVS_RUNDIR");
     struct stat st;
 
-    if (env && env[0]) {
-        return xstrdup(env);
+    if (dbname_is_set()) {
+        return xstrdup(getenv(DBNAME_ENV));
     }
     if ((!rundir || !rundir[0]) && !stat(DBNAME_RUNDIR, &st)) {
         return xstrdup("unix:" DBNAME_RUNDIR "/db.sock");

@@ -13,8 +13,13 @@
  *
  * Who sets $OVS_RUNDIR means a directory of his own, so 2. is left out. */
 
+#include <stdbool.h>
+
 #include "compiler.h"
 
 char *dbname_default(void) OVS_WARN_UNUSED_RESULT;
+
+/* Is it 1.? */
+bool dbname_is_set(void);
 
 #endif /* controller/dbname.h */

@@ -155,6 +155,7 @@ handle_connection_option(int c, struct kctl_config *config)
     switch (c) {
     case OPT_DB:
         config->db = optarg;
+        config->is_default = false;
         break;
 
     case OPT_LEADER_ONLY:
@@ -570,6 +571,7 @@ main(int argc, char *argv[])
     register_commands();
 
     cl.config.db = cl.default_db = dbname_default();
+    cl.config.is_default = !dbname_is_set();
     int n = parse_options(argc, argv, &cl);
     check_mode(&cl, argv[n]);
     char *error = tls_start();

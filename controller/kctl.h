@@ -69,6 +69,7 @@ struct kctl_log;
 
 struct kctl_config {
     const char *db;             /* Remotes, as for ovsdb_idl_create(). */
+    bool is_default;            /* Nobody has said where it is. */
     bool retry;                 /* Keep trying to reach the server. */
     bool leader_only;           /* Of a cluster, use only the leader. */
     bool shuffle;               /* Try the remotes in any order. */
@@ -76,7 +77,7 @@ struct kctl_config {
 };
 
 /* Finds a server that can be reached and serves the database.  Otherwise
- * explains what is wrong, and exits.  Returns the remotes with that one first,
+ * explains what is wrong (and, of the default, what to do), and exits.  Returns the remotes with that one first,
  * for the caller to free, and whether it is a member of a cluster. */
 char *kctl_probe(const struct kctl_config *, bool *clustered);
 

@@ -359,10 +359,10 @@ unreachable(const struct servers *servers)
     }
 
     /* ctl_fatal() would exit before the advice, which is of no use where there
-     * is a cluster. */
+     * is a cluster, or to who has a database elsewhere. */
     ovs_error(0, "%s", ds_cstr(&s));
     ds_destroy(&s);
-    if (!clustered) {
+    if (!clustered && servers->config->is_default) {
         fputs(kctl_serving_advice(), stderr);
     }
     exit(EXIT_FAILURE);

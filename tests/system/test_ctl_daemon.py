@@ -593,7 +593,7 @@ def test_start_without_a_database(steady):
                            "--db=unix:/nosuch/socket")
     assert (status, out) == (1, "")
     assert err.startswith("kakehashi-ctl: unix:/nosuch/socket: database conne")
-    assert "ovsdb-tool create" in err
+    assert err.count("\n") == 1
     assert not os.path.exists(socket)
 
 
