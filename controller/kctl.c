@@ -122,6 +122,7 @@ static const struct option long_options[] = {
     DAEMON_LONG_OPTIONS,
     VLOG_LONG_OPTIONS,
     TLS_LONG_OPTIONS,
+    KCTL_INNER_LONG_OPTIONS,    /* Last, see print_options(). */
     {NULL, 0, NULL, 0},
 };
 
@@ -146,6 +147,18 @@ print_version(void)
     ovs_print_version(0, 0);
     printf("DB Schema %s\n", kkrec_get_db_version());
     exit(EXIT_SUCCESS);
+}
+
+/* For programs that complete what people write. */
+static void
+print_options(void)
+{
+    static const struct option inner[] = { KCTL_INNER_LONG_OPTIONS };
+    struct option options[ARRAY_SIZE(long_options) - ARRAY_SIZE(inner)];
+
+    memcpy(options, long_options, sizeof options);
+    options[ARRAY_SIZE(options) - 1] = (struct option) { NULL, 0, NULL, 0 };
+    ctl_print_options(options);
 }
 
 /* Takes option 'c' if it is one about the database. */
@@ -217,7 +230,7 @@ handle_general_option(int c, struct command_line *cl)
         break;
 
     case OPT_OPTIONS:
-        ctl_print_options(long_options);
+        print_options();
         break;
 
     VLOG_OPTION_HANDLERS

@@ -294,6 +294,7 @@ kctl_parse_request(int argc, char *argv[], struct kctl_options *options,
 {
     static const struct option known[] = {
         KCTL_LONG_OPTIONS,
+        KCTL_INNER_LONG_OPTIONS,
         {NULL, 0, NULL, 0},
     };
 

@@ -69,15 +69,19 @@ enum {
     {"flows", no_argument, NULL, KCTL_OPT_FLOWS},           \
     {"oneline", no_argument, NULL, KCTL_OPT_ONELINE},       \
     {"color", required_argument, NULL, KCTL_OPT_COLOR},     \
+    {"yes", no_argument, NULL, KCTL_OPT_YES},               \
+    {"timeout", required_argument, NULL, 't'},              \
+    TABLE_LONG_OPTIONS
+
+/* Those that the program itself adds for its daemon, which people have no use
+ * for. */
+#define KCTL_INNER_LONG_OPTIONS                             \
     {"width", required_argument, NULL, KCTL_OPT_WIDTH},     \
     {"counts", required_argument, NULL, KCTL_OPT_COUNTS},   \
     {"ports", required_argument, NULL, KCTL_OPT_PORTS},     \
     {"macs", required_argument, NULL, KCTL_OPT_MACS},       \
     {"who", required_argument, NULL, KCTL_OPT_WHO},         \
-    {"expected", required_argument, NULL, KCTL_OPT_EXPECTED}, \
-    {"yes", no_argument, NULL, KCTL_OPT_YES},               \
-    {"timeout", required_argument, NULL, 't'},              \
-    TABLE_LONG_OPTIONS
+    {"expected", required_argument, NULL, KCTL_OPT_EXPECTED}
 
 /* Takes option 'c' of a request, with its argument, which must outlive
  * 'options' or be copied.  Returns false if it is no

@@ -81,6 +81,9 @@ def test_knows_all_commands_and_options():
     ("show -- seg", "segment-add segment-del segment-list"),
     ("show -- --c", "--cascade --columns="),
     ("--wait=", "none ctl edges"),
+    # Not what the program adds by itself.
+    ("--wi", ""), ("--cou", ""), ("--mac", ""), ("--por", ""), ("--wh", ""),
+    ("--exp", ""),
     ("--format=j", "json"),
     ("segment-add s 5 ",
      "learn_vteps= mac_aging= mac_limit= unknown_unicast= vtep_limit="),
