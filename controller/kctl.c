@@ -481,9 +481,17 @@ static bool
 confirm(struct command_line *cl, const struct svec *words, char *argv[])
 {
     struct ds difference = DS_EMPTY_INITIALIZER;
-    const char *file = words->n > 1 ? words->names[1] : "";
+    const char *arg = words->n > 1 ? words->names[1] : "";
 
-    if (!kctl_terminal_can_ask() || !strcmp(file, "-")) {
+    if (words->n > 1 && !strcmp(words->names[0], "rollback")) {
+        int64_t n;
+        char *error = kctl_rollback_parse(arg, &n);
+
+        if (error) {
+            ctl_fatal("%s", error);
+        }
+    }
+    if (!kctl_terminal_can_ask() || !strcmp(arg, "-")) {
         ctl_fatal("%s: there is no terminal to ask on: --dry-run prints the "
                   "difference, --yes makes it", words->names[0]);
     }

@@ -131,6 +131,11 @@ char *kctl_parse_mac(struct ctl_context *, const char *);
 bool kctl_check_name(struct ctl_context *, const char *);
 bool kctl_check_port(struct ctl_context *, const char *);
 
+/* As kctl_parse_number(), where there is no context: returns what is wrong, or
+ * NULL. */
+char *kctl_read_number(const char *what, const char *, int64_t min,
+                       int64_t max, int64_t *);
+
 /* Whether 'row', which may have been written by hand in another spelling,
  * means the same as 'canonical'. */
 bool kctl_is_dpid(const char *row, const char *canonical);

@@ -93,16 +93,26 @@ parse_digits(const char *s, int base, int64_t min, int64_t max,
     return true;
 }
 
+char *
+kctl_read_number(const char *what, const char *s, int64_t min, int64_t max,
+                 int64_t *value)
+{
+    return (parse_digits(s, 10, min, max, value) ? NULL
+            : xasprintf("%s \"%s\" is not a number from %"PRId64" to %"PRId64,
+                        what, s, min, max));
+}
+
 bool
 kctl_parse_number(struct ctl_context *ctx, const char *what, const char *s,
                   int64_t min, int64_t max, int64_t *value)
 {
-    if (!parse_digits(s, 10, min, max, value)) {
-        ctl_error(ctx, "%s \"%s\" is not a number from %"PRId64" to %"PRId64,
-                  what, s, min, max);
-        return false;
+    char *error = kctl_read_number(what, s, min, max, value);
+
+    if (error) {
+        ctl_error(ctx, "%s", error);
+        free(error);
     }
-    return true;
+    return !error;
 }
 
 bool

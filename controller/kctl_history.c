@@ -271,18 +271,27 @@ undo(struct ctl_context *ctx, size_t back, const struct kkrec_history *row)
     return ok;
 }
 
+char *
+kctl_rollback_parse(const char *s, int64_t *n)
+{
+    return kctl_read_number("rollback", s, 1, KCTL_HISTORY_MAX, n);
+}
+
 static void
 kctl_rollback(struct ctl_context *ctx)
 {
-    size_t n;
-    const struct kkrec_history **rows = sorted(ctx->idl, &n);
     int64_t want = 1;
+    char *error = (ctx->argc > 1 ? kctl_rollback_parse(ctx->argv[1], &want)
+                   : NULL);
 
-    if (ctx->argc > 1 && !kctl_parse_number(ctx, "rollback", ctx->argv[1], 1,
-                                            KCTL_HISTORY_MAX, &want)) {
-        free(rows);
+    if (error) {
+        ctl_error(ctx, "%s", error);
+        free(error);
         return;
     }
+
+    size_t n;
+    const struct kkrec_history **rows = sorted(ctx->idl, &n);
     if (want > n) {
         ctl_error(ctx, "rollback %"PRId64": %s", want,
                   n == 0 ? "no change is remembered"

@@ -30,6 +30,10 @@ struct kctl_request;
 /* "history" and "rollback". */
 extern const struct ctl_command_syntax kctl_history_commands[];
 
+/* Reads the argument of "rollback".  Returns what is wrong with it, or
+ * NULL. */
+char *kctl_rollback_parse(const char *, int64_t *n);
+
 /* Adds the row for 'items', unless there are none, to the transaction of
  * 'r'. */
 void kctl_history_add(const struct kctl_request *r, struct ovsdb_idl *,
