@@ -223,6 +223,12 @@ enum kctl_names {
 void kctl_no_such(struct ctl_context *, enum kctl_names names,
                   const char *name);
 
+/* Returns a hint which binding or host port of 'segment' may be meant by
+ * 'location', at which there is none: ' (did you mean "NAME"?)' or the empty
+ * string, for the caller to free. */
+char *kctl_guess_location(struct ctl_context *, const struct kkrec_segment *,
+                          const char *location);
+
 /* Appends to an error of the library, which it takes, what may be meant.
  * 'idl' is NULL if there are no rows to look at. */
 char *kctl_guess(const struct ovsdb_idl *, char *error);

@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/kctl_index.h"
 #include "flows/near.h"
+#include "openvswitch/dynamic-string.h"
+#include "svec.h"
 #include "util.h"
 
 /* ---- Names of rows. ----------------------------------------------------- */
@@ -75,6 +78,56 @@ kctl_no_such(struct ctl_context *ctx, enum kctl_names names, const char *name)
     ctl_error(ctx, "no %s named \"%s\"%s", ds_cstr(&what), name, hint);
     free(hint);
     ds_destroy(&what);
+}
+
+/* Is 'name' at the same VLAN?  Numbers are near to each other that have
+ * nothing to do with each other. */
+static bool
+same_vlan(const char *name, const char *location)
+{
+    const char *a = strrchr(name, '/');
+    const char *b = strrchr(location, '/');
+
+    return a && b && !strcmp(a, b);
+}
+
+char *
+kctl_guess_location(struct ctl_context *ctx,
+                    const struct kkrec_segment *segment, const char *location)
+{
+    struct svec names = SVEC_EMPTY_INITIALIZER;
+    const struct kkrec_host_port *hp;
+    const struct kkrec_binding *b;
+    struct kctl_scan scan;
+    struct near near;
+    const char *name;
+    size_t i;
+
+    kctl_scan_segment_bindings(&scan, ctx, segment);
+    KCTL_SCAN (b, &scan, b->segment == segment) {
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        kctl_format_binding(b, &s);
+        if (same_vlan(ds_cstr(&s), location)) {
+            svec_add(&names, ds_cstr(&s));
+        }
+        ds_destroy(&s);
+    }
+    kctl_scan_segment_host_ports(&scan, ctx, segment);
+    KCTL_SCAN (hp, &scan, hp->segment == segment) {
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        kctl_format_host_port(hp, &s);
+        svec_add_nocopy(&names, ds_steal_cstr(&s));
+    }
+
+    near_init(&near, location);
+    SVEC_FOR_EACH (i, name, &names) {
+        near_offer(&near, name);
+    }
+    char *hint = near_hint(&near);
+    svec_destroy(&names);
+    return hint;
 }
 
 static void

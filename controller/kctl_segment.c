@@ -365,6 +365,20 @@ kctl_bind(struct ctl_context *ctx)
     }
 }
 
+/* Reports that 'segment' is not bound there. */
+static void
+not_bound(struct ctl_context *ctx, const struct kkrec_segment *segment,
+          const char *cluster, const char *port, int64_t vlan)
+{
+    char *location = xasprintf("%s/%s/%"PRId64, cluster, port, vlan);
+    char *hint = kctl_guess_location(ctx, segment, location);
+
+    ctl_error(ctx, "segment \"%s\" is not bound to %s%s", segment->name,
+              location, hint);
+    free(hint);
+    free(location);
+}
+
 static void
 kctl_unbind(struct ctl_context *ctx)
 {
@@ -394,8 +408,7 @@ kctl_unbind(struct ctl_context *ctx)
                       "not to \"%s\"", name, port, vlan,
                       kctl_segment_name(b->segment), segment);
         } else {
-            ctl_error(ctx, "segment \"%s\" is not bound to %s/%s/%"PRId64,
-                      segment, name, port, vlan);
+            not_bound(ctx, kctl_find_segment(ctx, segment), name, port, vlan);
         }
     }
 }

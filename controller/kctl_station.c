@@ -91,6 +91,20 @@ kctl_host_port_add(struct ctl_context *ctx)
     }
 }
 
+/* Reports that 'port' of 'edge' is not one of 'segment'. */
+static void
+no_host_port(struct ctl_context *ctx, const struct kkrec_segment *segment,
+             const char *edge, const char *port)
+{
+    char *location = xasprintf("%s/%s", edge, port);
+    char *hint = kctl_guess_location(ctx, segment, location);
+
+    ctl_error(ctx, "port \"%s\" of edge \"%s\" is not an access port of "
+              "segment \"%s\"%s", port, edge, segment->name, hint);
+    free(hint);
+    free(location);
+}
+
 static void
 kctl_host_port_del(struct ctl_context *ctx)
 {
@@ -109,8 +123,7 @@ kctl_host_port_del(struct ctl_context *ctx)
         kctl_delete_host_port(ctx, hp);
     } else if (!kctl_if_exists(ctx) && kctl_get_segment(ctx, segment)
                && kctl_get_edge(ctx, edge_name)) {
-        ctl_error(ctx, "port \"%s\" of edge \"%s\" is not an access port of "
-                  "segment \"%s\"", port, edge_name, segment);
+        no_host_port(ctx, kctl_find_segment(ctx, segment), edge_name, port);
     }
 }
 
@@ -189,8 +202,10 @@ parse_location(struct ctl_context *ctx, const struct kkrec_segment *segment,
            : location->vtep ? location->vtep->segment
            : NULL);
     if (!owner) {
+        char *hint = kctl_guess_location(ctx, segment, s);
         ctl_error(ctx, "segment \"%s\" has no binding, host port or VTEP "
-                  "\"%s\"", segment->name, s);
+                  "\"%s\"%s", segment->name, s, hint);
+        free(hint);
     } else if (owner != segment) {
         ctl_error(ctx, "location \"%s\" is one of segment \"%s\" and not of "
                   "\"%s\"", s, owner->name, segment->name);

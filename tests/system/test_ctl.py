@@ -604,6 +604,11 @@ REFUSED = [
     ("set Cluster west other_config:hold-down=5", 'mean "holddown"?'),
     ("segment-add s", "'segment-add' command requires at least 2 arguments"),
     ("--wait=later show", "--wait=later: must be none, ctl or edges"),
+    ("unbind blue west ethl 10", '(did you mean "west/eth1/10"?)'),
+    ("mac-add blue 02:00:00:00:00:09 wst/eth1/10",
+     '(did you mean "west/eth1/10"?)'),
+    ("mac-add blue 02:00:00:00:00:09 h/vm1", '(did you mean "h1/vm1"?)'),
+    ("host-port-del blue h1 vm", '(did you mean "h1/vm1"?)'),
     ("--timeout=0 show", "value 0 on -t or --timeout is invalid"),
     ("--may-exist --may-exist segment-add s 1", "specified multiple times"),
 ]
@@ -623,6 +628,10 @@ def test_dry_run_refuses_what_makes_a_loop(steady, command, message):
     told = steady.fail(command)
     assert message in told
     assert steady.fail("--dry-run " + command) == told
+
+
+def test_no_other_vlan_is_meant(steady):
+    assert "did you mean" not in steady.fail("unbind blue west eth1 12")
 
 
 @pytest.mark.parametrize("command,message", [
