@@ -122,7 +122,7 @@ static const struct option long_options[] = {
     DAEMON_LONG_OPTIONS,
     VLOG_LONG_OPTIONS,
     TLS_LONG_OPTIONS,
-    KCTL_INNER_LONG_OPTIONS,    /* Last, see print_options(). */
+    KCTL_INNER_LONG_OPTIONS,
     {NULL, 0, NULL, 0},
 };
 
@@ -147,18 +147,6 @@ print_version(void)
     ovs_print_version(0, 0);
     printf("DB Schema %s\n", kkrec_get_db_version());
     exit(EXIT_SUCCESS);
-}
-
-/* For programs that complete what people write. */
-static void
-print_options(void)
-{
-    static const struct option inner[] = { KCTL_INNER_LONG_OPTIONS };
-    struct option options[ARRAY_SIZE(long_options) - ARRAY_SIZE(inner)];
-
-    memcpy(options, long_options, sizeof options);
-    options[ARRAY_SIZE(options) - 1] = (struct option) { NULL, 0, NULL, 0 };
-    ctl_print_options(options);
 }
 
 /* Takes option 'c' if it is one about the database. */
@@ -230,7 +218,7 @@ handle_general_option(int c, struct command_line *cl)
         break;
 
     case OPT_OPTIONS:
-        print_options();
+        kctl_print_options(long_options);
         break;
 
     VLOG_OPTION_HANDLERS
@@ -483,13 +471,9 @@ confirm(struct command_line *cl, const struct svec *words, char *argv[])
     struct ds difference = DS_EMPTY_INITIALIZER;
     const char *arg = words->n > 1 ? words->names[1] : "";
 
-    if (words->n > 1 && !strcmp(words->names[0], "rollback")) {
-        int64_t n;
-        char *error = kctl_rollback_parse(arg, &n);
-
-        if (error) {
-            ctl_fatal("%s", error);
-        }
+    char *error = kctl_rollback_check(words);
+    if (error) {
+        ctl_fatal("%s", error);
     }
     if (!kctl_terminal_can_ask() || !strcmp(arg, "-")) {
         ctl_fatal("%s: there is no terminal to ask on: --dry-run prints the "

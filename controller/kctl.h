@@ -77,8 +77,9 @@ struct kctl_config {
 };
 
 /* Finds a server that can be reached and serves the database.  Otherwise
- * explains what is wrong (and, of the default, what to do), and exits.  Returns the remotes with that one first,
- * for the caller to free, and whether it is a member of a cluster. */
+ * explains what is wrong (and, of the default, what to do), and exits.
+ * Returns the remotes with that one first, for the caller to free, and whether
+ * it is a member of a cluster. */
 char *kctl_probe(const struct kctl_config *, bool *clustered);
 
 /* An IDL that has not been run yet; it reconnects if 'reconnect'.  'probed' is

@@ -19,6 +19,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/shash.h"
+#include "svec.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -271,17 +272,26 @@ undo(struct ctl_context *ctx, size_t back, const struct kkrec_history *row)
     return ok;
 }
 
-char *
-kctl_rollback_parse(const char *s, int64_t *n)
+static char *
+parse_rollback(const char *s, int64_t *n)
 {
     return kctl_read_number("rollback", s, 1, KCTL_HISTORY_MAX, n);
+}
+
+char *
+kctl_rollback_check(const struct svec *words)
+{
+    int64_t n;
+
+    return (words->n > 1 && !strcmp(words->names[0], "rollback")
+            ? parse_rollback(words->names[1], &n) : NULL);
 }
 
 static void
 kctl_rollback(struct ctl_context *ctx)
 {
     int64_t want = 1;
-    char *error = (ctx->argc > 1 ? kctl_rollback_parse(ctx->argv[1], &want)
+    char *error = (ctx->argc > 1 ? parse_rollback(ctx->argv[1], &want)
                    : NULL);
 
     if (error) {

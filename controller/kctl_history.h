@@ -23,6 +23,7 @@
 
 struct json;
 struct kctl_request;
+struct svec;
 
 #define KCTL_HISTORY_MAX 100
 #define KCTL_HISTORY_SIZE (4 * 1024 * 1024)
@@ -30,9 +31,9 @@ struct kctl_request;
 /* "history" and "rollback". */
 extern const struct ctl_command_syntax kctl_history_commands[];
 
-/* Reads the argument of "rollback".  Returns what is wrong with it, or
- * NULL. */
-char *kctl_rollback_parse(const char *, int64_t *n);
+/* Returns what is wrong with the argument of "rollback", or NULL, also if
+ * 'words' are another command. */
+char *kctl_rollback_check(const struct svec *words);
 
 /* Adds the row for 'items', unless there are none, to the transaction of
  * 'r'. */

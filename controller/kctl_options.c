@@ -277,6 +277,34 @@ kctl_parse_options(int argc, char *argv[], const struct option *known,
     return error;
 }
 
+static bool
+is_inner(const struct option *option)
+{
+    static const struct option inner[] = {
+        KCTL_INNER_LONG_OPTIONS,
+        {NULL, 0, NULL, 0},
+    };
+
+    return option_name(inner, option->val) != NULL;
+}
+
+void
+kctl_print_options(const struct option *options)
+{
+    struct option *rest = NULL;
+    size_t n = 0, allocated = 0;
+
+    do {
+        if (n == allocated) {
+            rest = x2nrealloc(rest, &allocated, sizeof *rest);
+        }
+        if (!options->name || !is_inner(options)) {
+            rest[n++] = *options;
+        }
+    } while (options++->name);
+    ctl_print_options(rest);
+}
+
 /* ---- Requests. ---------------------------------------------------------- */
 
 static char *

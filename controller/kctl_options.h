@@ -83,6 +83,10 @@ enum {
     {"who", required_argument, NULL, KCTL_OPT_WHO},         \
     {"expected", required_argument, NULL, KCTL_OPT_EXPECTED}
 
+/* Prints 'options', which end with an empty one, but for those, for programs
+ * that complete what people write; exits. */
+void kctl_print_options(const struct option *options);
+
 /* Takes option 'c' of a request, with its argument, which must outlive
  * 'options' or be copied.  Returns false if it is no
  * such option.  Puts what is wrong with it, or NULL, into '*errorp'. */
