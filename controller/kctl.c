@@ -135,7 +135,6 @@ struct command_line {
     const char *unixctl;        /* NULL if not given, like the next two. */
     const char *of_connection;  /* Name of an option about the database. */
     const char *of_daemon;      /* Name of one that needs --detach. */
-    /* Of options that we add. */
     char *width, *counts, *ports, *macs, *who, *expected;
     bool color_given;           /* Else as the terminal has it. */
     struct svec request;        /* Options of the request, and of commands. */
@@ -316,7 +315,6 @@ add_surroundings(struct command_line *cl, char *argv[])
         if (cl->counts) {
             add_option(cl, KCTL_OPT_COUNTS, "counts", cl->counts);
         } else if (columns) {
-            /* What a program reads has the same form either way. */
             fputs("(no controller of this database runs here: no MACs, no "
                   "traffic, old states)\n", stderr);
         }
