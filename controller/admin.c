@@ -23,6 +23,20 @@
 
 /* Arguments. */
 
+/* Takes argument 'i' out of the '*argc' in 'argv', and returns it.  It is at
+ * the end of 'argv' then, behind those that are left: the caller owns the
+ * strings, so none may get lost. */
+const char *
+admin_take_arg(int *argc, const char *argv[], int i)
+{
+    const char *arg = argv[i];
+
+    --*argc;
+    memmove(&argv[i], &argv[i + 1], (*argc - i) * sizeof *argv);
+    argv[*argc] = arg;
+    return arg;
+}
+
 /* Moves "--format=json|text" behind the arguments, which become fewer.
  * Returns false, after an error reply, if it says anything else or there are
  * more than 'most' other arguments. */
@@ -45,12 +59,7 @@ admin_format(struct unixctl_conn *conn, int *argc, const char *argv[],
             free(error);
             return false;
         }
-        /* The caller owns the strings, so none may get lost. */
-        const char *option = argv[i];
-        --*argc;
-        memmove(&argv[i], &argv[i + 1], (*argc - i) * sizeof *argv);
-        argv[*argc] = option;
-        i--;
+        admin_take_arg(argc, argv, i--);
     }
     if (*argc - 1 > most) {
         char *error = xasprintf("\"%s\": one argument too many",

@@ -144,10 +144,7 @@ admin_reader_options(struct unixctl_conn *conn, int *argc, const char *argv[],
         } else {
             *since = number;
         }
-        /* As in admin_format(). */
-        --*argc;
-        memmove(&argv[i], &argv[i + 1], (*argc - i) * sizeof *argv);
-        argv[*argc] = arg;
+        admin_take_arg(argc, argv, i);
     }
     return true;
 }

@@ -249,8 +249,7 @@ admin_read_done(struct edge *edge, bool reported)
     }
 }
 
-/* Takes --max out of the arguments, the last of which is then at the end of
- * 'argv': the caller owns the strings. */
+/* Takes --max out of the arguments. */
 static bool
 admin_mac_max(struct unixctl_conn *conn, int *argc, const char *argv[],
               unsigned int *max)
@@ -270,10 +269,7 @@ admin_mac_max(struct unixctl_conn *conn, int *argc, const char *argv[],
             free(error);
             return false;
         }
-        --*argc;
-        argv[i] = argv[*argc];
-        argv[*argc] = option;
-        i--;
+        admin_take_arg(argc, argv, i--);
     }
     return true;
 }

@@ -39,6 +39,7 @@ struct topo_cluster;
 struct topo_node;
 struct topo_segment;
 
+const char *admin_take_arg(int *argc, const char *argv[], int i);
 bool admin_format(struct unixctl_conn *, int *argc, const char *argv[],
                   int most, bool *json);
 void admin_reply_json(struct unixctl_conn *, struct json *);

@@ -135,7 +135,7 @@ struct command_line {
     const char *unixctl;        /* NULL if not given, like the next two. */
     const char *of_connection;  /* Name of an option about the database. */
     const char *of_daemon;      /* Name of one that needs --detach. */
-    char *width, *counts, *ports, *macs, *who, *expected;
+    char *width, *counts, *ports, *macs, *who, *expected;   /* We add them. */
     bool color_given;           /* Else as the terminal has it. */
     struct svec request;        /* Options of the request, and of commands. */
 };
