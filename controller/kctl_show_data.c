@@ -277,17 +277,39 @@ add_integer(struct table *table, int64_t n)
     table_add_cell(table)->text = xasprintf("%"PRId64, n);
 }
 
+/* Adds 'n', or nothing if that is negative, which is not known. */
+static void
+add_known(struct table *table, int64_t n)
+{
+    if (n >= 0) {
+        add_integer(table, n);
+    } else {
+        add_text(table, NULL);
+    }
+}
+
+/* Adds what a controller knows of 'b'. */
+static void
+add_counts(struct table *table, const struct kkrec_binding *b,
+           const struct json *counts)
+{
+    const char *segment = kctl_segment_name(b->segment);
+    struct ds location = DS_EMPTY_INITIALIZER;
+
+    kctl_format_binding(b, &location);
+    add_known(table, kctl_counts_get(counts, segment, ds_cstr(&location)));
+    for (int out = 0; out < 2; out++) {
+        add_known(table, kctl_counts_rate(counts, segment, ds_cstr(&location),
+                                          out));
+    }
+    ds_destroy(&location);
+}
+
 static void
 add_binding(struct table *table, const struct kkrec_binding *b,
             const struct json *counts)
 {
     const struct kkrec_cluster *cluster = b->cluster;
-    struct ds location = DS_EMPTY_INITIALIZER;
-
-    kctl_format_binding(b, &location);
-    int64_t n = kctl_counts_get(counts, kctl_segment_name(b->segment),
-                                ds_cstr(&location));
-    ds_destroy(&location);
 
     table_add_row(table);
     add_text(table, kctl_segment_name(b->segment));
@@ -297,10 +319,8 @@ add_binding(struct table *table, const struct kkrec_binding *b,
     add_integer(table, b->vlan);
     add_text(table, cluster && cluster->active_edge
                     ? cluster->active_edge->name : NULL);
-    if (counts && n >= 0) {
-        add_integer(table, n);
-    } else if (counts) {
-        add_text(table, NULL);
+    if (counts) {
+        add_counts(table, b, counts);
     }
     add_text(table, b->error);
 }
@@ -308,8 +328,14 @@ add_binding(struct table *table, const struct kkrec_binding *b,
 void
 kctl_show_table(struct ctl_context *ctx, const struct json *counts)
 {
-    static const char *const headings[] = {
-        "segment", "vni", "cluster", "port", "vlan", "active", "macs", "error"
+    static const struct {
+        const char *name;
+        bool counted;           /* Known by a controller. */
+    } headings[] = {
+        { "segment", false }, { "vni", false }, { "cluster", false },
+        { "port", false }, { "vlan", false }, { "active", false },
+        { "macs", true }, { "in_bps", true }, { "out_bps", true },
+        { "error", false },
     };
     size_t n;
     const void **rows = kctl_sorted(ctx, &kkrec_table_binding, NULL, &n);
@@ -317,8 +343,8 @@ kctl_show_table(struct ctl_context *ctx, const struct json *counts)
     ctx->table = xmalloc(sizeof *ctx->table);
     table_init(ctx->table);
     for (size_t i = 0; i < ARRAY_SIZE(headings); i++) {
-        if (counts || i != ARRAY_SIZE(headings) - 2) {
-            table_add_column(ctx->table, "%s", headings[i]);
+        if (counts || !headings[i].counted) {
+            table_add_column(ctx->table, "%s", headings[i].name);
         }
     }
     for (size_t i = 0; i < n; i++) {

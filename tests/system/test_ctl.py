@@ -319,8 +319,9 @@ def test_show_counts_of_a_controller(configured):
                  ]:
         assert line in out, line
     start = configured.ok("--format=csv show").splitlines()
-    assert start[0] == "segment,vni,cluster,port,vlan,active,macs,error"
-    assert start[1] == "blue,100,west,eth1,10,,1,"
+    assert start[0] == "segment,vni,cluster,port,vlan,active,macs,in_bps," \
+        "out_bps,error"
+    assert start[1] == "blue,100,west,eth1,10,,1,999500,12345,"
 
 
 def test_show_tells_times(configured):
