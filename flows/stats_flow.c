@@ -73,14 +73,16 @@ stats_of_flood(const struct topo_node *node, const struct stats_flow *flow,
                      && flow->priority != LAYOUT_PRIO_MAIN)) {
         return false;
     }
-    only = topo_segment_only_claim(segment, node);
     if (flow->priority == LAYOUT_PRIO_COUNT) {
+        /* Which is there only if others are. */
         bool known = stats_of_slot(node, regs[0], vni, STATS_S_FLOODED_IN,
                                    where);
 
         where->alone = STATS_AMONG;
-        return known && !only;
-    } else if (only) {
+        return known;
+    }
+    only = topo_segment_only_claim(segment, node);
+    if (only) {
         bool known = stats_of_slot(node, only->slot, vni,
                                    (regs[3] & LAYOUT_F_TUNNEL
                                     ? STATS_S_FLOODED_OUT
