@@ -10,6 +10,7 @@
 
 #include <limits.h>
 #include "controller/edge.h"
+#include "controller/lead.h"
 #include "controller/ofconn.h"
 #include "dp-packet.h"
 #include "flows/failover.h"
@@ -251,6 +252,7 @@ agent_depose(struct agent *agent, const struct topo_cluster *cluster)
                                                           PACKETOUT_DEPOSE);
 
             probe.cluster = cluster->id;
+            lead_leads(agent->lead, &cluster->shard, &probe.generation);
             agent_send_probe(edge, node, &probe, 0);
             agent->depose_at = MIN(agent->depose_at,
                                    time_msec() + AGENT_DEPOSE_INTERVAL);
@@ -354,6 +356,25 @@ agent_marked(struct agent *agent, const struct topo_node *node,
     }
 }
 
+/* The switch of 'edge' was told not to be active any more.  If it is active by
+ * a decision that was made since, that is over. */
+static void
+agent_deposed_late(const struct agent *agent, struct edge *edge,
+                   const struct packetout_probe *probe)
+{
+    const struct topo_cluster *cluster = topo_cluster_by_id(&agent->topo,
+                                                            probe->cluster);
+    uint64_t generation;
+
+    if (cluster && cluster->active == edge->tnode && edge_is_ready(edge)
+        && lead_leads(agent->lead, &cluster->shard, &generation)
+        && probe->generation <= generation) {
+        VLOG_INFO("%s: was told late that it is not active; it is",
+                  edge->tnode->name);
+        edge_forget_taken(edge);
+    }
+}
+
 /* 'node' has got what a node sent by a port by which it sees others. */
 static void
 agent_arrived(struct agent *agent, const struct topo_node *node,
@@ -386,6 +407,7 @@ agent_probe_in(struct agent *agent, struct edge *edge,
                                     : NULL);
     if (!port
         || (probe.type != PACKETOUT_MARKER && probe.type != PACKETOUT_LOOP
+            && probe.type != PACKETOUT_DEPOSE
             && probe.secret != agent->secret)) {
         return true;
     }
@@ -407,7 +429,8 @@ agent_probe_in(struct agent *agent, struct edge *edge,
     case PACKETOUT_LOOP:
         agent_loop_in(agent, node, port, &probe, pin);
         break;
-    case PACKETOUT_DEPOSE:      /* That is for switches. */
+    case PACKETOUT_DEPOSE:
+        agent_deposed_late(agent, edge, &probe);
         break;
     default:
         OVS_NOT_REACHED();

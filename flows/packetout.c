@@ -61,7 +61,10 @@ struct packetout_body {
     ovs_16aligned_be32 secret[2];
     ovs_16aligned_be32 dpid[2];
     ovs_16aligned_be32 cluster, port;
-    ovs_16aligned_be32 binding[4];
+    union {
+        ovs_16aligned_be32 binding[4];
+        ovs_16aligned_be32 generation[2];
+    };
 };
 BUILD_ASSERT_DECL(ETH_HEADER_LEN + sizeof(struct packetout_body)
                   <= ETH_TOTAL_MIN);
@@ -109,8 +112,13 @@ packetout_compose(struct dp_packet *packet,
     packetout_put64(body->dpid, probe->dpid);
     put_16aligned_be32(&body->cluster, htonl(probe->cluster));
     put_16aligned_be32(&body->port, htonl(probe->port));
-    for (size_t i = 0; i < ARRAY_SIZE(body->binding); i++) {
-        put_16aligned_be32(&body->binding[i], htonl(probe->binding.parts[i]));
+    if (probe->type == PACKETOUT_DEPOSE) {
+        packetout_put64(body->generation, probe->generation);
+    } else {
+        for (size_t i = 0; i < ARRAY_SIZE(body->binding); i++) {
+            put_16aligned_be32(&body->binding[i],
+                               htonl(probe->binding.parts[i]));
+        }
     }
     dp_packet_put_zeros(packet, ETH_TOTAL_MIN - dp_packet_size(packet));
 }
@@ -159,6 +167,24 @@ packetout_emit(struct dp_packet *packet, struct ofpbuf *acts,
     acts_resubmit(acts, LAYOUT_EMIT);
 }
 
+static void
+packetout_read_body(const struct packetout_body *body,
+                    struct packetout_probe *probe)
+{
+    probe->secret = packetout_get64(body->secret);
+    probe->dpid = packetout_get64(body->dpid);
+    probe->cluster = ntohl(get_16aligned_be32(&body->cluster));
+    probe->port = ntohl(get_16aligned_be32(&body->port));
+    if (probe->type == PACKETOUT_DEPOSE) {
+        probe->generation = packetout_get64(body->generation);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(body->binding); i++) {
+        probe->binding.parts[i]
+            = ntohl(get_16aligned_be32(&body->binding[i]));
+    }
+}
+
 /* Reads the 'size' bytes at 'packet', which anybody may have sent, with a tag
  * or without.  Returns false if that is no probe. */
 bool
@@ -179,17 +205,10 @@ packetout_read(const void *packet, size_t size,
     if (!body || type != htons(LAYOUT_PROBE_TYPE)) {
         return false;
     }
-    probe->secret = packetout_get64(body->secret);
-    probe->dpid = packetout_get64(body->dpid);
-    probe->cluster = ntohl(get_16aligned_be32(&body->cluster));
-    probe->port = ntohl(get_16aligned_be32(&body->port));
-    for (size_t i = 0; i < ARRAY_SIZE(body->binding); i++) {
-        probe->binding.parts[i]
-            = ntohl(get_16aligned_be32(&body->binding[i]));
-    }
     for (size_t i = 0; i < ARRAY_SIZE(packetout_addrs); i++) {
         if (eth_addr_equals(eth->eth_dst, packetout_addrs[i])) {
             probe->type = i;
+            packetout_read_body(body, probe);
             return true;
         }
     }

@@ -23,7 +23,11 @@
  *     them, so they have a number of their own, and one that comes in tells
  *     of a loop only if that, or the binding that it names, is known.
  *   - What tells an edge with which there is no connection, by way of one with
- *     which there is, that it is not active any more (DEPOSE).
+ *     which there is, that it is not active any more (DEPOSE).  One that was
+ *     under way for too long may come to an edge that is active again, or that
+ *     another controller has made active.  So who has a connection with that
+ *     edge is shown it, and ends what it has done if it is of old; the
+ *     generation tells (controller/lead.h).
  *   - Frames that use up what a meter allows.
  *
  * Each function appends the actions to 'acts'; the frame is 'packetout_blank',
@@ -58,7 +62,10 @@ struct packetout_probe {
     uint32_t cluster;           /* Of a marker, of DEPOSE and of LOOP. */
     uint32_t port;              /* By which it was sent, or, of a marker, a
                                  * number for that. */
-    struct uuid binding;        /* Of LOOP: out of which it was sent. */
+    union {
+        struct uuid binding;    /* Of LOOP: out of which it was sent. */
+        uint64_t generation;    /* Of DEPOSE: by which its sender leads. */
+    };
 };
 
 void packetout_ask(struct dp_packet *, struct ofpbuf *acts,

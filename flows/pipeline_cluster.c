@@ -116,7 +116,8 @@ pipeline_standby(const struct topo_node *node,
     ds_destroy(&ports);
 }
 
-/* What 'node' is told by way of another edge of 'cluster'. */
+/* What 'node' is told by way of another edge of 'cluster'.  If there is a
+ * controller, it sees whether that still holds. */
 static void
 pipeline_depose(const struct topo_node *node,
                 const struct topo_cluster *cluster, uint64_t cookie,
@@ -140,7 +141,8 @@ pipeline_depose(const struct topo_node *node,
                          ",dl_src=02:4b:%02x:%02x:%02x:%02x,"
                          "actions=learn(table=%d,priority=%d,hard_timeout=%d,"
                          "cookie=%#"PRIx64","
-                         "NXM_NX_REG2[]=%#"PRIx32",load:1->NXM_NX_REG6[%d])",
+                         "NXM_NX_REG2[]=%#"PRIx32",load:1->NXM_NX_REG6[%d]),"
+                         "controller(meter_id=%d)",
                          LAYOUT_CLASSIFY, LAYOUT_PRIO_MAIN, tunnel,
                          LAYOUT_PROBE_VNI, ds_cstr(&src), LAYOUT_PROBE_TYPE,
                          ETH_ADDR_ARGS(addr),
@@ -148,7 +150,7 @@ pipeline_depose(const struct topo_node *node,
                          cluster->id >> 8 & 0xff, cluster->id & 0xff,
                          LAYOUT_TAKEN, LAYOUT_PRIO_EXCEPT, LAYOUT_DEPOSED_TIME,
                          layout_cookie(LAYOUT_K_TAKEN, 0), cluster->id,
-                         ctz32(LAYOUT_T_DEPOSED));
+                         ctz32(LAYOUT_T_DEPOSED), LAYOUT_METER_PROBE);
         ds_destroy(&src);
     }
 }

@@ -4,14 +4,16 @@
 becomes of that when it is back."""
 
 import contextlib
+import re
 import signal
+import struct
 
 import pytest
 
 from faults import (check_bridge, cluster, kill, never_twice, part_the_edges,
                     revive, takeovers, vanish, wait_active, wait_bfd,
                     wait_connected)
-from frames import BROADCAST, Stream
+from frames import BROADCAST, Stream, packed
 from netns import wait_until
 from world import (active_edge, both_ways, configure, controller_log,
                    our_flows, wait_synced)
@@ -318,3 +320,48 @@ def test_isolation_changes_flows_of_gates_alone(blue):
     configure(blue, ("set", "cluster", "edges", "isolation=forward"))
     wait_synced(blue)
     assert flows() == before and takeovers(blue) == history
+
+
+# ---- An edge is told by way of another that it is not active --------------
+
+TAKEN = "table=18"
+
+
+def depose(by, edge, generation):
+    """Tell 'edge', by way of the edge 'by', that it is not active any more,
+    as the leader of that generation does."""
+    source, = set(re.findall(r"tun_src=" + re.escape(by.tunnel_ip) +
+                             r",.*?dl_src=([\da-f:]+),"
+                             r"dl_dst=02:4b:48:00:00:04",
+                             "\n".join(our_flows(edge, "table=0"))))
+    body = struct.pack("!QQIIQ", 0, 0, 0, 0, generation)
+    body = body[:16] + packed(source)[2:] + body[20:] + bytes(14)
+    frame = packed("02:4b:48:00:00:04") + packed(source) + b"\x88\xb6" + body
+    by.ofctl("packet-out", "br0", f"in_port=local,packet={frame.hex()},"
+             f"actions=set_field:{edge.tunnel_ip}->tun_dst,set_field:0->tun_id,"
+             "output:genev0")
+
+
+def test_told_late(blue):
+    """What was decided before the edge was made active, by the same leader or
+    another one, counts no more; what a later leader says does."""
+    active, standby = active_edge(blue)
+
+    def times():
+        return len(controller_log(blue, f"{active.name}: was told late"))
+
+    def obeys():
+        depose(standby, active, 1 << 63)
+        return active.flows(TAKEN)
+
+    for n in 1, 2:
+        depose(standby, active, 0)
+        wait_until(lambda: times() == n, what="somebody notices")
+        wait_until(lambda: not active.flows(TAKEN), what="it is forgotten")
+        both_ways(blue.station("ph1"), blue.station("vm1"))
+    wait_until(obeys, what="the word of a later leader")
+    depose(standby, active, 0)
+    wait_until(lambda: times() > 2, what="somebody notices")
+    assert times() == 3
+    wait_until(lambda: not active.flows(TAKEN), what="it is forgotten")
+    both_ways(blue.station("ph1"), blue.station("vm1"))

@@ -169,8 +169,9 @@ def active_edge(lab, cluster="edges"):
 
 def both_ways(a, b, count=3):
     """Every ping arrives, from either side."""
-    assert a.ping(b, count) == (count, count), f"{a.name} to {b.name}"
-    assert b.ping(a, count) == (count, count), f"{b.name} to {a.name}"
+    for here, there in (a, b), (b, a):
+        result = here.ping(there, count)
+        assert result == (count, count), f"{here.name} to {there.name}"
 
 
 def program_foreign(far, vni, remotes, port="vm9"):
