@@ -107,11 +107,9 @@ admin_no_such(struct unixctl_conn *conn, const struct agent *agent,
         near_offer(&near, admin_row_name(row));
     }
 
-    char *hint = near_hint(&near);
-    char *error = xasprintf("no %s \"%s\"%s", what, name, hint);
+    char *error = near_complain(&near, "no %s \"%s\"", what, name);
     unixctl_command_reply_error(conn, error);
     free(error);
-    free(hint);
 }
 
 /* Stores into '*segment' the one that 'argv[1]' names, or NULL if no argument

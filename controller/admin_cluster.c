@@ -283,17 +283,13 @@ static char *
 admin_no_member(const struct topo_cluster *cluster, const char *name)
 {
     struct near near;
-    char *hint, *error;
 
     near_init(&near, name);
     for (size_t i = 0; i < cluster->n_members; i++) {
         near_offer(&near, cluster->members[i]->name);
     }
-    hint = near_hint(&near);
-    error = xasprintf("cluster %s has no edge \"%s\"%s", cluster->name, name,
-                      hint);
-    free(hint);
-    return error;
+    return near_complain(&near, "cluster %s has no edge \"%s\"",
+                         cluster->name, name);
 }
 
 /* cluster/failover CLUSTER [EDGE]: makes EDGE active, or if none is named the

@@ -74,9 +74,10 @@ kctl_no_such(struct ctl_context *ctx, enum kctl_names names, const char *name)
         }
     }
 
-    char *hint = near_hint(&near);
-    ctl_error(ctx, "no %s named \"%s\"%s", ds_cstr(&what), name, hint);
-    free(hint);
+    char *error = near_complain(&near, "no %s named \"%s\"", ds_cstr(&what),
+                                name);
+    ctl_error(ctx, "%s", error);
+    free(error);
     ds_destroy(&what);
 }
 
@@ -243,17 +244,11 @@ kctl_guess(const struct ovsdb_idl *idl, char *error)
         offer_rows(&near, idl, table);
     }
 
-    char *hint = near_hint(&near);
-    if (hint[0]) {
-        char *old = error;
-
-        error = xasprintf("%s%s", old, hint);
-        free(old);
-    }
-    free(hint);
+    char *complaint = near_complain(&near, "%s", error);
+    free(error);
     free(table);
     free(word);
-    return error;
+    return complaint;
 }
 
 /* ---- Keys of columns. --------------------------------------------------- */
@@ -297,40 +292,62 @@ check_key(struct ctl_context *ctx, const char *table, const char *column,
         }
     }
     if (near.best) {
-        char *hint = near_hint(&near);
-        ctl_error(ctx, "nothing reads \"%s\" in column %s of table %s%s",
-                  key, column, table, hint);
-        free(hint);
+        char *error = near_complain(&near, "nothing reads \"%s\" in column "
+                                    "%s of table %s", key, column, table);
+        ctl_error(ctx, "%s", error);
+        free(error);
         return false;
     }
     return true;
 }
 
+/* The same for the keys of 'pairs', "KEY=VALUE,..." with braces or without.
+ * A quoted key is meant as it is. */
+static bool
+check_pairs(struct ctl_context *ctx, const char *table, const char *column,
+            const char *pairs)
+{
+    const char *p = pairs + strspn(pairs, "{ ");
+    bool ok = true;
+
+    while (*p && ok) {
+        size_t len = strcspn(p, "=,}");
+
+        if (len && p[len] == '=' && *p != '"') {
+            char *key = xmemdup0(p, len);
+
+            ok = check_key(ctx, table, column, key);
+            free(key);
+        }
+        p += len;
+        p += strcspn(p, ",");
+        p += strspn(p, ", ");
+    }
+    return ok;
+}
+
 bool
 kctl_check_keys(struct ctl_context *ctx)
 {
-    bool create = !strcmp(ctx->argv[0], "create");
+    const char *command = ctx->argv[0];
+    int first = (!strcmp(command, "create") ? 2
+                 : !strcmp(command, "set") ? 3
+                 : !strcmp(command, "add") ? 4 : ctx->argc);
+    bool ok = true;
 
-    if (!create && strcmp(ctx->argv[0], "set")) {
-        return true;
-    }
-    for (int i = create ? 2 : 3; i < ctx->argc; i++) {
+    for (int i = first; ok && i < ctx->argc; i++) {
         const char *arg = ctx->argv[i];
-        size_t column_len = strcspn(arg, ":=");
-        size_t key_len = (arg[column_len] == ':'
-                          ? strcspn(arg + column_len + 1, "=") : 0);
 
-        if (key_len && arg[column_len + 1] != '"') {
-            char *column = xmemdup0(arg, column_len);
-            char *key = xmemdup0(arg + column_len + 1, key_len);
-            bool ok = check_key(ctx, ctx->argv[1], column, key);
+        if (first == 4) {
+            ok = check_pairs(ctx, ctx->argv[1], ctx->argv[3], arg);
+        } else {
+            size_t len = strcspn(arg, ":=");
+            char *column = xmemdup0(arg, len);
 
+            ok = check_pairs(ctx, ctx->argv[1], column,
+                             arg + len + (arg[len] != '\0'));
             free(column);
-            free(key);
-            if (!ok) {
-                return false;
-            }
         }
     }
-    return true;
+    return ok;
 }

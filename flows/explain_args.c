@@ -80,17 +80,14 @@ explain_bad_key(const char *key)
         "vlan", "inner", "src", "dst", "type", "from", "vni",
     };
     struct near near;
-    char *hint, *error;
 
     near_init(&near, key);
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         near_offer(&near, keys[i]);
     }
-    hint = near_hint(&near);
-    error = xasprintf("\"%s\": a frame has vlan, inner, src, dst and type, "
-                      "and in the overlay from, vni and oam%s", key, hint);
-    free(hint);
-    return error;
+    return near_complain(&near, "\"%s\": a frame has vlan, inner, src, dst "
+                         "and type, and in the overlay from, vni and oam",
+                         key);
 }
 
 static char *
@@ -175,16 +172,12 @@ explain_no_edge(const struct topo *topo, const char *name)
 {
     const struct topo_row *row;
     struct near near;
-    char *hint, *error;
 
     near_init(&near, name);
     HMAP_FOR_EACH (row, node, &topo->rows[TOPO_EDGE]) {
         near_offer(&near, CONTAINER_OF(row, struct topo_node, row)->name);
     }
-    hint = near_hint(&near);
-    error = xasprintf("no edge \"%s\"%s", name, hint);
-    free(hint);
-    return error;
+    return near_complain(&near, "no edge \"%s\"", name);
 }
 
 static char *
@@ -192,7 +185,6 @@ explain_no_port(const struct topo_node *node, const char *name)
 {
     const struct topo_port *port;
     struct near near;
-    char *hint, *error;
 
     if (hmap_is_empty(&node->ports_by_ofport)) {
         return xasprintf("edge %s has never connected: whether it has a port "
@@ -202,10 +194,8 @@ explain_no_port(const struct topo_node *node, const char *name)
     HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
         near_offer(&near, port->name);
     }
-    hint = near_hint(&near);
-    error = xasprintf("edge %s has no port \"%s\"%s", node->name, name, hint);
-    free(hint);
-    return error;
+    return near_complain(&near, "edge %s has no port \"%s\"", node->name,
+                         name);
 }
 
 /* Reads "EDGE PORT KEY=VALUE...", 'n' words.  Returns NULL, or what is wrong

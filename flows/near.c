@@ -5,9 +5,11 @@
 #include "flows/near.h"
 
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "openvswitch/dynamic-string.h"
 #include "util.h"
 
 /* Longer words are compared with nothing, so that a slip costs little however
@@ -93,4 +95,19 @@ near_hint(const struct near *near)
 {
     return (near->best ? xasprintf(" (did you mean \"%s\"?)", near->best)
             : xstrdup(""));
+}
+
+char *
+near_complain(const struct near *near, const char *format, ...)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+    char *hint = near_hint(near);
+    va_list args;
+
+    va_start(args, format);
+    ds_put_format_valist(&s, format, args);
+    va_end(args);
+    ds_put_cstr(&s, hint);
+    free(hint);
+    return ds_steal_cstr(&s);
 }

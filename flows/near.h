@@ -15,6 +15,7 @@
  * 'near' owns nothing; the word and the best name are the caller's. */
 
 #include <stddef.h>
+#include "openvswitch/compiler.h"
 
 struct near {
     const char *word;
@@ -32,5 +33,10 @@ void near_offer(struct near *, const char *name);
 /* Returns ' (did you mean "NAME"?)', or the empty string, for the caller to
  * free. */
 char *near_hint(const struct near *);
+
+/* Returns what 'format' makes, with that hint behind it, for the caller to
+ * free. */
+char *near_complain(const struct near *, const char *format, ...)
+    OVS_PRINTF_FORMAT(2, 3);
 
 #endif /* flows/near.h */

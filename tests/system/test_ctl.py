@@ -603,6 +603,10 @@ REFUSED = [
      'reads "unknown_unicats" in column options of table Segment (did you '
      'mean "unknown_unicast"?)'),
     ("set Cluster west other_config:hold-down=5", 'mean "holddown"?'),
+    ("set Segment blue options={vtep_limit=3,learn-vtep=true}",
+     'reads "learn-vtep" in column options of table Segment (did you mean '
+     '"learn_vteps"?)'),
+    ("add Segment blue options unknown_unicst=drop", '"unknown_unicast"?'),
     ("segment-add s", "'segment-add' command requires at least 2 arguments"),
     ("--wait=later show", "--wait=later: must be none, ctl or edges"),
     ("unbind blue west ethl 10", '(did you mean "west/eth1/10"?)'),
