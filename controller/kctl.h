@@ -284,6 +284,10 @@ void kctl_delete_vtep(struct ctl_context *, const struct kkrec_vtep *);
 
 /* ---- kctl_list.c: tables. ----------------------------------------------- */
 
+/* Starts the table of 'ctx' with columns of the names in 'headings', which
+ * are separated by blanks. */
+void kctl_start_table(struct ctl_context *, const char *headings);
+
 void kctl_edge_list(struct ctl_context *);
 void kctl_cluster_list(struct ctl_context *);
 void kctl_segment_list(struct ctl_context *);

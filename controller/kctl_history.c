@@ -20,6 +20,7 @@
 #include "openvswitch/json.h"
 #include "openvswitch/shash.h"
 #include "svec.h"
+#include "table.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -223,6 +224,17 @@ change_to_json(size_t back, const struct kkrec_history *row)
 }
 
 static void
+put_cells(struct table *table, size_t back, const struct kkrec_history *row)
+{
+    table_add_row(table);
+    table_add_cell(table)->json = json_integer_create(back);
+    table_add_cell(table)->text = kctl_format_time(row->time);
+    table_add_cell(table)->text = xstrdup(row->who);
+    table_add_cell(table)->text = xstrdup(row->command);
+    table_add_cell(table)->json = json_integer_create(row->rows);
+}
+
+static void
 kctl_history(struct ctl_context *ctx)
 {
     const struct kctl_options *options = kctl_options(ctx);
@@ -231,18 +243,24 @@ kctl_history(struct ctl_context *ctx)
         .color = options->color,
         .width = options->width,
     };
+    bool as_json = options->format_given && options->style.format == TF_JSON;
     struct json *array = json_array_create_empty();
     size_t n;
     const struct kkrec_history **rows = sorted(ctx->idl, &n);
 
+    if (options->format_given && !as_json) {
+        kctl_start_table(ctx, "back time who command rows");
+    }
     for (size_t i = 0; i < n; i++) {
-        if (options->format_given) {
+        if (as_json) {
             json_array_add(array, change_to_json(i + 1, rows[i]));
+        } else if (ctx->table) {
+            put_cells(ctx->table, i + 1, rows[i]);
         } else {
             put_change(&t, i + 1, rows[i]);
         }
     }
-    if (options->format_given) {
+    if (as_json) {
         json_to_ds(array, options->style.json_flags | JSSF_SORT,
                    &ctx->output);
         ds_put_char(&ctx->output, '\n');

@@ -19,10 +19,8 @@
 #include "table.h"
 #include "util.h"
 
-/* Starts the table of 'ctx' with columns of the names in 'headings', which
- * are separated by blanks. */
-static void
-start_table(struct ctl_context *ctx, const char *headings)
+void
+kctl_start_table(struct ctl_context *ctx, const char *headings)
 {
     char *copy = xstrdup(headings);
     char *save_ptr = NULL;
@@ -71,7 +69,7 @@ kctl_edge_list(struct ctl_context *ctx)
     size_t n;
     const void **rows = kctl_sorted(ctx, &kkrec_table_edge, NULL, &n);
 
-    start_table(ctx, "name datapath_id tunnel_ip tunnel_port peer_port "
+    kctl_start_table(ctx, "name datapath_id tunnel_ip tunnel_port peer_port "
                 "connected error");
     for (size_t i = 0; i < n; i++) {
         const struct kkrec_edge *edge = rows[i];
@@ -95,7 +93,7 @@ kctl_cluster_list(struct ctl_context *ctx)
     size_t n;
     const void **rows = kctl_sorted(ctx, &kkrec_table_cluster, NULL, &n);
 
-    start_table(ctx, "name edges failover active_edge error");
+    kctl_start_table(ctx, "name edges failover active_edge error");
     for (size_t i = 0; i < n; i++) {
         const struct kkrec_cluster *cluster = rows[i];
         struct ds edges = DS_EMPTY_INITIALIZER;
@@ -118,7 +116,7 @@ kctl_segment_list(struct ctl_context *ctx)
     size_t n;
     const void **rows = kctl_sorted(ctx, &kkrec_table_segment, NULL, &n);
 
-    start_table(ctx, "name vni mac_limit mac_aging error");
+    kctl_start_table(ctx, "name vni mac_limit mac_aging error");
     for (size_t i = 0; i < n; i++) {
         const struct kkrec_segment *segment = rows[i];
 
@@ -164,7 +162,7 @@ kctl_binding_list(struct ctl_context *ctx)
         const void **rows = kctl_sorted(ctx, &kkrec_table_binding,
                                         filter, &n);
 
-        start_table(ctx, "segment cluster port vlan error");
+        kctl_start_table(ctx, "segment cluster port vlan error");
         for (size_t i = 0; i < n; i++) {
             add_binding(ctx, rows[i]);
         }
@@ -191,7 +189,7 @@ kctl_vtep_list(struct ctl_context *ctx)
         const void **rows = kctl_sorted(ctx, &kkrec_table_vtep,
                                         filter, &n);
 
-        start_table(ctx, "segment ip error");
+        kctl_start_table(ctx, "segment ip error");
         for (size_t i = 0; i < n; i++) {
             add_vtep(ctx, rows[i]);
         }
@@ -219,7 +217,7 @@ kctl_host_port_list(struct ctl_context *ctx)
         const void **rows = kctl_sorted(ctx, &kkrec_table_host_port,
                                         filter, &n);
 
-        start_table(ctx, "segment edge port error");
+        kctl_start_table(ctx, "segment edge port error");
         for (size_t i = 0; i < n; i++) {
             add_host_port(ctx, rows[i]);
         }
@@ -250,7 +248,7 @@ kctl_mac_list(struct ctl_context *ctx)
         const void **rows = kctl_sorted(ctx, &kkrec_table_static_mac,
                                         filter, &n);
 
-        start_table(ctx, "segment mac location error");
+        kctl_start_table(ctx, "segment mac location error");
         for (size_t i = 0; i < n; i++) {
             add_mac(ctx, rows[i]);
         }

@@ -328,25 +328,13 @@ add_binding(struct table *table, const struct kkrec_binding *b,
 void
 kctl_show_table(struct ctl_context *ctx, const struct json *counts)
 {
-    static const struct {
-        const char *name;
-        bool counted;           /* Known by a controller. */
-    } headings[] = {
-        { "segment", false }, { "vni", false }, { "cluster", false },
-        { "port", false }, { "vlan", false }, { "active", false },
-        { "macs", true }, { "in_bps", true }, { "out_bps", true },
-        { "error", false },
-    };
     size_t n;
     const void **rows = kctl_sorted(ctx, &kkrec_table_binding, NULL, &n);
 
-    ctx->table = xmalloc(sizeof *ctx->table);
-    table_init(ctx->table);
-    for (size_t i = 0; i < ARRAY_SIZE(headings); i++) {
-        if (counts || !headings[i].counted) {
-            table_add_column(ctx->table, "%s", headings[i].name);
-        }
-    }
+    kctl_start_table(ctx, counts
+                     ? "segment vni cluster port vlan active macs in_bps "
+                       "out_bps error"
+                     : "segment vni cluster port vlan active error");
     for (size_t i = 0; i < n; i++) {
         add_binding(ctx->table, rows[i], counts);
     }

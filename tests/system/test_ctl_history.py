@@ -6,6 +6,8 @@ export, apply, history and rollback of kakehashi-ctl, against a real
 ovsdb-server, with and without its daemon.
 """
 
+import csv
+import io
 import json
 import os
 import re
@@ -307,6 +309,11 @@ def test_history(db):
     assert first["command"] == "segment-add s 1 mac_limit=5"
     assert sorted(second["command"].split()) == sorted(
         "--cascade --if-exists segment-del s -- segment-add t 2".split())
+    table = list(csv.DictReader(io.StringIO(db.ok("-f csv history"))))
+    assert list(table[0]) == ["back", "time", "who", "command", "rows"]
+    assert [(row["back"], row["who"], row["command"], row["rows"])
+            for row in table] == [(str(h["back"]), h["who"], h["command"],
+                                   str(h["rows"])) for h in (second, first)]
     assert re.fullmatch(r".+@.+", first["who"])
     assert first["who"] == second["who"]
     assert 0 <= second["time"] - first["time"] < 60000
