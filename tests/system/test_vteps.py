@@ -40,6 +40,8 @@ def meet(lab, wires):
     return far
 
 
+@pytest.mark.parametrize("lab", [{}, {"ipv6": True}], indirect=True,
+                         ids=["IPv4", "IPv6"])
 def test_a_stranger_is_learned(blue, wires):
     """From its first frame on, and only where that was asked for."""
     far = meet(blue, wires)
