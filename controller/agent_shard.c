@@ -315,6 +315,24 @@ agent_shards_changed(struct agent *agent)
     agent_leads_changed(agent);
 }
 
+/* Whether the database has what was decided about the clusters of 'node'.  Who
+ * leads them next goes by that, and might decide otherwise without it. */
+static bool
+agent_is_told(const struct topo_node *node)
+{
+    const struct topo_user *user;
+
+    LIST_FOR_EACH (user, tnode_node, &node->uses) {
+        const struct topo_cluster *cluster = user->cluster;
+
+        if (cluster->active
+            && agent_told_active(cluster) != cluster->active) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Yields shards if others lead fewer. */
 static void
 agent_shards_spread(struct agent *agent)
@@ -330,7 +348,7 @@ agent_shards_spread(struct agent *agent)
     HMAP_FOR_EACH (node, row.node, &agent->topo.rows[TOPO_EDGE]) {
         struct edge *edge = agent_session(node);
 
-        if (node->led && edge_is_ready(edge)) {
+        if (node->led && edge_is_ready(edge) && agent_is_told(node)) {
             if (conf_least_led_by(agent->conf, node) + 2
                 > lead_count(agent->lead)) {
                 continue;       /* It would only come back. */

@@ -241,6 +241,9 @@ def is_given_up(lab, victim):
 def test_one_of_each(blue, which, number):
     """No frame is lost, no MAC, and nothing that was configured."""
     speak(blue)
+    # Who has yielded the edges had written down which one is active.
+    assert "".join(c.log("kakehashi.log") for c in blue.controllers).count(
+        "(elected)") == 1
     macs = known(blue)
     ping = lasting_ping(blue)
     segment(blue, 1)
