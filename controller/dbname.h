@@ -22,4 +22,9 @@ char *dbname_default(void) OVS_WARN_UNUSED_RESULT;
 /* Is it 1.? */
 bool dbname_is_set(void);
 
+/* Several servers are separated by commas, and may be members of a cluster
+ * that "cid:UUID" names.  Returns what is wrong with '*db', which the caller
+ * frees, or NULL.  Puts '*db' in the order in which the library takes it. */
+char *dbname_check(char **db) OVS_WARN_UNUSED_RESULT;
+
 #endif /* controller/dbname.h */

@@ -368,25 +368,30 @@ unreachable(const struct servers *servers)
     exit(EXIT_FAILURE);
 }
 
-/* The remotes as one word, 'first' before the others. */
+/* The remotes as one word, 'first' before the others; but if there is a
+ * cluster's ID, in the only order in which the library takes that. */
 static char *
 join_remotes(const struct svec *remotes, const char *first,
              const struct uuid *cid)
 {
-    struct ds s = DS_EMPTY_INITIALIZER;
+    struct svec parts = SVEC_EMPTY_INITIALIZER;
     const char *remote;
     size_t i;
 
-    ds_put_cstr(&s, first);
+    svec_add(&parts, first);
     SVEC_FOR_EACH (i, remote, remotes) {
         if (strcmp(remote, first)) {
-            ds_put_format(&s, ",%s", remote);
+            svec_add(&parts, remote);
         }
     }
     if (!uuid_is_zero(cid)) {
-        ds_put_format(&s, ",cid:"UUID_FMT, UUID_ARGS(cid));
+        svec_add_nocopy(&parts, xasprintf("cid:"UUID_FMT, UUID_ARGS(cid)));
+        svec_sort(&parts);
     }
-    return ds_steal_cstr(&s);
+
+    char *joined = svec_join(&parts, ",", "");
+    svec_destroy(&parts);
+    return joined;
 }
 
 char *

@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include "command-line.h"
@@ -28,10 +29,13 @@
 #include "stream.h"
 #include "svec.h"
 #include "timeval.h"
+#include "unicode.h"
 #include "unixctl.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(main);
+
+#define MAIN_NAME_MAX 255       /* Bytes of a controller's name. */
 
 struct main_options {
     char *db;
@@ -64,6 +68,28 @@ main_start_tls(void)
     }
 }
 
+/* The name stands in the database, and in lines that people read. */
+static void
+main_check_name(const char *name)
+{
+    char *error;
+
+    if (!*name) {
+        ovs_fatal(0, "--name: a controller needs a name");
+    } else if (strlen(name) > MAIN_NAME_MAX) {
+        ovs_fatal(0, "--name: longer than %d bytes", MAIN_NAME_MAX);
+    }
+    error = utf8_validate(name, NULL);
+    if (error) {
+        ovs_fatal(0, "--name: %s", error);
+    }
+    for (const char *p = name; *p; p++) {
+        if ((unsigned char) *p < ' ' || *p == 0x7f) {
+            ovs_fatal(0, "--name: has a control character in it");
+        }
+    }
+}
+
 /* Fills in what was not said, and refuses what makes no sense. */
 static void
 main_complete_options(struct main_options *options)
@@ -71,9 +97,9 @@ main_complete_options(struct main_options *options)
     if (!options->db) {
         options->db = dbname_default();
     }
-    if (stream_verify_name(options->db) && !strchr(options->db, ',')) {
-        ovs_fatal(0, "--db=%s: not unix:FILE, tcp:IP:PORT or ssl:IP:PORT",
-                  options->db);
+    char *error = dbname_check(&options->db);
+    if (error) {
+        ovs_fatal(0, "--db=%s: %s", options->db, error);
     }
     if (!options->name) {
         char host[HOST_NAME_MAX + 1] = "";
@@ -81,9 +107,7 @@ main_complete_options(struct main_options *options)
         gethostname(host, sizeof host - 1);
         options->name = xstrdup(host[0] ? host : "kakehashi");
     }
-    if (!*options->name) {
-        ovs_fatal(0, "--name: a controller needs a name");
-    }
+    main_check_name(options->name);
     if (!options->listen.n) {
         svec_add(&options->listen, "ptcp:6653");
     }
