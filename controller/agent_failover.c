@@ -347,21 +347,22 @@ agent_open(struct agent *agent, struct topo_cluster *cluster,
      * remembers.  One that took over by itself had no way to tell them. */
     bool is_known = (agent_has_gate(edge, cluster, LAYOUT_PRIO_MAIN)
                      && (cluster->via == node || !cluster->via));
+    bool is_other = (cluster->last_active
+                     && strcmp(cluster->last_active, node->name));
     agent_remember(agent, cluster, cluster->last_active, node->name, reason);
-    agent_event_cluster(agent, !cluster->last_active
-                        || !strcmp(cluster->last_active, node->name)
-                        ? EVENT_ACTIVATED : EVENT_FAILED_OVER,
+    agent_event_cluster(agent,
+                        is_other ? EVENT_FAILED_OVER : EVENT_ACTIVATED,
                         cluster, cluster->last_active, node->name, reason);
     free(cluster->last_active);
     cluster->last_active = xstrdup(node->name);
     cluster->remembered = node->row.uuid;
     cluster->reason = reason;
     /* One that is found again where it was has been there all the time. */
-    if (!cluster->told_since
-        || !uuid_equals(&cluster->told, &node->row.uuid)) {
-        cluster->active_since = time_wall_msec();
-    } else {
+    if (!is_other && cluster->told_since
+        && uuid_equals(&cluster->told, &node->row.uuid)) {
         cluster->active_since = cluster->told_since;
+    } else {
+        cluster->active_since = time_wall_msec();
     }
     topo_cluster_set_active(cluster, node);
     if (edge->leased) {
