@@ -350,7 +350,7 @@ agent_shards_spread(struct agent *agent)
 
         if (node->led && edge_is_ready(edge) && agent_is_told(node)) {
             if (conf_least_led_by(agent->conf, node) + 2
-                > lead_count(agent->lead)) {
+                > lead_count_met(agent->lead)) {
                 continue;       /* It would only come back. */
             }
             /* Its switch has time until the next leader is ready. */
@@ -366,14 +366,19 @@ static void
 agent_shards_see_others(struct agent *agent, long long now)
 {
     struct sset names = SSET_INITIALIZER(&names);
+    bool was_alone = true, is_alone = true;
 
     if (conf_others_changed(agent->conf)) {
         conf_controllers(agent->conf, &names);
         lead_others(agent->lead, &names);
+        was_alone = agent->n_controllers <= 1;
         agent->n_controllers = sset_count(&names);
+        is_alone = agent->n_controllers <= 1;
     }
     sset_destroy(&names);
-    if (agent->n_controllers > 1 && now >= agent->shards_at) {
+    if (is_alone && !was_alone) {
+        agent_shards_look(agent);   /* What they have met is for this one. */
+    } else if (agent->n_controllers > 1 && now >= agent->shards_at) {
         agent->shards_at = now + AGENT_SHARD_INTERVAL;
         agent_shards_look(agent);
         agent_shards_spread(agent);
@@ -411,6 +416,7 @@ agent_shards_run(struct agent *agent)
         .chief = lead_is_chief(agent->lead),
         .certain = lead_is_certain(agent->lead),
         .n_led = lead_count(agent->lead),
+        .n_led_met = lead_count_met(agent->lead),
         .n_connected = agent->n_met,
     });
 }

@@ -90,7 +90,8 @@ struct conf_self {
     const char *name;           /* NULL while it is not known to be ours. */
     bool chief;
     bool certain;               /* That nobody else leads what it leads. */
-    size_t n_led;               /* Shards. */
+    size_t n_led;               /* Shards... */
+    size_t n_led_met;           /* ...with an edge that somebody has met. */
     size_t n_connected;         /* Edges. */
 };
 void conf_set_self(struct conf *, const struct conf_self *);

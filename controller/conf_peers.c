@@ -17,7 +17,7 @@ conf_set_self(struct conf *conf, const struct conf_self *self)
 {
     if (nullable_string_is_equal(conf->name, self->name)
         && conf->chief == self->chief && conf->certain == self->certain
-        && conf->n_led == self->n_led
+        && conf->n_led == self->n_led && conf->n_led_met == self->n_led_met
         && conf->n_connected == self->n_connected) {
         return;
     }
@@ -28,6 +28,7 @@ conf_set_self(struct conf *conf, const struct conf_self *self)
     conf->chief = self->chief;
     conf->certain = self->certain;
     conf->n_led = self->n_led;
+    conf->n_led_met = self->n_led_met;
     conf->n_connected = self->n_connected;
 }
 
@@ -53,14 +54,17 @@ conf_controllers(const struct conf *conf, struct sset *names)
     }
 }
 
+/* As lead_count_met() counts. */
 static size_t
 conf_led_by(const struct confrec_controller *r)
 {
-    return MAX(smap_get_int(&r->status, "leads", 0), 0);
+    int leads = smap_get_int(&r->status, "leads", 0);
+
+    return MAX(smap_get_int(&r->status, "leads_met", leads), 0);
 }
 
-/* Returns how many shards that one of the other controllers leads that leads
- * fewest, and stores the number of all controllers.  SIZE_MAX if there is no
+/* Returns how many shards that are met that one of the other controllers leads
+ * that leads fewest, and stores the number of all controllers.  SIZE_MAX if there is no
  * other. */
 size_t
 conf_least_led(const struct conf *conf, size_t *n_controllers)
@@ -222,6 +226,7 @@ conf_write_self(struct conf *conf)
         confrec_controller_set_edges_seq(r, conf->edges_seq);
     }
     smap_add_format(&status, "leads", "%"PRIuSIZE, conf->n_led);
+    smap_add_format(&status, "leads_met", "%"PRIuSIZE, conf->n_led_met);
     smap_add_format(&status, "edges", "%"PRIuSIZE, conf->n_connected);
     smap_add(&status, "version", KAKEHASHI_VERSION);
     if (!smap_equal(&r->status, &status)) {

@@ -36,7 +36,7 @@ struct conf {
 
     char *name;                 /* Ours, or NULL. */
     bool chief, certain, others_changed;
-    size_t n_led, n_connected;
+    size_t n_led, n_led_met, n_connected;
 
     int64_t cfg_seq, ctl_seq, edges_seq;
     unsigned int learn_rate, announce_rate;

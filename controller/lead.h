@@ -54,6 +54,7 @@ bool lead_is_connected(const struct lead *);
 bool lead_is_certain(const struct lead *);
 bool lead_has_ended(const struct lead *, const char *name);
 size_t lead_count(const struct lead *);
+size_t lead_count_met(const struct lead *);
 
 void lead_others(struct lead *, const struct sset *names);
 void lead_edges_begin(struct lead *);

@@ -37,6 +37,8 @@ struct lead {
     bool named;                 /* It is ours, as far as is known. */
     struct hmap shards;         /* Of struct lead_shard, by UUID. */
     struct hmap by_lock;        /* The same. */
+    size_t n_met;               /* With an edge that somebody has met... */
+    size_t n_led_met;           /* ...and those of them with a generation. */
     size_t n_led;               /* That have a generation... */
     size_t n_frozen;            /* ...and of those, whose lock is not held. */
     size_t n_unclaimed;         /* Whose lock is held, and no more. */

@@ -18,9 +18,25 @@ VLOG_DEFINE_THIS_MODULE(lead_shard);
  * none can be made larger any more. */
 #define LEAD_GENERATION_MAX (UINT64_C(1) << 62)
 
+/* Counts 'shard', or takes it out of what was counted, if 'n' is -1: nobody
+ * has to walk them all where there are many, to find that nothing is to be
+ * done. */
+static void
+lead_count_shard(struct lead *lead, const struct lead_shard *shard, int n)
+{
+    bool met = shard->met || shard->met_by_others;
+
+    lead->n_met += met ? n : 0;
+    lead->n_led_met += met && shard->generation ? n : 0;
+    lead->n_led += shard->generation ? n : 0;
+    lead->n_frozen += shard->generation && !shard->held ? n : 0;
+    lead->n_unclaimed += shard->held && !shard->sure ? n : 0;
+}
+
 static void
 lead_shard_free(struct lead *lead, struct lead_shard *shard)
 {
+    lead_count_shard(lead, shard, -1);
     hmap_remove(&lead->shards, &shard->node);
     hmap_remove(&lead->by_lock, &shard->lock_node);
     ovs_list_remove(&shard->event_node);
@@ -65,17 +81,6 @@ lead_shard_by_lock(const struct lead *lead, const char *lock)
         }
     }
     return NULL;
-}
-
-/* Counts 'shard', or takes it out of what was counted, if 'n' is -1: nobody
- * has to walk them all where there are many, to find that nothing is to be
- * done. */
-static void
-lead_count_shard(struct lead *lead, const struct lead_shard *shard, int n)
-{
-    lead->n_led += shard->generation ? n : 0;
-    lead->n_frozen += shard->generation && !shard->held ? n : 0;
-    lead->n_unclaimed += shard->held && !shard->sure ? n : 0;
 }
 
 void
@@ -156,7 +161,9 @@ lead_edges_begin(struct lead *lead)
     struct lead_shard *shard;
 
     HMAP_FOR_EACH (shard, node, &lead->shards) {
+        lead_count_shard(lead, shard, -1);
         shard->named = shard->met = shard->met_by_others = false;
+        lead_count_shard(lead, shard, 1);
     }
 }
 
@@ -181,8 +188,10 @@ lead_edge(struct lead *lead, const struct uuid *uuid, bool met,
                     hash_string(shard->lock, 0));
     }
     shard->named = true;
+    lead_count_shard(lead, shard, -1);
     shard->met |= met;
     shard->met_by_others |= met_by_others;
+    lead_count_shard(lead, shard, 1);
 }
 
 void
@@ -207,7 +216,9 @@ lead_meet(struct lead *lead, const struct uuid *uuid)
     struct lead_shard *shard = lead_shard(lead, uuid);
 
     if (shard) {
+        lead_count_shard(lead, shard, -1);
         shard->met = true;
+        lead_count_shard(lead, shard, 1);
         lead_decide(lead, shard);
     }
 }
@@ -269,12 +280,21 @@ lead_count(const struct lead *lead)
     return lead->n_led;
 }
 
+/* Returns how many of those have an edge with which somebody has a
+ * connection.  The others are no work, and nobody could take them over. */
+size_t
+lead_count_met(const struct lead *lead)
+{
+    return lead->n_led_met;
+}
+
 /* Returns how many shards should be yielded so that 'n_controllers', the
- * least burdened of which leads 'least', lead as many, as far as that goes. */
+ * least burdened of which leads 'least', lead as many, as far as that goes.
+ * All are meant as lead_count_met() counts. */
 size_t
 lead_excess(const struct lead *lead, size_t n_controllers, size_t least)
 {
-    size_t n = lead_n_shards(lead), mine = lead_count(lead);
+    size_t n = lead->n_met, mine = lead_count_met(lead);
     size_t share = n_controllers ? n / n_controllers : n;
     size_t most = n_controllers ? DIV_ROUND_UP(n, n_controllers) : n;
 

@@ -131,6 +131,34 @@ def test_leaders_are_spread(blue):
     assert any("let it go" in text for text in given), given
 
 
+@TWO
+def test_edges_that_nobody_has_met_are_no_load(blue):
+    """They cannot be given to another, and nobody works for them."""
+    configure(blue, *[("edge-add", f"e{n}", f"{n:016x}", f"10.1.1.{n}")
+                      for n in range(101, 106)])
+    untie(blue)
+    wait_until(lambda: None not in (leader(blue), leader(blue, "edge",
+                                                         "host1"))
+               and leader(blue) is not leader(blue, "edge", "host1"), 20,
+               "the two shards that are alive are spread")
+
+
+@TWO
+def test_the_last_one_leads_what_it_has_not_met(blue):
+    """What the other had written of its edges is not left standing."""
+    last, gone = blue.controllers
+    for switch in blue.controlled:
+        switch.vsctl("set-controller", "br0", gone.target)
+    wait_until(lambda: leads(gone, 1) and leads(last, 0), 20, "one has all")
+    untie(blue)                 # Both look who has met what.
+    wait_until(lambda: leads(gone, 2), 20, "one has all")
+    gone.kill()
+    wait_until(lambda: leads(last, 2), 20, "the other leads")
+    for switch in blue.controlled:
+        wait_until(lambda: get(blue, "edge", switch.name, "connected")
+                   == "false", what=f"{switch.name} not connected")
+
+
 def reason(lab, name):
     """Why its leader leads this edge: it says the same as the database."""
     text = get(lab, "edge", name, "status:leader_reason")

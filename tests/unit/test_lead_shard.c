@@ -312,24 +312,28 @@ test_yield(void **state OVS_UNUSED)
     ovsdbd_stop(&w);
 }
 
-/* Returns how many of 'n' shards a controller that leads 'mine' yields. */
+/* Returns how many of 'n' shards a controller that leads 'mine' yields, and
+ * with them 'lost' ones of which nobody has met an edge. */
 static size_t
-excess(size_t n, size_t n_controllers, size_t mine, size_t least)
+excess(size_t n, size_t n_controllers, size_t mine, size_t least, size_t lost)
 {
     struct lead *lead = lead_create("unix:/nonexistent", "c1");
     struct lead_shard *shard;
     size_t n_led = 0, result;
 
     lead_edges_begin(lead);
-    for (size_t i = 1; i <= n; i++) {
+    for (size_t i = 1; i <= n + lost; i++) {
         struct uuid uuid = leadlab_uuid(i);
 
-        lead_edge(lead, &uuid, true, true);
+        lead_edge(lead, &uuid, i <= n, i <= n);
     }
     lead_edges_end(lead);
     HMAP_FOR_EACH (shard, node, &lead->shards) {
-        lead_set(lead, shard, shard->held, shard->sure, n_led++ < mine);
+        lead_set(lead, shard, shard->held, shard->sure,
+                 !shard->met || n_led++ < mine);
     }
+    assert_int_equal(lead_count(lead), mine + lost);
+    assert_int_equal(lead_count_met(lead), mine);
     result = lead_excess(lead, n_controllers, least);
     lead_destroy(lead);
     return result;
@@ -374,8 +378,11 @@ test_excess(void **state OVS_UNUSED)
         print_message("%zu shards, %zu controllers, %zu mine, %zu least\n",
                       rows[i].n, rows[i].n_controllers, rows[i].mine,
                       rows[i].least);
-        assert_int_equal(excess(rows[i].n, rows[i].n_controllers,
-                                rows[i].mine, rows[i].least), rows[i].excess);
+        for (size_t lost = 0; lost <= 9; lost += 3) {
+            assert_int_equal(excess(rows[i].n, rows[i].n_controllers,
+                                    rows[i].mine, rows[i].least, lost),
+                             rows[i].excess);
+        }
     }
 }
 
@@ -420,7 +427,7 @@ static size_t
 look(struct division *d, const struct division *seen, int controller)
 {
     size_t n_excess = excess(d->n, d->n_controllers, count_led(d, controller),
-                             extreme_led(seen, controller, false));
+                             extreme_led(seen, controller, false), 0);
     size_t n_yielded = 0;
 
     for (size_t i = 0; i < d->n && n_yielded < n_excess; i++) {
