@@ -347,11 +347,22 @@ topo_node_validate(struct topo *topo, struct topo_node *node)
     return NULL;
 }
 
-/* Returns what is wrong with the ports of 'node', or NULL. */
+/* Whether the port by which 'node' is to see another edge leads back to it. */
+static bool
+topo_node_is_looped(const struct topo_node *node, const char *name)
+{
+    const struct topo_port *port = name ? topo_node_port(node, name) : NULL;
+
+    return port && port->looped;
+}
+
+/* Returns what is wrong with the ports of 'node', or NULL.  A switch may have
+ * many, and change them all the time: only those are looked at that matter. */
 static char *
 topo_node_ports_error(const struct topo_node *node)
 {
-    const struct topo_port *port;
+    const char *looped = NULL;
+    const struct smap_node *n;
 
     if (hmap_count(&node->ports_by_ofport) >= TOPO_MAX_PORTS) {
         return xasprintf("it has %d ports or more; of those that come later "
@@ -361,13 +372,16 @@ topo_node_ports_error(const struct topo_node *node)
     if (node->ports_known && topo_node_tunnel(node) == OFPP_NONE) {
         return xasprintf("no tunnel port \"%s\" (yet)", node->tunnel_port);
     }
-    HMAP_FOR_EACH (port, ofport_node, &node->ports_by_ofport) {
-        if (port->looped && topo_node_sees_by(node, port->name)) {
-            return xasprintf("port \"%s\" leads back to edge %s itself",
-                             port->name, node->name);
+    if (topo_node_is_looped(node, node->peer_port)) {
+        looped = node->peer_port;
+    }
+    SMAP_FOR_EACH (n, &node->bfd_ports) {
+        if (topo_node_is_looped(node, n->value)) {
+            looped = n->value;
         }
     }
-    return NULL;
+    return (looped ? xasprintf("port \"%s\" leads back to edge %s itself",
+                               looped, node->name) : NULL);
 }
 
 /* Puts into the row of 'node', if that is in force, what is wrong with its
