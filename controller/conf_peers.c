@@ -64,8 +64,8 @@ conf_led_by(const struct confrec_controller *r)
 }
 
 /* Returns how many shards that are met that one of the other controllers leads
- * that leads fewest, and stores the number of all controllers.  SIZE_MAX if there is no
- * other. */
+ * that leads fewest, and stores the number of all controllers.  SIZE_MAX if
+ * there is no other. */
 size_t
 conf_least_led(const struct conf *conf, size_t *n_controllers)
 {

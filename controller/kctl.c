@@ -548,20 +548,6 @@ check_mode(const struct command_line *cl, const char *word)
     }
 }
 
-/* Refuses what names no database. */
-static void
-check_db(struct command_line *cl)
-{
-    char *db = xstrdup(cl->config.db);
-    char *error = dbname_check(&db);
-
-    if (error) {
-        ctl_fatal("%s: %s", db, error);
-    }
-    free(cl->default_db);
-    cl->config.db = cl->default_db = db;
-}
-
 int
 main(int argc, char *argv[])
 {
@@ -594,9 +580,6 @@ main(int argc, char *argv[])
     char *error = tls_start();
     if (error) {
         ctl_fatal("%s", error);
-    }
-    if (get_detach() || !daemon_path(&cl)) {
-        check_db(&cl);
     }
     if (get_detach()) {
         kctl_server(&cl.config, cl.unixctl);

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/dbname.h"
 #include "jsonrpc.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
@@ -394,13 +395,30 @@ join_remotes(const struct svec *remotes, const char *first,
     return joined;
 }
 
+/* The remotes of 'config' as the library takes them, for the caller to free.
+ * Exits if they are none. */
+static char *
+checked_db(const struct kctl_config *config)
+{
+    char *db = xstrdup(config->db);
+    char *error = dbname_check(&db);
+
+    if (error) {
+        ctl_fatal("%s: %s", db, error);
+    }
+    return db;
+}
+
 char *
 kctl_probe(const struct kctl_config *config, bool *clustered)
 {
     struct svec remotes = SVEC_EMPTY_INITIALIZER;
     struct uuid cid = UUID_ZERO;
 
-    ovsdb_session_parse_remote(config->db, &remotes, &cid);
+    char *db = checked_db(config);
+
+    ovsdb_session_parse_remote(db, &remotes, &cid);
+    free(db);
     if (config->shuffle) {
         svec_shuffle(&remotes);
     }
@@ -441,7 +459,9 @@ kctl_connect(const struct kctl_config *config, const char *probed,
                                                          true);
 
     ovsdb_idl_set_shuffle_remotes(idl, config->shuffle && !probed);
-    ovsdb_idl_set_remote(idl, probed ? probed : config->db, reconnect);
+    char *db = probed ? xstrdup(probed) : checked_db(config);
+    ovsdb_idl_set_remote(idl, db, reconnect);
+    free(db);
     ovsdb_idl_set_leader_only(idl, config->leader_only);
     ovsdb_idl_set_db_change_aware(idl, false);
     return idl;
