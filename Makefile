@@ -98,7 +98,8 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/admin_diff.c controller/admin_events.c \
                   controller/admin_explain.c \
                   controller/admin_explain_frame.c \
-                  controller/admin_explain_mac.c controller/admin_limits.c \
+                  controller/admin_explain_mac.c controller/admin_led.c \
+                  controller/admin_limits.c \
                   controller/admin_mac.c controller/admin_mtu.c \
                   controller/admin_show.c controller/admin_stats.c \
                   controller/admin_vtep.c \

@@ -172,7 +172,8 @@ admin_mac_flush(struct unixctl_conn *conn, int argc, const char *argv[],
     struct eth_addr mac;
     char *error;
 
-    if (!admin_segment(conn, agent, argc, argv, &segment)) {
+    if (!admin_segment(conn, agent, argc, argv, &segment)
+        || (segment && !admin_leads_segment(conn, agent, segment))) {
         return;
     }
     if (argc > 2 && !addr_parse_mac(argv[2], &mac, &error)) {
@@ -182,10 +183,7 @@ admin_mac_flush(struct unixctl_conn *conn, int argc, const char *argv[],
     }
 
     size_t n = agent_flush_macs(agent, segment, argc > 2 ? &mac : NULL);
-    char *reply = xasprintf("%"PRIuSIZE" learned MAC%s flushed\n", n,
-                            n == 1 ? "" : "s");
-    unixctl_command_reply(conn, reply);
-    free(reply);
+    admin_flushed(conn, agent, n, "MAC", segment != NULL);
 }
 
 /* Edges. */

@@ -12,6 +12,9 @@
 #include "openvswitch/shash.h"
 #include "util.h"
 
+/* Which can do what the orders of operators here do. */
+#define ADMIN_CTL_HINT ", or use kakehashi-ctl"
+
 /* Looks up the cluster called 'name'.  Returns NULL, after an error reply, if
  * there is none. */
 static struct topo_cluster *
@@ -68,31 +71,6 @@ admin_member_to_json(const struct topo_cluster *cluster,
     json_object_put(json, "drained", json_boolean_create(node->drained));
     json_object_put_string(json, "peer", admin_peers(cluster, node));
     return json;
-}
-
-/* Returns the name of the controller that leads 'cluster', or NULL. */
-static const char *
-admin_cluster_leader(const struct agent *agent,
-                     const struct topo_cluster *cluster)
-{
-    return (cluster->n_members
-            ? conf_leader(agent->conf, cluster->members[0]) : NULL);
-}
-
-/* Says that 'what' is led by 'leader', who is to be asked, and not from
- * here. */
-static void
-admin_not_led(struct unixctl_conn *conn, const char *what, const char *name,
-              const char *leader)
-{
-    char *error = (leader
-                   ? xasprintf("%s %s is led by controller %s; ask there, or "
-                               "use kakehashi-ctl", what, name, leader)
-                   : xasprintf("%s %s is led by no controller now", what,
-                               name));
-
-    unixctl_command_reply_error(conn, error);
-    free(error);
 }
 
 struct json *
@@ -309,7 +287,7 @@ admin_cluster_failover(struct unixctl_conn *conn, int argc,
     }
     if (!cluster->led) {
         admin_not_led(conn, "cluster", argv[1],
-                      admin_cluster_leader(agent, cluster));
+                      admin_cluster_leader(agent, cluster), ADMIN_CTL_HINT);
         return;
     }
     for (size_t i = 0; i < cluster->n_members && !wanted; i++) {
@@ -350,7 +328,8 @@ admin_set_drained(struct unixctl_conn *conn, struct agent *agent,
         return;
     }
     if (!node->led) {
-        admin_not_led(conn, "edge", name, conf_leader(agent->conf, node));
+        admin_not_led(conn, "edge", name, conf_leader(agent->conf, node),
+                      ADMIN_CTL_HINT);
         return;
     }
     node->drained = drained;

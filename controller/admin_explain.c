@@ -6,7 +6,6 @@
 
 #include <limits.h>
 #include "controller/agent.h"
-#include "controller/conf.h"
 #include "controller/edge.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
@@ -155,26 +154,6 @@ admin_bridge(const struct topo_node *node)
     const struct topo_port *port = topo_node_ofport(node, OFPP_LOCAL);
 
     return port ? port->name : "BRIDGE";
-}
-
-/* Replies and returns false if another controller leads 'node', for then it
- * has the MACs. */
-bool
-admin_explain_led(const struct admin_explain *x, const struct topo_node *node)
-{
-    const char *leader = conf_leader(x->agent->conf, node);
-    char *error;
-
-    if (node->led) {
-        return true;
-    }
-    error = (leader
-             ? xasprintf("edge %s is led by controller %s: ask that one",
-                         node->name, leader)
-             : xasprintf("edge %s is not led by this controller", node->name));
-    unixctl_command_reply_error(x->conn, error);
-    free(error);
-    return false;
 }
 
 /* Adds to 'notes' why the switch of 'node' may do otherwise. */

@@ -215,7 +215,7 @@ admin_explain_frame(struct admin_explain *x, int n, const char *const args[])
         free(error);
         return false;
     }
-    if (!admin_explain_led(x, frame.node)) {
+    if (!admin_leads_node(x->conn, x->agent, frame.node)) {
         return false;
     }
     explain_frame(&agent->topo, &agent->fdb, &frame, &out);

@@ -337,7 +337,8 @@ admin_mac_args(const struct admin_explain *x, int n, const char *const args[],
         return false;
     }
     return (!(*segment)->n_sites
-            || admin_explain_led(x, (*segment)->sites[0].node));
+            || admin_leads_node(x->conn, x->agent,
+                                (*segment)->sites[0].node));
 }
 
 /* Explains the MAC in 'args', "SEGMENT MAC".  Returns false after a reply that

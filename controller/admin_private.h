@@ -8,6 +8,7 @@
  *
  *   admin.c       arguments, mac/flush, edge/show
  *   admin_events.c  events/show
+ *   admin_led.c   who leads what is not led from here
  *   admin_mac.c   mac/show
  *   admin_limits.c  binding/limits
  *   admin_explain.c  explain: arguments, what edges are asked, the answer
@@ -35,6 +36,7 @@ struct ds;
 struct flowset;
 struct json;
 struct shash;
+struct sset;
 struct topo_cluster;
 struct topo_node;
 struct topo_segment;
@@ -56,6 +58,21 @@ struct json *admin_edges_to_json(const struct agent *, const char *name);
 struct json *admin_cluster_to_json(const struct agent *,
                                    const struct topo_cluster *);
 void admin_cluster_to_text(const struct json *, struct ds *);
+
+/* admin_led.c */
+const char *admin_cluster_leader(const struct agent *,
+                                 const struct topo_cluster *);
+bool admin_is_elsewhere(const struct topo_segment *);
+void admin_not_led(struct unixctl_conn *, const char *what, const char *name,
+                   const char *leader, const char *hint);
+bool admin_leads_node(struct unixctl_conn *, const struct agent *,
+                      const struct topo_node *);
+bool admin_leads_segment(struct unixctl_conn *, const struct agent *,
+                         const struct topo_segment *);
+bool admin_other_leaders(const struct agent *, struct sset *names);
+char *admin_led_by(const struct agent *);
+void admin_flushed(struct unixctl_conn *, const struct agent *, size_t n,
+                   const char *what, bool only);
 
 /* An answer that waits for what some edges have counted.  Each object that an
  * edge is asked about gets "frames", a number or null, "installed", a boolean
@@ -79,8 +96,6 @@ void admin_explain_dropped(struct admin_explain *, struct topo_node *,
                            uint32_t meter, struct json *object);
 void admin_explain_notes(const struct topo_node *, struct json *notes);
 const char *admin_get_string(const struct json *object, const char *key);
-bool admin_explain_led(const struct admin_explain *,
-                       const struct topo_node *);
 const char *admin_bridge(const struct topo_node *);
 bool admin_explain_frame(struct admin_explain *, int n,
                          const char *const args[]);

@@ -14,7 +14,7 @@
 /* vtep/show [SEGMENT]: the VTEPs that are in force, those that have a row and
  * those that were learned, which their leader knows.
  *
- * vtep/flush [SEGMENT [IP]]: forgets learned ones. */
+ * vtep/flush [SEGMENT [IP]]: forgets learned ones, of what is led here. */
 
 static void
 admin_vteps_of(const struct topo_segment *segment, struct shash *rows)
@@ -88,7 +88,8 @@ admin_vtep_flush(struct unixctl_conn *conn, int argc, const char *argv[],
     struct in6_addr ip;
     char *error;
 
-    if (!admin_segment(conn, agent, argc, argv, &segment)) {
+    if (!admin_segment(conn, agent, argc, argv, &segment)
+        || (segment && !admin_leads_segment(conn, agent, segment))) {
         return;
     }
     if (argc > 2 && !addr_parse_vtep(argv[2], &ip, &error)) {
@@ -98,8 +99,5 @@ admin_vtep_flush(struct unixctl_conn *conn, int argc, const char *argv[],
     }
 
     size_t n = agent_flush_vteps(agent, segment, argc > 2 ? &ip : NULL);
-    char *reply = xasprintf("%"PRIuSIZE" learned VTEP%s flushed\n", n,
-                            n == 1 ? "" : "s");
-    unixctl_command_reply(conn, reply);
-    free(reply);
+    admin_flushed(conn, agent, n, "VTEP", segment != NULL);
 }

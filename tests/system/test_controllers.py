@@ -213,6 +213,42 @@ def test_orders_are_the_leaders(blue):
     both_ways(blue.station("ph1"), blue.station("vm1"))
 
 
+def refused(controller, *words):
+    """What it says instead of doing that."""
+    status, text = controller.run("ovs-appctl", "-t", "kakehashi", *words,
+                                  check=False)
+    assert status, text
+    return text.splitlines()[0]
+
+
+@TWO
+def test_what_a_follower_says(blue):
+    """Of what it does not lead: who does, and no number that it cannot
+    know."""
+    configure(blue, ("segment-add", "empty", 5002))
+    speak(blue)
+    one = led(blue)
+    two = other(blue, one)
+    name = name_of(blue, one)
+
+    # To forget something is the leader's.
+    ask = f"led by controller {name}; ask there"
+    before = known(blue)
+    for words in (["mac/flush", "blue"], ["vtep/flush", "blue"],
+                  ["mac/flush", "blue", min(before)]):
+        assert f"segment blue is {ask}" in refused(two, *words)
+    rest = f" flushed; the rest is led by {name}\n"
+    assert two.appctl("mac/flush") == f"0 learned MACs{rest}"
+    assert two.appctl("vtep/flush") == f"0 learned VTEPs{rest}"
+    assert two.appctl("mac/flush", "empty") == "0 learned MACs flushed\n"
+    assert before.items() <= known(blue).items()
+
+    # What it led from here is flushed.
+    assert one.appctl("mac/flush", "blue", min(before)) \
+        == "1 learned MAC flushed\n"
+    assert one.appctl("mac/flush").endswith(" MACs flushed\n")
+
+
 @TWO
 def test_followers_show_macs(blue):
     """As the leader does, though they learn none."""

@@ -1,0 +1,135 @@
+/* Copyright (c) 2026 The Kakehashi Authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "controller/admin_private.h"
+
+#include "controller/agent.h"
+#include "controller/conf.h"
+#include "controller/lead.h"
+#include "sset.h"
+#include "util.h"
+
+/* What is led elsewhere: who does, in the same words wherever it is told.
+ *
+ * Who leads is the database's word, which may be old for a moment: then it may
+ * be this controller, which is not to name itself. */
+
+/* Returns the name of the other controller that leads 'node', or NULL. */
+static const char *
+admin_other_leader(const struct agent *agent, const struct topo_node *node)
+{
+    const char *leader = node->led ? NULL : conf_leader(agent->conf, node);
+
+    return (nullable_string_is_equal(leader, lead_name(agent->lead))
+            ? NULL : leader);
+}
+
+/* Returns the name of the controller that leads 'cluster', or NULL. */
+const char *
+admin_cluster_leader(const struct agent *agent,
+                     const struct topo_cluster *cluster)
+{
+    return (cluster->n_members
+            ? conf_leader(agent->conf, cluster->members[0]) : NULL);
+}
+
+/* Whether 'segment' is for another controller, which knows its learned MACs.
+ * One that is nowhere has none. */
+bool
+admin_is_elsewhere(const struct topo_segment *segment)
+{
+    return segment->n_sites && !agent_leads_segment(segment);
+}
+
+/* Replies that 'what', called 'name', is led by 'leader', who is to be asked,
+ * and not from here.  'hint' is what else can be done, or "". */
+void
+admin_not_led(struct unixctl_conn *conn, const char *what, const char *name,
+              const char *leader, const char *hint)
+{
+    char *error = (leader
+                   ? xasprintf("%s %s is led by controller %s; ask there%s",
+                               what, name, leader, hint)
+                   : xasprintf("%s %s is led by no controller now", what,
+                               name));
+
+    unixctl_command_reply_error(conn, error);
+    free(error);
+}
+
+/* Replies and returns false unless 'node' is led from here. */
+bool
+admin_leads_node(struct unixctl_conn *conn, const struct agent *agent,
+                 const struct topo_node *node)
+{
+    if (!node->led) {
+        admin_not_led(conn, "edge", node->name,
+                      admin_other_leader(agent, node), "");
+    }
+    return node->led;
+}
+
+/* Replies and returns false if 'segment' is led elsewhere. */
+bool
+admin_leads_segment(struct unixctl_conn *conn, const struct agent *agent,
+                    const struct topo_segment *segment)
+{
+    bool elsewhere = admin_is_elsewhere(segment);
+
+    if (elsewhere) {
+        admin_not_led(conn, "segment", segment->name,
+                      admin_other_leader(agent, segment->sites[0].node), "");
+    }
+    return !elsewhere;
+}
+
+/* Adds to 'names' who leads edges that are not led here.  Returns whether
+ * there are such. */
+bool
+admin_other_leaders(const struct agent *agent, struct sset *names)
+{
+    const struct topo_node *node;
+    bool any = false;
+
+    HMAP_FOR_EACH (node, row.node, &agent->topo.rows[TOPO_EDGE]) {
+        const char *leader = admin_other_leader(agent, node);
+
+        any |= !node->led;
+        if (leader) {
+            sset_add(names, leader);
+        }
+    }
+    return any;
+}
+
+/* Returns who leads what is not led here, in words, for the caller to free, or
+ * NULL if all is led here. */
+char *
+admin_led_by(const struct agent *agent)
+{
+    struct sset names = SSET_INITIALIZER(&names);
+    char *s = (!admin_other_leaders(agent, &names) ? NULL
+               : sset_is_empty(&names) ? xstrdup("no controller now")
+               : sset_join(&names, ", ", ""));
+
+    sset_destroy(&names);
+    return s;
+}
+
+/* Replies that 'n' of what 'what' is the singular of, of all that is led here
+ * or if 'only' of less, are flushed. */
+void
+admin_flushed(struct unixctl_conn *conn, const struct agent *agent, size_t n,
+              const char *what, bool only)
+{
+    char *others = only ? NULL : admin_led_by(agent);
+    char *reply = xasprintf("%"PRIuSIZE" learned %s%s flushed%s%s\n", n, what,
+                            n == 1 ? "" : "s",
+                            others ? "; the rest is led by " : "",
+                            others ? others : "");
+
+    unixctl_command_reply(conn, reply);
+    free(reply);
+    free(others);
+}
