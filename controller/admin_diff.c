@@ -35,6 +35,9 @@ admin_diff(struct unixctl_conn *conn, int argc, const char *argv[],
         admin_no_such(conn, agent, TOPO_EDGE, argv[1]);
         return;
     }
+    if (!admin_leads_node(conn, agent, node)) {
+        return;
+    }
     edge = agent_session(node);
     if (!edge || edge->state != EDGE_SYNCED) {
         char *error = xasprintf("edge %s is not in sync: %s", argv[1], edge
@@ -60,13 +63,20 @@ admin_flows_dump(struct unixctl_conn *conn, int argc OVS_UNUSED,
 {
     struct agent *agent = agent_;
     const struct topo_node *node = topo_node_by_name(&agent->topo, argv[1]);
-    const struct edge *edge = node ? agent_session(node) : NULL;
     const struct flowset_flow *flow;
+    const struct edge *edge;
     struct ds s = DS_EMPTY_INITIALIZER;
 
+    if (!node) {
+        admin_no_such(conn, agent, TOPO_EDGE, argv[1]);
+        return;
+    }
+    if (!admin_leads_node(conn, agent, node)) {
+        return;
+    }
+    edge = agent_session(node);
     if (!edge) {
-        char *error = (node ? xasprintf("edge %s is not connected", argv[1])
-                       : xasprintf("no edge \"%s\"", argv[1]));
+        char *error = xasprintf("edge %s is not connected", argv[1]);
 
         unixctl_command_reply_error(conn, error);
         free(error);

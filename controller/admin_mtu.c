@@ -181,6 +181,51 @@ admin_mtu_clear(struct agent *agent)
     }
 }
 
+/* Replies and returns false if 'node' cannot probe. */
+static bool
+admin_mtu_is_able(struct unixctl_conn *conn, const struct agent *agent,
+                  const struct topo_node *node)
+{
+    const struct edge *edge = agent_session(node);
+    char *error;
+
+    if (!admin_leads_node(conn, agent, node)) {
+        return false;
+    }
+    if (edge_is_ready(edge)) {
+        return true;
+    }
+    error = xasprintf("edge %s is not in sync: %s", node->name,
+                      edge ? edge_state_to_string(edge->state)
+                      : "disconnected");
+    unixctl_command_reply_error(conn, error);
+    free(error);
+    return false;
+}
+
+/* Replies and returns false if all edges are led elsewhere. */
+static bool
+admin_mtu_leads_any(struct unixctl_conn *conn, const struct agent *agent)
+{
+    const struct topo_node *node;
+    char *others, *error;
+
+    HMAP_FOR_EACH (node, row.node, &agent->topo.rows[TOPO_EDGE]) {
+        if (node->led) {
+            return true;
+        }
+    }
+    others = admin_led_by(agent);
+    if (!others) {
+        return true;            /* There are none. */
+    }
+    error = xasprintf("no edge is led from here; they are led by %s", others);
+    unixctl_command_reply_error(conn, error);
+    free(error);
+    free(others);
+    return false;
+}
+
 void
 admin_edge_mtu_probe(struct unixctl_conn *conn, int argc, const char *argv[],
                      void *agent_)
@@ -206,12 +251,8 @@ admin_edge_mtu_probe(struct unixctl_conn *conn, int argc, const char *argv[],
                                     "name two");
         return;
     }
-    if (nodes[0] && !edge_is_ready(agent_session(nodes[0]))) {
-        char *error = xasprintf("edge %s is not connected, or not led from "
-                                "here", nodes[0]->name);
-
-        unixctl_command_reply_error(conn, error);
-        free(error);
+    if (!(nodes[0] ? admin_mtu_is_able(conn, agent, nodes[0])
+          : admin_mtu_leads_any(conn, agent))) {
         return;
     }
     if (ovs_list_size(&agent->mtu_probes) >= ADMIN_MAX_MTU_PROBES) {

@@ -243,7 +243,17 @@ def test_what_a_follower_says(blue):
     assert two.appctl("mac/flush", "empty") == "0 learned MACs flushed\n"
     assert before.items() <= known(blue).items()
 
-    # What it led from here is flushed.
+    # Its switches are asked by the leader.
+    for words in (["flows/diff"], ["flows/dump"], ["edge/mtu-probe"]):
+        assert f"edge host1 is {ask}" in refused(two, *words, "host1")
+    assert f"edge edge1 is {ask}" in refused(two, "edge/mtu-probe", "edge1",
+                                             "host1")
+    assert "no edge is led from here; they are led by " + name \
+        in refused(two, "edge/mtu-probe")
+    assert not one.appctl("flows/diff", "host1").strip()
+    assert "table=" in one.appctl("flows/dump", "host1")
+
+    # What is led from here is flushed.
     assert one.appctl("mac/flush", "blue", min(before)) \
         == "1 learned MAC flushed\n"
     assert one.appctl("mac/flush").endswith(" MACs flushed\n")
