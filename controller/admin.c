@@ -288,8 +288,9 @@ admin_session_to_json(const struct edge *edge, struct json *json)
     json_object_put(json, "connected", json_boolean_create(true));
     json_object_put(json, "connected_for", json_integer_create(
                         (time_msec() - edge->created) / 1000));
-    json_object_put(json, "flows", json_integer_create(
-                        flowset_count(&edge->installed)));
+    json_object_put(json, "flows", admin_known_to_json(
+                        flowset_count(&edge->installed),
+                        edge->tnode && !edge->tnode->led));
     json_object_put(json, "flow_mods",
                     json_integer_create(edge->n_flow_mods));
     json_object_put(json, "packet_ins",
@@ -328,7 +329,7 @@ admin_node_to_json(const struct agent *agent, const struct topo_node *node)
     json_object_put(json, "refused", admin_json_string(node->refused));
     json_object_put(json, "ports", admin_ports_to_json(node));
     json_object_put(json, "macs",
-                    json_integer_create(admin_count_macs(node)));
+                    admin_known_to_json(admin_count_macs(node), !node->led));
     json_object_put(json, "held", admin_held_to_json(node));
 
     char *narrow = agent_narrow(agent, node);

@@ -7,6 +7,7 @@
 #include "controller/agent.h"
 #include "controller/conf.h"
 #include "controller/lead.h"
+#include "openvswitch/json.h"
 #include "sset.h"
 #include "util.h"
 
@@ -40,6 +41,28 @@ bool
 admin_is_elsewhere(const struct topo_segment *segment)
 {
     return segment->n_sites && !agent_leads_segment(segment);
+}
+
+/* Returns 'n', a number of MACs or flows, as JSON; null if they are led
+ * 'elsewhere', where it is known. */
+struct json *
+admin_known_to_json(size_t n, bool elsewhere)
+{
+    return elsewhere ? json_null_create() : json_integer_create(n);
+}
+
+/* Adds to 'json' who leads 'segment'. */
+void
+admin_put_leader(struct json *json, const struct agent *agent,
+                 const struct topo_segment *segment)
+{
+    const struct topo_node *node = (segment->n_sites ? segment->sites[0].node
+                                    : NULL);
+
+    json_object_put(json, "leader", admin_json_string(
+                        node ? conf_leader(agent->conf, node) : NULL));
+    json_object_put(json, "led", json_boolean_create(
+                        !admin_is_elsewhere(segment)));
 }
 
 /* Replies that 'what', called 'name', is led by 'leader', who is to be asked,

@@ -63,6 +63,9 @@ void admin_cluster_to_text(const struct json *, struct ds *);
 const char *admin_cluster_leader(const struct agent *,
                                  const struct topo_cluster *);
 bool admin_is_elsewhere(const struct topo_segment *);
+struct json *admin_known_to_json(size_t n, bool elsewhere);
+void admin_put_leader(struct json *, const struct agent *,
+                      const struct topo_segment *);
 void admin_not_led(struct unixctl_conn *, const char *what, const char *name,
                    const char *leader, const char *hint);
 bool admin_leads_node(struct unixctl_conn *, const struct agent *,

@@ -79,23 +79,27 @@ admin_put_rates(struct json *json, const struct topo_attach *attach)
 static struct json *
 admin_place_to_json(const struct topo_place *place)
 {
+    bool elsewhere = admin_is_elsewhere(place->segment);
     struct json *json = json_object_create();
     struct ds location = DS_EMPTY_INITIALIZER;
 
     topo_place_format(place, &location);
     json_object_put_string(json, "location", ds_cstr(&location));
-    json_object_put(json, "macs", json_integer_create(place->n_macs));
+    json_object_put(json, "macs",
+                    admin_known_to_json(place->n_macs, elsewhere));
     if (place->type == TOPO_PLACE_ATTACH) {
         admin_put_rates(json, CONTAINER_OF(place, struct topo_attach, place));
     }
-    json_object_put(json, "learned", json_integer_create(place->n_new));
+    json_object_put(json, "learned",
+                    admin_known_to_json(place->n_new, elsewhere));
     admin_put_error(json, &place->row);
     ds_destroy(&location);
     return json;
 }
 
 static struct json *
-admin_segment_to_json(const struct topo_segment *segment)
+admin_segment_to_json(const struct agent *agent,
+                      const struct topo_segment *segment)
 {
     struct json *json = json_object_create();
     struct json *places = json_array_create_empty();
@@ -110,7 +114,10 @@ admin_segment_to_json(const struct topo_segment *segment)
     }
     json_object_put_string(json, "name", segment->name);
     json_object_put(json, "vni", json_integer_create(segment->vni));
-    json_object_put(json, "macs", json_integer_create(segment->n_macs));
+    admin_put_leader(json, agent, segment);
+    json_object_put(json, "macs",
+                    admin_known_to_json(segment->n_macs,
+                                        admin_is_elsewhere(segment)));
     json_object_put(json, "mac_limit",
                     json_integer_create(segment->mac_limit));
     json_object_put(json, "places", places);
@@ -125,7 +132,7 @@ admin_segments_to_json(const struct agent *agent)
     struct json *array = json_array_create_empty();
 
     for (size_t i = 0; segments[i]; i++) {
-        json_array_add(array, admin_segment_to_json(segments[i]));
+        json_array_add(array, admin_segment_to_json(agent, segments[i]));
     }
     free(segments);
     return array;
@@ -203,6 +210,19 @@ admin_get_int(const struct json *json, const char *key)
     return json_integer(shash_find_data(json_object(json), key));
 }
 
+/* Appends " 5 MACs" and the like, or nothing if the number is not known. */
+static void
+admin_text_count(const struct json *json, const char *key, const char *before,
+                 const char *what, struct ds *s)
+{
+    const struct json *n = shash_find_data(json_object(json), key);
+
+    if (n->type == JSON_INTEGER) {
+        ds_put_format(s, "%s%lld %s", before, (long long) json_integer(n),
+                      what);
+    }
+}
+
 static void
 admin_text_error(const struct json *json, int indent, struct ds *s)
 {
@@ -232,9 +252,9 @@ admin_text_edge(const struct json *e, struct ds *s)
         }
     }
     if (admin_get(e, "address")) {
-        ds_put_format(s, ", %s, OpenFlow %s, %lld flows",
-                      admin_get(e, "address"), admin_get(e, "version"),
-                      admin_get_int(e, "flows"));
+        ds_put_format(s, ", %s, OpenFlow %s", admin_get(e, "address"),
+                      admin_get(e, "version"));
+        admin_text_count(e, "flows", ", ", "flows", s);
     }
     ds_put_char(s, '\n');
     if (admin_get(e, "narrow")) {
@@ -249,15 +269,22 @@ admin_text_segment(const struct json *seg, struct ds *s)
 {
     const struct json *places = shash_find_data(json_object(seg), "places");
 
-    ds_put_format(s, "segment %s (VNI %lld): %lld MACs\n",
-                  admin_get(seg, "name"), admin_get_int(seg, "vni"),
-                  admin_get_int(seg, "macs"));
+    ds_put_format(s, "segment %s (VNI %lld)", admin_get(seg, "name"),
+                  admin_get_int(seg, "vni"));
+    admin_text_count(seg, "macs", ": ", "MACs", s);
+    if (!json_boolean(shash_find_data(json_object(seg), "led"))) {
+        const char *leader = admin_get(seg, "leader");
+
+        ds_put_format(s, ": led by %s", leader ? leader : "no controller");
+    }
+    ds_put_char(s, '\n');
     admin_text_error(seg, 4, s);
     for (size_t i = 0; i < json_array(places)->n; i++) {
         const struct json *place = json_array(places)->elems[i];
 
-        ds_put_format(s, "    %s: %lld MACs\n", admin_get(place, "location"),
-                      admin_get_int(place, "macs"));
+        ds_put_format(s, "    %s", admin_get(place, "location"));
+        admin_text_count(place, "macs", ": ", "MACs", s);
+        ds_put_char(s, '\n');
         admin_text_error(place, 8, s);
     }
 }

@@ -195,14 +195,18 @@ admin_claim_stats_to_json(const struct topo_claim *claim)
 /* Segments. */
 
 static struct json *
-admin_segment_stats_to_json(const struct topo_segment *segment)
+admin_segment_stats_to_json(const struct agent *agent,
+                            const struct topo_segment *segment)
 {
     struct json *json = json_object_create();
     struct json *dropped = json_object_create();
 
     json_object_put_string(json, "segment", segment->name);
     admin_put_number(json, "vni", segment->vni);
-    admin_put_number(json, "macs", segment->n_macs);
+    admin_put_leader(json, agent, segment);
+    json_object_put(json, "macs",
+                    admin_known_to_json(segment->n_macs,
+                                        admin_is_elsewhere(segment)));
     admin_put_number(json, "mac_limit", segment->mac_limit);
     for (size_t i = 0; i < segment->n_sites; i++) {
         const struct topo_node *node = segment->sites[i].node;
@@ -219,12 +223,13 @@ admin_segment_stats_to_json(const struct topo_segment *segment)
 /* Adds 'segment' to 'segments', and its bindings on edges that are led here to
  * 'bindings'. */
 static void
-admin_stats_add(const struct topo_segment *segment, struct json *segments,
-                struct json *bindings)
+admin_stats_add(const struct agent *agent, const struct topo_segment *segment,
+                struct json *segments, struct json *bindings)
 {
     const struct topo_attach *attach;
 
-    json_array_add(segments, admin_segment_stats_to_json(segment));
+    json_array_add(segments, admin_segment_stats_to_json(agent,
+                                                         segment));
     LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
         for (size_t i = 0; i < attach->n_claims; i++) {
             if (attach->claims[i].node->led) {
@@ -254,7 +259,7 @@ admin_stats_to_json(const struct agent *agent,
     }
     for (size_t i = 0; all[i]; i++) {
         if (!only || all[i] == only) {
-            admin_stats_add(all[i], segments, bindings);
+            admin_stats_add(agent, all[i], segments, bindings);
         }
     }
     free(nodes);
@@ -346,11 +351,24 @@ admin_edge_stats_to_text(const struct json *json, struct ds *s)
 static void
 admin_segment_stats_to_text(const struct json *json, struct ds *s)
 {
-    ds_put_format(s, "%-16s %8lld %8lld %8lld  ",
+    bool led = json_boolean(admin_member(json, "led"));
+    const struct json *leader = admin_member(json, "leader");
+
+    ds_put_format(s, "%-16s %8lld ",
                   json_string(admin_member(json, "segment")),
-                  admin_number(json, "vni"), admin_number(json, "macs"),
-                  admin_number(json, "mac_limit"));
-    admin_dropped_to_text(admin_member(json, "dropped"), s);
+                  admin_number(json, "vni"));
+    if (led) {
+        ds_put_format(s, "%8lld", admin_number(json, "macs"));
+    } else {
+        ds_put_format(s, "%8s", "-");
+    }
+    ds_put_format(s, " %8lld  ", admin_number(json, "mac_limit"));
+    if (led) {
+        admin_dropped_to_text(admin_member(json, "dropped"), s);
+    } else {
+        ds_put_format(s, "led by %s\n", leader->type == JSON_STRING
+                      ? json_string(leader) : "no controller");
+    }
 }
 
 static void

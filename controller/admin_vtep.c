@@ -32,7 +32,8 @@ admin_vteps_of(const struct topo_segment *segment, struct shash *rows)
         json_object_put_string(json, "type",
                                vtep->learned ? "learned" : "configured");
         json_object_put(json, "macs",
-                        json_integer_create(vtep->place.n_macs));
+                        admin_known_to_json(vtep->place.n_macs,
+                                            admin_is_elsewhere(segment)));
         shash_add_nocopy(rows, xasprintf("%08"PRIx32" %s", segment->vni,
                                          ds_cstr(&ip)), json);
         ds_destroy(&ip);
@@ -43,13 +44,18 @@ static void
 admin_vtep_to_text(const struct json *json, struct ds *s)
 {
     const struct shash *vtep = json_object(json);
+    const struct json *macs = shash_find_data(vtep, "macs");
 
-    ds_put_format(s, "%-16s %8lld  %-39s  %-10s %6lld\n",
+    ds_put_format(s, "%-16s %8lld  %-39s  %-10s ",
                   json_string(shash_find_data(vtep, "segment")),
                   (long long) json_integer(shash_find_data(vtep, "vni")),
                   json_string(shash_find_data(vtep, "ip")),
-                  json_string(shash_find_data(vtep, "type")),
-                  (long long) json_integer(shash_find_data(vtep, "macs")));
+                  json_string(shash_find_data(vtep, "type")));
+    if (macs->type == JSON_INTEGER) {
+        ds_put_format(s, "%6lld\n", (long long) json_integer(macs));
+    } else {
+        ds_put_format(s, "%6s\n", "-");
+    }
 }
 
 void

@@ -18,6 +18,7 @@
 
 #include "controller/kctl_rpc.h"
 #include "openvswitch/json.h"
+#include "sset.h"
 #include "util.h"
 
 static void
@@ -77,6 +78,21 @@ add_segment(struct json *counts, const struct json *segment)
     }
 }
 
+/* Whether 'a' and 'b' name the same servers: a controller takes them in an
+ * order of its own. */
+static bool
+is_same_database(const char *a, const char *b)
+{
+    struct sset x, y;
+
+    sset_from_delimited_string(&x, a, ", ");
+    sset_from_delimited_string(&y, b, ", ");
+    bool same = sset_equals(&x, &y);
+    sset_destroy(&x);
+    sset_destroy(&y);
+    return same;
+}
+
 char *
 kctl_counts_ask(const char *db)
 {
@@ -87,7 +103,8 @@ kctl_counts_ask(const char *db)
     const struct json *segments = kctl_member(answer, "segments", JSON_ARRAY);
     char *s = NULL;
 
-    if (segments && remote && (!db || !strcmp(json_string(remote), db))) {
+    if (segments && remote
+        && (!db || is_same_database(json_string(remote), db))) {
         struct json *counts = json_object_create();
 
         for (size_t i = 0; i < segments->array.n; i++) {

@@ -8,7 +8,7 @@
  *
  * That changes all the time, and is much, so it is not in the database.  If
  * there is a controller here, it is asked; else there are no counts.  It tells
- * what it knows: of the edges that it leads.
+ * what it knows: of what it leads, and of the rest there are no counts.
  *
  * Counts are a JSON object with the number of MACs by "SEGMENT LOCATION", and
  * by "SEGMENT" for all of a segment, and with the traffic by "SEGMENT LOCATION
@@ -21,8 +21,8 @@
 struct json;
 
 /* Asks the controller, if there is one and its database is 'db' (or whatever,
- * if that is NULL).  Returns its counts as a string, for the caller to free,
- * or NULL. */
+ * if that is NULL), in whichever order its servers are named.  Returns its
+ * counts as a string, for the caller to free, or NULL. */
 char *kctl_counts_ask(const char *db);
 
 /* What the string says, for json_destroy(), or NULL. */

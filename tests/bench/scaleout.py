@@ -223,7 +223,7 @@ class World:
         leaders = self.leaders(self.crowd.status())
         segments = {c: by_name(shown(c, "show")["segments"])
                     for c in set(leaders)}
-        return sum(segments[leaders[2 * n]][f"s{n}"]["macs"]
+        return sum(segments[leaders[2 * n]][f"s{n}"]["macs"] or 0
                    for n in range(self.options.edges // 2))
 
     def active(self):

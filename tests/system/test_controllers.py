@@ -3,6 +3,7 @@
 """Several controllers over one database, which may be several servers."""
 
 import json
+import re
 import signal
 import socket
 
@@ -242,6 +243,30 @@ def test_what_a_follower_says(blue):
     assert two.appctl("vtep/flush") == f"0 learned VTEPs{rest}"
     assert two.appctl("mac/flush", "empty") == "0 learned MACs flushed\n"
     assert before.items() <= known(blue).items()
+
+    # What is counted, its leader knows.
+    show = two.json("show")
+    blue_, empty = show["segments"]
+    assert (blue_["macs"], blue_["leader"], blue_["led"]) \
+        == (None, name, False)
+    assert {(p["macs"], p["learned"]) for p in blue_["places"]} \
+        == {(None, None)}
+    assert (empty["macs"], empty["leader"]) == (0, None)
+    assert {(e["macs"], e["flows"]) for e in show["edges"]} == {(None, None)}
+    text = two.appctl("show")
+    assert f"segment blue (VNI 5001): led by {name}\n    " in text
+    assert "\n    host1/vm1\n" in text
+    assert " flows" not in text and text.count("MACs") == 1
+    stats = two.json("stats/show", "blue")["segments"][0]
+    assert (stats["macs"], stats["leader"]) == (None, name)
+    line = next(line.split() for line in two.appctl("stats/show").split("\n")
+                if line.startswith("blue "))
+    assert line == ["blue", "5001", "-", line[3], "led", "by", name]
+    assert "MAC" not in two.ctl("show").replace("0 MACs", "", 1)
+    assert json.loads(two.ctl("--format=json", "show"))["segments"][0][
+        "macs"] is None
+    assert one.json("show")["segments"][0]["macs"] >= MACS
+    assert re.search(r"vni: 5001, \d+ MACs\n", one.ctl("show"))
 
     # Its switches are asked by the leader.
     for words in (["flows/diff"], ["flows/dump"], ["edge/mtu-probe"]):

@@ -324,6 +324,26 @@ def test_show_counts_of_a_controller(configured):
     assert start[1] == "blue,100,west,eth1,10,,1,999500,12345,"
 
 
+def test_show_counts_of_one_of_several(configured):
+    """A controller takes the servers in an order of its own, and does not know
+    what others lead."""
+    red = {"name": "red", "macs": None, "leader": "c2", "led": False,
+           "places": [{"location": "west/eth1/11", "macs": None}]}
+    start_controller(configured, show={
+        "database": {"remote": f"{configured.remote},unix:/no,unix:/where"},
+        "segments": [COUNTS[0], red]})
+    servers = f"unix:/where,{configured.remote},unix:/no"
+    assert "MAC" not in configured.ok(f"--db={configured.remote} show",
+                                      alone=True)
+    out = configured.ok(f"--db={servers} show", alone=True)
+    assert "    vni: 100, 5 MACs\n" in out
+    assert "    vni: 200\n" in out
+    assert "binding west/eth1/11: VLAN 11, VNI 200, active on none\n" in out
+    data = json.loads(configured.ok(f"--db={servers} --format=json show",
+                                    alone=True))
+    assert [s["macs"] for s in data["segments"]] == [5, None]
+
+
 def test_show_tells_times(configured):
     configured.ok("set Edge e1 status:leader_since=1000000000000 "
                   "status:x_since=long")
