@@ -189,7 +189,8 @@ agent_role(const struct topo_cluster *cluster, const struct topo_node *node,
     const struct edge *edge = agent_session(node);
 
     *why = (!edge ? "disconnected"
-            : !cluster->led ? NULL  /* Its leader knows. */
+            /* The rest its leader knows. */
+            : !cluster->led ? (node->drained ? "drained" : NULL)
             : edge->state != EDGE_SYNCED ? edge_state_to_string(edge->state)
             : !topo_cluster_is_fit(cluster, node) ? "a port is missing or down"
             : agent_is_left_out(edge, cluster) ? "refuses flows"

@@ -278,6 +278,18 @@ def test_what_a_follower_says(blue):
     assert not one.appctl("flows/diff", "host1").strip()
     assert "table=" in one.appctl("flows/dump", "host1")
 
+    # That an edge is drained all know.
+    standby = next(name for name in ("edge1", "edge2")
+                   if one.json("cluster/show")[0]["active"] != name)
+    blue.control.ctl("set", "edge", standby, "drained=true")
+    for controller in (one, two):
+        wait_until(lambda c=controller: f"    {standby}: not ready (drained)"
+                   in c.appctl("cluster/show"), what=f"{standby} is drained")
+    member = next(e for e in two.json("cluster/show")[0]["edges"]
+                  if e["name"] == standby)
+    assert (member["role"], member["ready"], member["drained"]) \
+        == ("not ready", False, True)
+
     # What is led from here is flushed.
     assert one.appctl("mac/flush", "blue", min(before)) \
         == "1 learned MAC flushed\n"
