@@ -30,6 +30,8 @@ struct admin_reader {
     char *segment;              /* NULL: all. */
     uint64_t since, lost;
     struct json *events;        /* Array. */
+    struct json *others;        /* Of one that begins: who leads what is not
+                                 * told here.  Otherwise NULL. */
     long long deadline;
 };
 
@@ -42,6 +44,9 @@ admin_reader_reply(struct admin_reader *reader)
         json_object_put(json, "last", json_integer_create(reader->since));
         json_object_put(json, "lost", json_integer_create(reader->lost));
         json_object_put(json, "events", reader->events);
+        if (reader->others) {
+            json_object_put(json, "others", reader->others);
+        }
         admin_reply_json(reader->conn, json);
     } else {
         struct ds s = DS_EMPTY_INITIALIZER;
@@ -54,6 +59,7 @@ admin_reader_reply(struct admin_reader *reader)
         }
         unixctl_command_reply(reader->conn, ds_cstr(&s));
         json_destroy(reader->events);
+        json_destroy(reader->others);
         ds_destroy(&s);
     }
 }
@@ -111,6 +117,7 @@ admin_events_clear(struct agent *agent)
 
     LIST_FOR_EACH_SAFE (reader, node, &agent->event_readers) {
         json_destroy(reader->events);
+        json_destroy(reader->others);
         admin_reader_free(reader);
     }
 }
@@ -119,7 +126,8 @@ admin_events_clear(struct agent *agent)
  * after an error reply, if one of them makes no sense. */
 static bool
 admin_reader_options(struct unixctl_conn *conn, int *argc, const char *argv[],
-                     uint64_t last, uint64_t *since, long long *wait)
+                     uint64_t last, uint64_t *since, bool *begins,
+                     long long *wait)
 {
     for (int i = 1; i < *argc; ) {
         const char *arg = argv[i];
@@ -132,6 +140,7 @@ admin_reader_options(struct unixctl_conn *conn, int *argc, const char *argv[],
         }
         if (!strcmp(arg, "--since=now")) {
             *since = last;
+            *begins = true;
         } else if (!str_to_llong(strchr(arg, '=') + 1, 10, &number)
                    || number < 0) {
             char *error = xasprintf("%s: not a number from 0 on", arg);
@@ -156,19 +165,20 @@ admin_events_show(struct unixctl_conn *conn, int argc, const char *argv[],
     struct agent *agent = agent_;
     long long now = time_msec();
     const char *name;
+    const struct topo_segment *segment;
     struct admin_reader *reader;
+    bool json, begins = false;
     uint64_t since = 0;
     long long wait = 0;
-    bool json;
 
     if (!admin_reader_options(conn, &argc, argv, agent->events.last, &since,
-                              &wait)
+                              &begins, &wait)
         || !admin_format(conn, &argc, argv, 1, &json)) {
         return;
     }
     name = argc > 1 ? argv[1] : NULL;
-    if (name && conf_is_ready(agent->conf)
-        && !topo_segment_by_name(&agent->topo, name)) {
+    segment = name ? topo_segment_by_name(&agent->topo, name) : NULL;
+    if (name && conf_is_ready(agent->conf) && !segment) {
         /* Before, who has followed another process may go on. */
         admin_no_such(conn, agent, TOPO_SEGMENT, name);
         return;
@@ -190,6 +200,7 @@ admin_events_show(struct unixctl_conn *conn, int argc, const char *argv[],
         .segment = nullable_xstrdup(name),
         .since = since,
         .events = json_array_create_empty(),
+        .others = begins ? admin_other_leaders_to_json(agent, segment) : NULL,
         .deadline = now + wait,
     };
     ovs_list_push_back(&agent->event_readers, &reader->node);

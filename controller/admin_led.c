@@ -109,7 +109,7 @@ admin_leads_segment(struct unixctl_conn *conn, const struct agent *agent,
 
 /* Adds to 'names' who leads edges that are not led here.  Returns whether
  * there are such. */
-bool
+static bool
 admin_other_leaders(const struct agent *agent, struct sset *names)
 {
     const struct topo_node *node;
@@ -138,6 +138,34 @@ admin_led_by(const struct agent *agent)
 
     sset_destroy(&names);
     return s;
+}
+
+/* Returns the names of the other controllers that lead something, or if
+ * 'segment' is given that segment. */
+struct json *
+admin_other_leaders_to_json(const struct agent *agent,
+                            const struct topo_segment *segment)
+{
+    struct json *array = json_array_create_empty();
+    struct sset names = SSET_INITIALIZER(&names);
+    const char **sorted;
+
+    if (!segment) {
+        admin_other_leaders(agent, &names);
+    } else if (admin_is_elsewhere(segment)) {
+        const char *leader = admin_other_leader(agent,
+                                                segment->sites[0].node);
+        if (leader) {
+            sset_add(&names, leader);
+        }
+    }
+    sorted = sset_sort(&names);
+    for (size_t i = 0; sorted[i]; i++) {
+        json_array_add(array, json_string_create(sorted[i]));
+    }
+    free(sorted);
+    sset_destroy(&names);
+    return array;
 }
 
 /* Replies that 'n' of what 'what' is the singular of, of all that is led here

@@ -36,7 +36,6 @@ struct ds;
 struct flowset;
 struct json;
 struct shash;
-struct sset;
 struct topo_cluster;
 struct topo_node;
 struct topo_segment;
@@ -72,8 +71,9 @@ bool admin_leads_node(struct unixctl_conn *, const struct agent *,
                       const struct topo_node *);
 bool admin_leads_segment(struct unixctl_conn *, const struct agent *,
                          const struct topo_segment *);
-bool admin_other_leaders(const struct agent *, struct sset *names);
 char *admin_led_by(const struct agent *);
+struct json *admin_other_leaders_to_json(const struct agent *,
+                                         const struct topo_segment *);
 void admin_flushed(struct unixctl_conn *, const struct agent *, size_t n,
                    const char *what, bool only);
 

@@ -96,6 +96,30 @@ print_answer(const struct kctl_live *live, const struct json *answer)
     fflush(stdout);
 }
 
+/* Says once, for people, whose events are not told here. */
+static void
+print_others(const struct kctl_live *live, const struct json *answer)
+{
+    const struct json *others = kctl_member(answer, "others", JSON_ARRAY);
+    size_t n = others ? json_array(others)->n : 0;
+    struct ds names = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct json *name = json_array(others)->elems[i];
+
+        ds_put_format(&names, "%s%s", !i ? "" : i + 1 < n ? ", " : " and ",
+                      name->type == JSON_STRING ? json_string(name) : "?");
+    }
+    if (n && live->segment) {
+        fprintf(stderr, "(%s leads segment %s; its events are shown there)\n",
+                ds_cstr(&names), live->segment);
+    } else if (n) {
+        fprintf(stderr, "(%s lead%s other edges; their events are shown "
+                "there)\n", ds_cstr(&names), n == 1 ? "s" : "");
+    }
+    ds_destroy(&names);
+}
+
 /* Asks for what comes within 'wait' milliseconds.  'since' is the last event
  * that is known, or negative. */
 static char *
@@ -125,13 +149,18 @@ kctl_monitor(struct kctl_live *live)
 
     while (time_msec() < live->deadline && !ferror(stdout)) {
         struct json *answer;
-        char *error = ask(live, since, gone ? 0 : WAIT_MSEC, &answer);
+        bool begins = since < 0;    /* Is answered without an event, too. */
+        char *error = ask(live, since, gone ? 0 : begins ? 1 : WAIT_MSEC,
+                          &answer);
 
         if (!error) {
             if (gone) {
                 print_own(live, "controller-back", NULL);
             }
             gone = false;
+            if (begins) {
+                print_others(live, answer);
+            }
             print_answer(live, answer);
             since = get_number(answer, "last");
             json_destroy(answer);

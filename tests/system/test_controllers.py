@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import socket
+import subprocess
 
 import pytest
 
@@ -277,6 +278,17 @@ def test_what_a_follower_says(blue):
         in refused(two, "edge/mtu-probe")
     assert not one.appctl("flows/diff", "host1").strip()
     assert "table=" in one.appctl("flows/dump", "host1")
+
+    # Events are told where they happen.
+    said = [monitor.communicate(timeout=20)[1] for monitor in [
+        controller.spawn("kakehashi-ctl", "--timeout=1", "monitor", *words,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                         text=True)
+        for controller, *words in ([two], [two, "blue"], [two, "empty"],
+                                   [one])]]
+    assert said == [
+        f"({name} leads other edges; their events are shown there)\n",
+        f"({name} leads segment blue; its events are shown there)\n", "", ""]
 
     # That an edge is drained all know.
     standby = next(name for name in ("edge1", "edge2")
