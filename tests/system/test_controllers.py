@@ -131,6 +131,9 @@ def test_leaders_are_spread(blue):
     assert f"led by {name_of(blue, one)} (" in two.appctl("show")
     given = [reason(blue, name) for name in ("edge1", "host1")]
     assert any("let it go" in text for text in given), given
+    for controller, rest in ((one, two), (two, one)):
+        assert controller.appctl("mac/flush").endswith(
+            f"flushed; the rest is led by {name_of(blue, rest)}\n")
 
 
 @TWO
