@@ -186,11 +186,8 @@ admin_self_to_json(const struct agent *agent)
     json_object_put(json, "leads",
                     json_integer_create(lead_count(agent->lead)));
     json_object_put(json, "others", others);
-    json_object_put_string(json, "locks",
-                           !lead_is_connected(agent->lead)
-                           ? "frozen: no database to ask for locks"
-                           : !lead_is_named(agent->lead)
-                           ? "another controller has this name" : "");
+    json_object_put(json, "locks", json_string_create_nocopy(
+                        lead_trouble(agent->lead)));
     return json;
 }
 

@@ -60,7 +60,7 @@ struct agent {
     struct fdb fdb;
     struct conf *conf;
     struct lead *lead;
-    bool lead_was_connected;
+    bool lead_had_server;
     size_t n_met;               /* Edges that have a session. */
     size_t n_controllers;
     long long shards_at;        /* When the others are looked at again. */

@@ -130,9 +130,7 @@ agent_lead_reason(const struct agent *agent, struct topo_node *node)
     return (!before ? xstrdup("the first to ask for it")
             : !strcmp(before, lead_name(agent->lead))
             ? xstrdup("led it before")
-            : xasprintf(lead_has_ended(agent->lead, before)
-                        ? "%s, which led it, is gone"
-                        : "%s, which led it, let it go", before));
+            : lead_what_became(agent->lead, before));
 }
 
 static void
@@ -397,10 +395,11 @@ agent_shards_run(struct agent *agent)
         }
         agent_shards_see_others(agent, time_msec());
     }
+    lead_database(agent->lead, conf_global(agent->conf));
     lead_run(agent->lead);
-    if (lead_is_connected(agent->lead) != agent->lead_was_connected) {
-        agent->lead_was_connected = !agent->lead_was_connected;
-        if (agent->lead_was_connected) {
+    if (lead_has_server(agent->lead) != agent->lead_had_server) {
+        agent->lead_had_server = !agent->lead_had_server;
+        if (agent->lead_had_server) {
             conf_reconnect(agent->conf);
         }
     }

@@ -35,6 +35,7 @@ struct topo;
 struct topo_cluster;
 struct topo_node;
 struct topo_row;
+struct uuid;
 
 struct conf_edge_status {
     bool connected;
@@ -100,6 +101,7 @@ void conf_controllers(const struct conf *, struct sset *names);
 size_t conf_least_led(const struct conf *, size_t *n_controllers);
 size_t conf_least_led_by(const struct conf *, const struct topo_node *);
 bool conf_is_met_by_others(const struct conf *, const struct topo_node *);
+const struct uuid *conf_global(const struct conf *);
 uint64_t conf_generation(const struct conf *);
 const char *conf_leader(const struct conf *, const struct topo_node *);
 const char *conf_leader_reason(const struct conf *,

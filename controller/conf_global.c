@@ -55,6 +55,7 @@ conf_read_global(struct conf *conf)
     const struct confrec_kakehashi_global *g
         = confrec_kakehashi_global_first(conf->idl);
 
+    conf->global = g ? g->header_.uuid : UUID_ZERO;
     conf->cfg_seq = g ? g->cfg_seq : 0;
     conf->learn_rate = conf_read_number(g, "learn_rate", 1, CONF_LEARN_RATE);
     conf->announce_rate = conf_read_number(g, "announce_rate", 1,
@@ -68,6 +69,15 @@ conf_read_global(struct conf *conf)
     conf->close_time = conf_read_number(g, "close_time", 1, CONF_CLOSE_TIME);
     conf->stats_interval = conf_read_number(g, "stats_interval", 0,
                                             CONF_STATS_INTERVAL);
+}
+
+/* Returns the UUID of the row that is there once, by which the database is
+ * told from others; zero if there is none, and NULL if that is not known yet.
+ */
+const struct uuid *
+conf_global(const struct conf *conf)
+{
+    return conf_is_ready(conf) ? &conf->global : NULL;
 }
 
 /* Returns how many packet-ins a second an edge may send for learning. */

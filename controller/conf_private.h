@@ -38,6 +38,7 @@ struct conf {
     bool chief, certain, others_changed;
     size_t n_led, n_led_met, n_connected;
 
+    struct uuid global;         /* The row that is there once, or zero. */
     int64_t cfg_seq, ctl_seq, edges_seq;
     unsigned int learn_rate, announce_rate;
     unsigned int flap_moves, flap_window, flap_hold;    /* Seconds. */

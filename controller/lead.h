@@ -20,9 +20,15 @@
  * has the lock, follows.  Until then it is not certain that it leads, and
  * nothing that an operator has told it meanwhile is told the others.
  *
+ * Locks and generations are only worth something if they are of the database
+ * that the configuration is from.  The owner tells which that is, by its row
+ * of table Kakehashi_Global; a server that has another one is not asked, and
+ * every transaction is held to that row.
+ *
  * Names are under locks, too.  Who has not its own asks for no other lock: it
  * would keep it from those that may lead.  Who gets the lock of another's name
- * knows that that one is gone, and takes its row out of the database.  One of
+ * knows that that one is gone, and takes its row out of the database; but not
+ * in the first seconds after a reconnection, when that one may be late.  One of
  * all, the "chief", speaks for all of them where the database has but one row
  * to speak in.
  *
@@ -44,15 +50,18 @@ struct uuid;
 
 struct lead *lead_create(const char *db, const char *name);
 void lead_destroy(struct lead *);
+void lead_database(struct lead *, const struct uuid *global);
 void lead_run(struct lead *);
 void lead_wait(struct lead *);
 
 const char *lead_name(const struct lead *);
 bool lead_is_named(const struct lead *);
 bool lead_is_chief(const struct lead *);
+bool lead_has_server(const struct lead *);
 bool lead_is_connected(const struct lead *);
 bool lead_is_certain(const struct lead *);
-bool lead_has_ended(const struct lead *, const char *name);
+char *lead_trouble(const struct lead *);
+char *lead_what_became(const struct lead *, const char *name);
 size_t lead_count(const struct lead *);
 size_t lead_count_met(const struct lead *);
 

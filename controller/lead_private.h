@@ -34,7 +34,10 @@ struct lead_shard {
 struct lead {
     struct locks *locks;
     char *name, *name_lock;
-    bool named;                 /* It is ours, as far as is known. */
+    bool named;                 /* It is ours, as far as is known... */
+    long long name_lost_at;     /* ...until then; 0 if it is in no doubt. */
+    struct uuid global;         /* Row of the database, zero if none. */
+    bool connected;             /* When last looked at. */
     struct hmap shards;         /* Of struct lead_shard, by UUID. */
     struct hmap by_lock;        /* The same. */
     size_t n_met;               /* With an edge that somebody has met... */
@@ -43,10 +46,11 @@ struct lead {
     size_t n_frozen;            /* ...and of those, whose lock is not held. */
     size_t n_unclaimed;         /* Whose lock is held, and no more. */
     struct sset others;         /* Names. */
+    long long others_at;        /* When their locks are asked for again, or
+                                 * 0. */
     struct ovs_list events;     /* Of struct lead_shard. */
     uint64_t latest;            /* Generation of ours. */
     uint64_t above;             /* Generations that switches have seen. */
-    bool no_global;             /* There is no row to count them in. */
     bool hurry;                 /* lead_run() has something to do. */
 
     uint64_t n_txns;            /* Started. */
@@ -58,6 +62,7 @@ struct lead {
 
 /* lead.c. */
 char *lead_lock(const char *prefix, const char *name);
+void lead_spare_others(struct lead *);
 
 /* lead_shard.c. */
 struct lead_shard *lead_shard_by_lock(const struct lead *, const char *lock);

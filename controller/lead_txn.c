@@ -49,6 +49,33 @@ lead_where(const char *column, const char *function, struct json *value)
         json_string_create(column), json_string_create(function), value));
 }
 
+/* Returns operations that do nothing but to see to it that none of the
+ * transaction is carried out in a database without row 'global' of table
+ * Kakehashi_Global. */
+static struct json *
+lead_begin(const struct uuid *global)
+{
+    struct json *ops = json_array_create_empty(), *op, *row, *uuid;
+
+    if (uuid_is_zero(global)) {
+        return ops;             /* Of this table, there is one row at most. */
+    }
+    op = lead_op("wait", "Kakehashi_Global");
+    uuid = json_array_create_2(
+        json_string_create("uuid"),
+        json_string_create_nocopy(xasprintf(UUID_FMT, UUID_ARGS(global))));
+    row = json_object_create();
+    json_object_put(row, "_uuid", uuid);
+    json_object_put(op, "timeout", json_integer_create(0));
+    json_object_put(op, "where", json_array_create_empty());
+    json_object_put(op, "columns",
+                    json_array_create_1(json_string_create("_uuid")));
+    json_object_put_string(op, "until", "==");
+    json_object_put(op, "rows", json_array_create_1(row));
+    json_array_add(ops, op);
+    return ops;
+}
+
 /* Adds operations that make the generation larger, and larger than all that
  * switches have seen, and tell it. */
 static void
@@ -56,26 +83,19 @@ lead_put_generation(const struct lead *lead, struct json *ops)
 {
     struct json *row = json_object_create(), *op;
 
-    json_object_put(row, "generation", json_integer_create(
-                        lead->no_global ? lead->above + 1 : lead->above));
-    if (lead->no_global) {
-        op = lead_op("insert", "Kakehashi_Global");
-        json_object_put(op, "row", row);
-        json_array_add(ops, op);
-    } else {
-        op = lead_op("update", "Kakehashi_Global");
-        json_object_put(op, "where",
-                        lead_where("generation", "<",
-                                   json_integer_create(lead->above)));
-        json_object_put(op, "row", row);
-        json_array_add(ops, op);
+    json_object_put(row, "generation", json_integer_create(lead->above));
+    op = lead_op("update", "Kakehashi_Global");
+    json_object_put(op, "where", lead_where("generation", "<",
+                                            json_integer_create(lead->above)));
+    json_object_put(op, "row", row);
+    json_array_add(ops, op);
 
-        op = lead_op("mutate", "Kakehashi_Global");
-        json_object_put(op, "where", json_array_create_empty());
-        json_object_put(op, "mutations", lead_where(
-                            "generation", "+=", json_integer_create(1)));
-        json_array_add(ops, op);
-    }
+    op = lead_op("mutate", "Kakehashi_Global");
+    json_object_put(op, "where", json_array_create_empty());
+    json_object_put(op, "mutations", lead_where("generation", "+=",
+                                                json_integer_create(1)));
+    json_array_add(ops, op);
+
     op = lead_op("select", "Kakehashi_Global");
     json_object_put(op, "where", json_array_create_empty());
     json_object_put(op, "columns", json_array_create_1(
@@ -83,24 +103,41 @@ lead_put_generation(const struct lead *lead, struct json *ops)
     json_array_add(ops, op);
 }
 
+/* Adds an operation that makes the row to count in.  Nothing is led by that:
+ * it could be another database that has none.  Generations are counted once
+ * the row is where the configuration is from. */
+static void
+lead_put_global(struct json *ops)
+{
+    struct json *op = lead_op("insert", "Kakehashi_Global");
+
+    json_object_put(op, "row", json_object_create());
+    json_array_add(ops, op);
+}
+
 /* Begins to lead the shards whose locks we have. */
 void
 lead_claim(struct lead *lead)
 {
+    bool countable = !uuid_is_zero(&lead->global);
     struct json *ops;
     struct lead_shard *shard;
 
     if (!lead->n_unclaimed) {
         return;
     }
-    ops = json_array_create_empty();
+    ops = lead_begin(&lead->global);
     HMAP_FOR_EACH (shard, node, &lead->shards) {
         if (shard->held && !shard->sure) {
             json_array_add(ops, lead_assert(shard->lock));
-            shard->claiming = lead->n_txns + 1;
+            shard->claiming = countable ? lead->n_txns + 1 : 0;
         }
     }
-    lead_put_generation(lead, ops);
+    if (countable) {
+        lead_put_generation(lead, ops);
+    } else {
+        lead_put_global(ops);
+    }
     lead->n_txns++;
     lead->in_txn = locks_transact(lead->locks, ops);
 }
@@ -110,8 +147,9 @@ lead_claim(struct lead *lead)
 static void
 lead_bury(struct lead *lead, const char *name, const char *lock)
 {
-    struct json *ops = json_array_create_1(lead_assert(lock)), *op;
+    struct json *ops = lead_begin(&lead->global), *op;
 
+    json_array_add(ops, lead_assert(lock));
     op = lead_op("delete", "Controller");
     json_object_put(op, "where",
                     lead_where("name", "==", json_string_create(name)));
@@ -139,7 +177,6 @@ lead_bury(struct lead *lead, const char *name, const char *lock)
     lead->n_txns++;
     lead->in_txn = locks_transact(lead->locks, ops);
     if (lead->in_txn) {
-        VLOG_INFO("controller %s is gone", name);
         lead->burying = xstrdup(name);
     }
 }
@@ -196,11 +233,8 @@ lead_claimed(struct lead *lead, const struct json *result)
 {
     const struct json *rows = lead_rows(result);
     uint64_t generation = rows ? lead_read_generation(rows) : 0;
-    bool no_global = rows && !json_array(rows)->n;
-    bool is_news = no_global && !lead->no_global;
     struct lead_shard *shard;
 
-    lead->no_global = no_global;
     HMAP_FOR_EACH (shard, node, &lead->shards) {
         if (generation && shard->held && shard->claiming == lead->n_txns) {
             lead->latest = generation;
@@ -208,18 +242,23 @@ lead_claimed(struct lead *lead, const struct json *result)
             lead_tell(lead, shard);
         }
     }
-    return generation || is_news;
+    return generation != 0;
 }
 
+/* Whether it is buried or not, it has its name's lock back: it may come again,
+ * or be alive. */
 static void
 lead_buried(struct lead *lead, bool ok)
 {
-    if (ok) {
-        char *lock = lead_lock("controller", lead->burying);
+    char *lock = lead_lock("controller", lead->burying);
 
-        locks_drop(lead->locks, lock);
+    locks_drop(lead->locks, lock);
+    free(lock);
+    if (ok) {
+        VLOG_INFO_RL(&rl, "controller %s is gone", lead->burying);
         sset_find_and_delete(&lead->others, lead->burying);
-        free(lock);
+    } else if (!lead->others_at) {
+        lead_spare_others(lead);
     }
     free(lead->burying);
     lead->burying = NULL;

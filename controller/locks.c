@@ -21,16 +21,24 @@ VLOG_DEFINE_THIS_MODULE(locks);
  * It has a new one within a second or two. */
 #define LOCKS_BACKOFF 1000
 
-#define LOCKS_MONITOR "locks"   /* ID of our monitor. */
+/* IDs of our monitors. */
+#define LOCKS_MONITOR "locks"
+#define LOCKS_MONITOR_GLOBAL "locks_global"
 
 struct locks *
 locks_create(const char *remotes)
 {
     struct locks *locks = xzalloc(sizeof *locks);
     struct svec svec = SVEC_EMPTY_INITIALIZER;
+    const char *remote;
+    size_t i;
 
     ovsdb_session_parse_remote(remotes, &svec, &locks->server.cid);
     svec_shuffle(&svec);
+    smap_init(&locks->why_not);
+    SVEC_FOR_EACH (i, remote, &svec) {
+        smap_replace(&locks->why_not, remote, LOCKS_SILENT);
+    }
     locks->session = jsonrpc_session_open_multiple(&svec, true);
     svec_destroy(&svec);
     jsonrpc_session_set_max_backoff(locks->session, LOCKS_BACKOFF);
@@ -38,10 +46,11 @@ locks_create(const char *remotes)
 
     locks->seqno = jsonrpc_session_get_seqno(locks->session);
     locks->monitor_id = json_string_create(LOCKS_MONITOR);
+    locks->global_id = json_string_create(LOCKS_MONITOR_GLOBAL);
     hmap_init(&locks->by_id);
     hmap_init(&locks->by_request);
     ovs_list_init(&locks->events);
-    locks->txn_request = LOCKS_NO_REQUEST;
+    locks->txn_request = locks->global_request = LOCKS_NO_REQUEST;
     return locks;
 }
 
@@ -82,6 +91,8 @@ locks_destroy(struct locks *locks)
     }
     json_destroy(locks->result);
     json_destroy(locks->monitor_id);
+    json_destroy(locks->global_id);
+    smap_destroy(&locks->why_not);
     jsonrpc_session_close(locks->session);
     free(locks);
 }

@@ -17,6 +17,13 @@
  * that ceases to lead, or that talks nonsense.  Every lock that is wanted is
  * asked for once on each such connection, and again when it was stolen.
  *
+ * There may be servers among the remotes that have another database of the
+ * same name: whoever would go by their locks would go alone.  If the caller
+ * tells which database it means, by a row that no other has, then only a
+ * server that has it is asked.  For a moment the two may differ because one
+ * has not heard yet what the other has: a server is left for that only after
+ * LOCKS_PATIENCE.  (A copy of a database's file is not told from it.)
+ *
  * What is held is lost as soon as the connection is, for whatever reason: the
  * server gives it to the next in line.  So every loss is followed by another
  * grant, or by none, and an event tells of either.  What has happened waits in
@@ -43,8 +50,10 @@
 
 struct json;
 struct locks;
+struct uuid;
 
 #define LOCKS_PROBE 2000        /* Default, in milliseconds. */
+#define LOCKS_PATIENCE 1000     /* Likewise. */
 
 struct locks_event {
     char *id;                   /* The caller's to free. */
@@ -56,11 +65,23 @@ struct locks_event {
 struct locks *locks_create(const char *remotes);
 void locks_destroy(struct locks *);
 void locks_set_probe(struct locks *, int msec);
+
+/* Only the database with this row of table Kakehashi_Global is meant, or one
+ * without any if it is zero; or it is not known yet which, if NULL.  Before it
+ * is told any of this, any database is. */
+void locks_set_database(struct locks *, const struct uuid *global);
 void locks_run(struct locks *);
 void locks_wait(struct locks *);
 
-/* Connected to a server whose locks count. */
+/* Connected to a server whose locks count; and that has the database that is
+ * meant. */
+bool locks_has_server(const struct locks *);
 bool locks_is_connected(const struct locks *);
+
+/* Returns what is wrong with each of the remotes, to be freed, for who asks
+ * why it is not connected, and sets '*standby' if some do not lead their
+ * cluster. */
+char *locks_complaints(const struct locks *, bool *standby);
 
 /* 'id' is an <id> of RFC 7047: letters, digits and underscores, no digit
  * first. */

@@ -16,8 +16,11 @@
 #include "controller/locks_server.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
+#include "smap.h"
 
 #define LOCKS_NO_REQUEST -1     /* Requests are numbered from 0. */
+
+#define LOCKS_SILENT "does not answer"
 
 /* A lock that is wanted. */
 enum lock_state {
@@ -43,7 +46,8 @@ struct locks_queued {
 enum locks_state {
     LOCKS_CONNECTING,           /* There is no server, or it is being left. */
     LOCKS_ASKING,               /* What the server is. */
-    LOCKS_READY                 /* Its locks count. */
+    LOCKS_COMPARING,            /* Its locks count: for our database? */
+    LOCKS_READY                 /* They do. */
 };
 
 struct locks {
@@ -51,10 +55,18 @@ struct locks {
     unsigned int seqno;         /* Of 'session', when last looked at. */
     enum locks_state state;
     struct locks_server server;
-    struct json *monitor_id;
-    long long monitor_request;
+    struct json *monitor_id, *global_id;
+    long long monitor_request, global_request;
     long long ready_since;
     bool settled;               /* Ready for long enough. */
+
+    bool chooses;               /* Only this database will do... */
+    bool knows;                 /* ...once it is known. */
+    struct uuid database;
+    long long differs_since;    /* The server's from it, or 0. */
+
+    struct smap why_not;        /* What is wrong with each remote, by name. */
+    bool answered;              /* The one that is tried. */
 
     struct hmap by_id, by_request;
     struct ovs_list events;     /* Of struct locks_queued. */

@@ -37,6 +37,19 @@ locks_server_compose(const struct json *monitor_id)
                                json_clone(monitor_id), tables);
 }
 
+/* The same, for what locks_server.global is. */
+struct json *
+locks_server_compose_global(const struct json *monitor_id)
+{
+    struct json *request = json_object_create();
+    struct json *tables = json_object_create();
+
+    json_object_put(request, "columns", json_array_create_empty());
+    json_object_put(tables, "Kakehashi_Global", json_array_create_1(request));
+    return json_array_create_3(json_string_create(LOCKS_DATABASE),
+                               json_clone(monitor_id), tables);
+}
+
 static const char *
 locks_server_get_string(const struct shash *row, const char *column)
 {
@@ -106,18 +119,31 @@ locks_server_update_row(struct locks_server *server, const struct uuid *uuid,
     return true;
 }
 
-/* Takes in 'updates', which are the <table-updates> of RFC 7047, section
- * 4.1.6.  Returns false if they are not. */
-bool
-locks_server_update(struct locks_server *server, const struct json *updates)
+/* The same for the row by which databases are told from one another. */
+static bool
+locks_server_update_global(struct locks_server *server,
+                           const struct uuid *uuid, const struct json *new)
 {
-    const struct json *table;
+    if (new) {
+        server->global = *uuid;
+    } else if (uuid_equals(&server->global, uuid)) {
+        server->global = UUID_ZERO;
+    }
+    return true;
+}
+
+/* Has 'update_row' take in the <table-update> of table 'name', if there is
+ * one. */
+static bool
+locks_server_update_table(struct locks_server *server,
+                          const struct json *updates, const char *name,
+                          bool (*update_row)(struct locks_server *,
+                                             const struct uuid *,
+                                             const struct json *new))
+{
+    const struct json *table = shash_find_data(json_object(updates), name);
     const struct shash_node *node;
 
-    if (updates->type != JSON_OBJECT) {
-        return false;
-    }
-    table = shash_find_data(json_object(updates), "Database");
     if (!table) {
         return true;
     }
@@ -135,11 +161,23 @@ locks_server_update(struct locks_server *server, const struct json *updates)
         }
         new = shash_find_data(json_object(update), "new");
         if ((new && new->type != JSON_OBJECT)
-            || !locks_server_update_row(server, &uuid, new)) {
+            || !update_row(server, &uuid, new)) {
             return false;
         }
     }
     return true;
+}
+
+/* Takes in 'updates', which are the <table-updates> of RFC 7047, section
+ * 4.1.6.  Returns false if they are not. */
+bool
+locks_server_update(struct locks_server *server, const struct json *updates)
+{
+    return (updates->type == JSON_OBJECT
+            && locks_server_update_table(server, updates, "Database",
+                                         locks_server_update_row)
+            && locks_server_update_table(server, updates, "Kakehashi_Global",
+                                         locks_server_update_global));
 }
 
 /* Returns NULL if the server's locks count, otherwise why they do not. */
@@ -150,6 +188,6 @@ locks_server_why_not(const struct locks_server *server)
             : server->standalone ? NULL
             : !server->clustered ? "has a copy of the database only"
             : !server->connected ? "is not connected to its cluster"
-            : !server->leader ? "does not lead its cluster"
+            : !server->leader ? LOCKS_STANDBY
             : NULL);
 }

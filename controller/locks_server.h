@@ -21,6 +21,7 @@
 struct json;
 
 #define LOCKS_DATABASE "Kakehashi"
+#define LOCKS_STANDBY "does not lead its cluster"
 
 struct locks_server {
     struct uuid cid;            /* The cluster's, if not zero: any other's
@@ -29,10 +30,15 @@ struct locks_server {
     struct uuid row;
     bool standalone, clustered;
     bool connected, leader;     /* ...of which this matters in a cluster. */
+    bool told;                  /* What 'global' is. */
+    struct uuid global;         /* The row of table Kakehashi_Global, which
+                                 * tells databases from one another; zero if
+                                 * it has none. */
 };
 
 void locks_server_clear(struct locks_server *);
 struct json *locks_server_compose(const struct json *monitor_id);
+struct json *locks_server_compose_global(const struct json *monitor_id);
 bool locks_server_update(struct locks_server *, const struct json *updates);
 const char *locks_server_why_not(const struct locks_server *);
 

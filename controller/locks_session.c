@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include "jsonrpc.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
 #include "util.h"
+#include "uuid.h"
 
 VLOG_DEFINE_THIS_MODULE(locks_session);
 
@@ -58,15 +60,22 @@ locks_lose(struct locks *locks)
         locks->outcome = LOCKS_UNKNOWN;
     }
     locks_server_clear(&locks->server);
+    locks->global_request = LOCKS_NO_REQUEST;
+    locks->differs_since = 0;
     locks->state = LOCKS_CONNECTING;
 }
 
-/* Goes on to the next remote, because of what 'why' says of this one. */
+/* Goes on to the next remote, because of what 'why' says of this one.  That is
+ * logged when it is news: where none is any good, all are tried for ever. */
 static void
-locks_leave(struct locks *locks, const char *why)
+locks_leave(struct locks *locks, const char *why, enum vlog_level level)
 {
-    VLOG_INFO_RL(&rl, "%s: server %s; trying the next",
-                 jsonrpc_session_get_name(locks->session), why);
+    const char *name = jsonrpc_session_get_name(locks->session);
+
+    if (!nullable_string_is_equal(smap_get(&locks->why_not, name), why)) {
+        VLOG_RL(&rl, level, "%s: server %s; trying the next", name, why);
+        smap_replace(&locks->why_not, name, why);
+    }
     locks_lose(locks);
     jsonrpc_session_force_reconnect(locks->session);
 }
@@ -82,7 +91,51 @@ locks_reject(struct locks *locks, const struct jsonrpc_msg *msg)
                   jsonrpc_session_get_name(locks->session), s);
         free(s);
     }
-    locks_leave(locks, "talks nonsense");
+    locks_leave(locks, "talks nonsense", VLL_INFO);
+}
+
+/* The server is the right one. */
+static void
+locks_begin(struct locks *locks)
+{
+    const char *name = jsonrpc_session_get_name(locks->session);
+    struct lock *lock;
+
+    VLOG_INFO("%s: asking this server for locks", name);
+    smap_replace(&locks->why_not, name, LOCKS_SILENT);
+    locks->state = LOCKS_READY;
+    locks->ready_since = time_msec();
+    locks->settled = false;
+
+    /* Otherwise it would end the connection whenever a database is added or
+     * its schema is changed. */
+    locks_send(locks, "set_db_change_aware",
+               json_array_create_1(json_boolean_create(true)));
+    HMAP_FOR_EACH (lock, id_node, &locks->by_id) {
+        locks_ask(locks, lock);
+    }
+}
+
+/* Looks whether the server has the database that is meant. */
+static void
+locks_compare(struct locks *locks)
+{
+    if (locks->state < LOCKS_COMPARING
+        || (locks->chooses && !(locks->knows && locks->server.told))) {
+        return;
+    }
+    if (!locks->chooses
+        || uuid_equals(&locks->server.global, &locks->database)) {
+        locks->differs_since = 0;
+        if (locks->state == LOCKS_COMPARING) {
+            locks_begin(locks);
+        }
+    } else if (!locks->differs_since) {
+        locks->differs_since = time_msec();
+    } else if (time_msec() >= locks->differs_since + LOCKS_PATIENCE) {
+        locks_leave(locks, "has not the database that the configuration is "
+                    "from, but another one", VLL_WARN);
+    }
 }
 
 /* The server has said what it is. */
@@ -90,23 +143,15 @@ static void
 locks_judge(struct locks *locks)
 {
     const char *why_not = locks_server_why_not(&locks->server);
-    struct lock *lock;
 
     if (why_not) {
-        locks_leave(locks, why_not);
+        locks_leave(locks, why_not, VLL_INFO);
     } else if (locks->state == LOCKS_ASKING) {
-        VLOG_INFO("%s: asking this server for locks",
-                  jsonrpc_session_get_name(locks->session));
-        locks->state = LOCKS_READY;
-        locks->ready_since = time_msec();
-        locks->settled = false;
-
-        /* Otherwise it would end the connection whenever a database is added
-         * or its schema is changed. */
-        locks_send(locks, "set_db_change_aware",
-                   json_array_create_1(json_boolean_create(true)));
-        HMAP_FOR_EACH (lock, id_node, &locks->by_id) {
-            locks_ask(locks, lock);
+        locks->state = LOCKS_COMPARING;
+        if (locks->chooses) {
+            locks->global_request
+                = locks_send(locks, "monitor",
+                             locks_server_compose_global(locks->global_id));
         }
     }
 }
@@ -180,6 +225,11 @@ locks_receive_reply(struct locks *locks, const struct jsonrpc_msg *msg)
             return false;
         }
         locks_judge(locks);
+    } else if (request == locks->global_request) {
+        if (!locks_server_update(&locks->server, msg->result)) {
+            return false;
+        }
+        locks->server.told = true;
     } else if ((lock = locks_find_asked(locks, request)) != NULL) {
         return locks_receive_lock(locks, lock, msg->result);
     }
@@ -205,7 +255,9 @@ locks_receive_error(struct locks *locks, const struct jsonrpc_msg *msg)
 static bool
 locks_receive_update(struct locks *locks, const struct json_array *params)
 {
-    if (params->n != 2 || !json_equal(params->elems[0], locks->monitor_id)
+    if (params->n != 2
+        || (!json_equal(params->elems[0], locks->monitor_id)
+            && !json_equal(params->elems[0], locks->global_id))
         || !locks_server_update(&locks->server, params->elems[1])) {
         return false;
     }
@@ -256,13 +308,23 @@ locks_receive(struct locks *locks, const struct jsonrpc_msg *msg)
 static void
 locks_run_session(struct locks *locks)
 {
+    char *name = xstrdup(jsonrpc_session_get_name(locks->session));
+
     jsonrpc_session_run(locks->session);
+    if (strcmp(name, jsonrpc_session_get_name(locks->session))) {
+        if (!locks->answered) {
+            smap_replace(&locks->why_not, name, LOCKS_SILENT);
+        }
+        locks->answered = false;
+    }
+    free(name);
 
     unsigned int seqno = jsonrpc_session_get_seqno(locks->session);
     if (seqno != locks->seqno) {
         locks->seqno = seqno;
         locks_lose(locks);
         if (jsonrpc_session_is_connected(locks->session)) {
+            locks->answered = true;
             locks->state = LOCKS_ASKING;
             locks->monitor_request
                 = locks_send(locks, "monitor",
@@ -290,6 +352,7 @@ locks_run(struct locks *locks)
          * it a turn of the main loop later. */
         locks_run_session(locks);
     }
+    locks_compare(locks);
     if (locks->state == LOCKS_READY && !locks->settled
         && time_msec() >= locks->ready_since + LOCKS_SETTLED) {
         locks->settled = true;
@@ -302,13 +365,46 @@ locks_wait(struct locks *locks)
 {
     jsonrpc_session_wait(locks->session);
     jsonrpc_session_recv_wait(locks->session);
+    if (locks->differs_since) {
+        poll_timer_wait_until(locks->differs_since + LOCKS_PATIENCE);
+    }
     if (!ovs_list_is_empty(&locks->events) || locks->outcome != LOCKS_NONE) {
         poll_immediate_wake();
     }
+}
+
+void
+locks_set_database(struct locks *locks, const struct uuid *global)
+{
+    locks->chooses = true;
+    locks->knows = global != NULL;
+    locks->database = global ? *global : UUID_ZERO;
+}
+
+bool
+locks_has_server(const struct locks *locks)
+{
+    return locks->state >= LOCKS_COMPARING;
 }
 
 bool
 locks_is_connected(const struct locks *locks)
 {
     return locks->state == LOCKS_READY;
+}
+
+char *
+locks_complaints(const struct locks *locks, bool *standby)
+{
+    const struct smap_node **nodes = smap_sort(&locks->why_not);
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    *standby = false;
+    for (size_t i = 0; i < smap_count(&locks->why_not); i++) {
+        ds_put_format(&s, "%s%s %s", i ? ", " : "", nodes[i]->key,
+                      nodes[i]->value);
+        *standby |= !strcmp(nodes[i]->value, LOCKS_STANDBY);
+    }
+    free(nodes);
+    return ds_steal_cstr(&s);
 }

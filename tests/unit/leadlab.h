@@ -25,6 +25,15 @@ struct uuid;
 struct uuid leadlab_uuid(int shard);
 const char *leadlab_lock(int shard);    /* Until the next call. */
 
+/* What is first in all transactions. */
+#define LEADLAB_WAIT                                                        \
+    "{'columns':['_uuid'],'op':'wait','rows':[{'_uuid':['uuid','"           \
+    OVSDBD_GLOBAL "']}],'table':'Kakehashi_Global','timeout':0,"            \
+    "'until':'==','where':[]}"
+
+/* The configuration is from the database with this row, or without if "". */
+void leadlab_database(struct ovsdbd_world *, const char *global);
+
 /* Connected; with the name; leading 'shards', as in "1 2", of 'edges' with
  * 'generation'. */
 void leadlab_start(struct ovsdbd_world *);
@@ -55,8 +64,7 @@ void leadlab_dropped_all(struct ovsdbd_world *, int n, const char *locks);
  * that of the last one. */
 struct json *leadlab_claimed(struct ovsdbd_world *, const char *shards,
                              int64_t above);
-struct json *leadlab_inserted(struct ovsdbd_world *, const char *shards,
-                              int64_t generation);
+struct json *leadlab_inserted(struct ovsdbd_world *, const char *shards);
 void leadlab_answer(struct ovsdbd_world *, struct json *id, int n,
                     const char *last);
 
@@ -73,6 +81,9 @@ void leadlab_quiet(struct ovsdbd_world *);
 void leadlab_asleep(struct ovsdbd_world *);
 void leadlab_awake(struct ovsdbd_world *);
 void leadlab_second_passes(struct ovsdbd_world *);
+
+/* The same for the time '*at' of 'lead', at which something is to happen. */
+void leadlab_time_passes(struct ovsdbd_world *, long long *at);
 
 /* The generation with which 'shard' is led, or 0. */
 uint64_t leadlab_leads(const struct ovsdbd_world *, int shard);

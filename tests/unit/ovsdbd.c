@@ -108,6 +108,30 @@ run(struct ovsdbd_world *w)
     }
 }
 
+/* Answers 'msg', if it is one that the server answers by itself. */
+static bool
+answer(struct ovsdbd_world *w, int i, const struct jsonrpc_msg *msg)
+{
+    if (!msg->method) {
+        return false;
+    } else if (!strcmp(msg->method, "set_db_change_aware")) {
+        ovsdbd_reply(w, i, json_clone(msg->id), "{}");
+        return true;
+    } else if (!strcmp(msg->method, "monitor")
+               && !strcmp(json_string(json_array(msg->params)->elems[0]),
+                          "Kakehashi")) {
+        char *rows = (w->global
+                      ? xasprintf("{'Kakehashi_Global':{'%s':{'new':{}}}}",
+                                  w->global)
+                      : xstrdup("{}"));
+
+        ovsdbd_reply(w, i, json_clone(msg->id), rows);
+        free(rows);
+        return true;
+    }
+    return false;
+}
+
 /* Takes in what the client of server 'i' says, if anything. */
 static struct jsonrpc_msg *
 receive(struct ovsdbd_world *w, int i)
@@ -127,9 +151,7 @@ receive(struct ovsdbd_world *w, int i)
     int error = jsonrpc_recv(server->rpc, &msg);
     if (error && error != EAGAIN) {
         ovsdbd_close(w, i);
-    } else if (msg && msg->method
-               && !strcmp(msg->method, "set_db_change_aware")) {
-        ovsdbd_reply(w, i, json_clone(msg->id), "{}");
+    } else if (msg && answer(w, i, msg)) {
         jsonrpc_msg_destroy(msg);
         msg = NULL;
     }

@@ -7,7 +7,8 @@
 /* OVSDB servers that say what a test wants, and a client of theirs.
  *
  * Server I listens on a Unix domain socket, for one client at a time.  It
- * answers nothing by itself but "set_db_change_aware".  JSON is written with
+ * answers nothing by itself but "set_db_change_aware" and which row of table
+ * Kakehashi_Global it has.  JSON is written with
  * ' instead of ". */
 
 #include <stdbool.h>
@@ -28,6 +29,10 @@ struct locks;
 #define OVSDBD_LEADER OVSDBD_ROW("Kakehashi", "clustered", true, true)
 #define OVSDBD_FOLLOWER OVSDBD_ROW("Kakehashi", "clustered", true, false)
 
+/* Rows by which databases are told from one another. */
+#define OVSDBD_GLOBAL "00000000-0000-0000-0000-0000000000aa"
+#define OVSDBD_GLOBAL_2 "00000000-0000-0000-0000-0000000000bb"
+
 #define OVSDBD_LOCKED "{'locked':true}"
 #define OVSDBD_WAIT "{'locked':false}"
 
@@ -40,6 +45,7 @@ struct ovsdbd {
 struct ovsdbd_world {
     struct ovsdbd servers[OVSDBD_MAX];
     int n_servers;
+    const char *global;         /* Row that all of them have, or NULL. */
     struct locks *locks;
     struct lead *lead;          /* Whose locks they are, or NULL. */
 };

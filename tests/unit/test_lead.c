@@ -39,7 +39,7 @@ test_claim(void **state OVS_UNUSED)
     assert_int_equal(lead_count(w.lead), 0);
     leadlab_told(&w, "");
 
-    leadlab_answer(&w, id, 4, "{'rows':[{'generation':42}]}");
+    leadlab_answer(&w, id, 5, "{'rows':[{'generation':42}]}");
     leadlab_quiet(&w);
     assert_int_equal(leadlab_leads(&w, 1), 42);
     assert_true(leadlab_has(&w, 1));
@@ -79,10 +79,10 @@ test_claim_several(void **state OVS_UNUSED)
         ovsdbd_reply(&w, 0, ids[i], OVSDBD_LOCKED);
     }
     leadlab_quiet(&w);
-    leadlab_answer(&w, id, 4, "{'rows':[{'generation':5}]}");
+    leadlab_answer(&w, id, 5, "{'rows':[{'generation':5}]}");
     id = leadlab_claimed(&w, "2 3 4", 0);
     leadlab_told(&w, "+1");
-    leadlab_answer(&w, id, 6, "{'rows':[{'generation':6}]}");
+    leadlab_answer(&w, id, 7, "{'rows':[{'generation':6}]}");
     leadlab_quiet(&w);
     leadlab_told(&w, "+2 +3 +4");
     assert_int_equal(leadlab_leads(&w, 1), 5);
@@ -91,35 +91,111 @@ test_claim_several(void **state OVS_UNUSED)
     ovsdbd_stop(&w);
 }
 
-/* No time is lost by it. */
+/* The row is made, but nothing is led by that; no time is lost by it. */
 static void
 test_no_row(void **state OVS_UNUSED)
 {
     long long start = time_msec();
     struct ovsdbd_world w;
+    char *remotes = ovsdbd_listen(&w, 1, "");
 
-    leadlab_start_named(&w);
+    w.lead = lead_create(remotes, "c1");
+    w.locks = w.lead->locks;
+    free(remotes);
+    leadlab_database(&w, "");
+    ovsdbd_meet(&w, OVSDBD_STANDALONE);
+    leadlab_granted(&w, LEADLAB_C1);
+    leadlab_granted(&w, LEADLAB_CHIEF);
     leadlab_edges(&w, "1m");
     leadlab_granted(&w, leadlab_lock(1));
-    leadlab_answer(&w, leadlab_claimed(&w, "1", 0), 4, "{'rows':[]}");
-    leadlab_answer(&w, leadlab_inserted(&w, "1", 1), 3,
-                   "{'rows':[{'generation':1}]}");
+    leadlab_answer(&w, leadlab_inserted(&w, "1"), 2, "{}");
     leadlab_quiet(&w);
+    assert_false(leadlab_leads(&w, 1));
+    assert_true(leadlab_pending(&w, 1));
+    ovsdbd_notify(&w, 0, "update", "['locks_global',{'Kakehashi_Global':{'"
+                  OVSDBD_GLOBAL "':{'new':{}}}}]");
+    leadlab_quiet(&w);
+    leadlab_database(&w, OVSDBD_GLOBAL);
+    leadlab_claim(&w, 1, 0, 1);
     leadlab_told(&w, "+1");
     assert_int_equal(leadlab_leads(&w, 1), 1);
     assert_true(time_msec() < start + 1000);
+    ovsdbd_stop(&w);
+}
 
-    /* Now there is one; and if it has gone, another is larger than all that
-     * switches have seen. */
-    struct uuid uuid = leadlab_uuid(1);
-    lead_claim_again(w.lead, &uuid, 8);
-    leadlab_answer(&w, leadlab_claimed(&w, "1", 8), 4, "{'rows':[]}");
-    leadlab_answer(&w, leadlab_inserted(&w, "1", 9), 3,
-                   "{'error':'constraint violation'}");
+/* A server that has another database is not asked for locks, and left. */
+static void
+test_other_database(void **state OVS_UNUSED)
+{
+    static const struct {
+        const char *theirs, *ours;  /* NULL if that is not known. */
+        bool left;
+    } rows[] = {
+        { OVSDBD_GLOBAL_2, OVSDBD_GLOBAL, true },
+        { NULL, OVSDBD_GLOBAL, true },
+        { OVSDBD_GLOBAL_2, "", true },
+        { OVSDBD_GLOBAL_2, NULL, false },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct ovsdbd_world w;
+        char *remotes = ovsdbd_listen(&w, 1, "");
+        char *trouble;
+
+        print_message("%"PRIuSIZE"\n", i);
+        w.lead = lead_create(remotes, "c1");
+        w.locks = w.lead->locks;
+        w.global = rows[i].theirs;
+        if (rows[i].ours) {
+            leadlab_database(&w, rows[i].ours);
+        }
+        ovsdbd_meet(&w, OVSDBD_STANDALONE);
+        leadlab_quiet(&w);
+        assert_false(lead_is_connected(w.lead));
+        if (rows[i].left) {
+            ovsdbd_left(&w, 0);
+            trouble = lead_trouble(w.lead);
+            assert_non_null(strstr(trouble, "frozen"));
+            assert_non_null(strstr(trouble, w.servers[0].path));
+            assert_non_null(strstr(trouble, "has not the database that the "
+                                   "configuration is from"));
+            free(trouble);
+            w.global = *rows[i].ours ? rows[i].ours : NULL;
+            ovsdbd_meet(&w, OVSDBD_STANDALONE);
+        } else {
+            leadlab_database(&w, rows[i].theirs);
+        }
+        leadlab_granted(&w, LEADLAB_C1);
+        leadlab_granted(&w, LEADLAB_CHIEF);
+        leadlab_quiet(&w);
+        trouble = lead_trouble(w.lead);
+        assert_string_equal(trouble, "");
+        free(trouble);
+        free(remotes);
+        ovsdbd_stop(&w);
+    }
+}
+
+/* Who leads stays when the row is replaced, if the server has heard of it as
+ * well; if the configuration is from another database then it is frozen. */
+static void
+test_database_changes(void **state OVS_UNUSED)
+{
+    struct ovsdbd_world w;
+
+    leadlab_start_leading(&w, "1m", "1", 7);
+    leadlab_database(&w, OVSDBD_GLOBAL_2);
     leadlab_quiet(&w);
-    leadlab_second_passes(&w);
-    leadlab_claim(&w, 1, 8, 10);
-    leadlab_told(&w, "+1");
+    ovsdbd_notify(&w, 0, "update", "['locks_global',{'Kakehashi_Global':{'"
+                  OVSDBD_GLOBAL "':{'old':{}},'"
+                  OVSDBD_GLOBAL_2 "':{'new':{}}}}]");
+    leadlab_quiet(&w);
+    assert_true(leadlab_has(&w, 1));
+    leadlab_asleep(&w);
+    leadlab_database(&w, OVSDBD_GLOBAL);
+    ovsdbd_left(&w, 0);
+    assert_false(leadlab_has(&w, 1));
+    assert_int_equal(leadlab_leads(&w, 1), 7);
     ovsdbd_stop(&w);
 }
 
@@ -128,59 +204,46 @@ static void
 test_bad_answers(void **state OVS_UNUSED)
 {
     static const struct {
-        bool inserted;          /* That there is no row was said before. */
         bool error;             /* In place of results. */
         const char *last;
     } rows[] = {
-        { false, true, "'canceled'" },
-        { false, false, "{'error':'not owner'}" },
-        { false, false, "{'rows':[{'generation':7}]},"
-                        "{'error':'constraint violation'}" },
-        { false, false, "{'error':'not owner'},"
-                        "{'rows':[{'generation':7}]}" },
-        { false, false, "{}" },
-        { false, false, "{'rows':1}" },
-        { false, false, "{'rows':[1]}" },
-        { false, false, "{'rows':[{}]}" },
-        { false, false, "{'rows':[{'generation':0}]}" },
-        { false, false, "{'rows':[{'generation':-1}]}" },
-        { false, false, "{'rows':[{'generation':1.5}]}" },
-        { false, false, "{'rows':[{'generation':'1'}]}" },
-        { true, false, "{'rows':[]}" },
-        { true, false, "{'error':'constraint violation'}" },
+        { true, "'canceled'" },
+        { false, "{'error':'not owner'}" },
+        { false, "{'rows':[{'generation':7}]},"
+                 "{'error':'constraint violation'}" },
+        { false, "{'error':'not owner'},"
+                 "{'rows':[{'generation':7}]}" },
+        { false, "{}" },
+        { false, "{'rows':1}" },
+        { false, "{'rows':[1]}" },
+        { false, "{'rows':[]}" },
+        { false, "{'rows':[{}]}" },
+        { false, "{'rows':[{'generation':0}]}" },
+        { false, "{'rows':[{'generation':-1}]}" },
+        { false, "{'rows':[{'generation':1.5}]}" },
+        { false, "{'rows':[{'generation':'1'}]}" },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct ovsdbd_world w;
         struct json *id;
-        int n = rows[i].inserted ? 3 : 4;
 
         print_message("%s\n", rows[i].last);
         leadlab_start_named(&w);
         leadlab_edges(&w, "1m");
         leadlab_granted(&w, leadlab_lock(1));
         id = leadlab_claimed(&w, "1", 0);
-        if (rows[i].inserted) {
-            leadlab_answer(&w, id, 4, "{'rows':[]}");
-            id = leadlab_inserted(&w, "1", 1);
-        }
         if (rows[i].error) {
             ovsdbd_error(&w, 0, id, rows[i].last);
         } else {
-            leadlab_answer(&w, id, n, rows[i].last);
+            leadlab_answer(&w, id, 5, rows[i].last);
         }
         leadlab_quiet(&w);
         assert_false(leadlab_leads(&w, 1));
         assert_true(leadlab_pending(&w, 1));
         leadlab_told(&w, "");
         leadlab_second_passes(&w);
-        if (rows[i].inserted && !strcmp(rows[i].last, "{'rows':[]}")) {
-            leadlab_answer(&w, leadlab_inserted(&w, "1", 1), 3,
-                           "{'rows':[{'generation':7}]}");
-            leadlab_quiet(&w);
-        } else {
-            leadlab_claim(&w, 1, 0, 7);
-        }
+        leadlab_claim(&w, 1, 0, 7);
         assert_int_equal(leadlab_leads(&w, 1), 7);
         leadlab_told(&w, "+1");
         leadlab_asleep(&w);
@@ -217,7 +280,7 @@ test_frozen(void **state OVS_UNUSED)
     assert_false(leadlab_pending(&w, 2));
     assert_int_equal(lead_count(w.lead), 1);
     leadlab_told(&w, "-2");
-    leadlab_answer(&w, id, 4, "{'rows':[{'generation':21}]}");
+    leadlab_answer(&w, id, 5, "{'rows':[{'generation':21}]}");
     leadlab_quiet(&w);
     assert_int_equal(leadlab_leads(&w, 1), 21);
     assert_true(leadlab_has(&w, 1));
@@ -280,11 +343,11 @@ test_stolen(void **state OVS_UNUSED)
     leadlab_dropped(&w, leadlab_lock(1));
     leadlab_granted(&w, leadlab_lock(1));
     leadlab_quiet(&w);
-    leadlab_answer(&w, id, 4, "{'rows':[{'generation':9}]}");
+    leadlab_answer(&w, id, 5, "{'rows':[{'generation':9}]}");
     id = leadlab_claimed(&w, "1", 0);
     assert_false(leadlab_leads(&w, 1));
     leadlab_told(&w, "");
-    leadlab_answer(&w, id, 4, "{'rows':[{'generation':11}]}");
+    leadlab_answer(&w, id, 5, "{'rows':[{'generation':11}]}");
     leadlab_quiet(&w);
     assert_int_equal(leadlab_leads(&w, 1), 11);
     leadlab_told(&w, "+1");
@@ -319,11 +382,11 @@ test_claim_again(void **state OVS_UNUSED)
     lead_claim_again(w.lead, &uuid, 30);
     id = leadlab_claimed(&w, "1", 30);
     lead_claim_again(w.lead, &uuid, 50);
-    leadlab_answer(&w, id, 4, "{'rows':[{'generation':31}]}");
+    leadlab_answer(&w, id, 5, "{'rows':[{'generation':31}]}");
     id = leadlab_claimed(&w, "1", 50);
     assert_int_equal(leadlab_leads(&w, 1), 8);
     leadlab_told(&w, "");
-    leadlab_answer(&w, id, 4, "{'rows':[{'generation':51}]}");
+    leadlab_answer(&w, id, 5, "{'rows':[{'generation':51}]}");
     leadlab_quiet(&w);
     leadlab_told(&w, "+1");
 
@@ -387,6 +450,8 @@ main(void)
         cmocka_unit_test(test_claim),
         cmocka_unit_test(test_claim_several),
         cmocka_unit_test(test_no_row),
+        cmocka_unit_test(test_other_database),
+        cmocka_unit_test(test_database_changes),
         cmocka_unit_test(test_bad_answers),
         cmocka_unit_test(test_frozen),
         cmocka_unit_test(test_lost_in_claim),

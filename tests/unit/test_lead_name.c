@@ -86,8 +86,7 @@ static void
 test_name_lost(void **state OVS_UNUSED)
 {
     struct ovsdbd_world w;
-    char *locks = xasprintf("%s " LEADLAB_CHIEF " " LEADLAB_C2,
-                            leadlab_lock(1));
+    char *locks = xasprintf("%s " LEADLAB_CHIEF, leadlab_lock(1));
 
     leadlab_start_leading(&w, "1m", "1", 7);
     leadlab_others(&w, "c1 c2");
@@ -95,14 +94,36 @@ test_name_lost(void **state OVS_UNUSED)
     leadlab_quiet(&w);
     leadlab_cut(&w);
     assert_int_equal(leadlab_leads(&w, 1), 7);
-    leadlab_reconnect(&w, 4, LEADLAB_C1);
-    leadlab_dropped_all(&w, 3, locks);
+    leadlab_reconnect(&w, 3, LEADLAB_C1);
+    leadlab_quiet(&w);
+    assert_int_equal(leadlab_leads(&w, 1), 7);
+    leadlab_time_passes(&w, &w.lead->name_lost_at);
+    leadlab_dropped_all(&w, 2, locks);
     leadlab_quiet(&w);
     leadlab_told(&w, "-1");
     assert_false(lead_is_chief(w.lead));
     assert_false(leadlab_leads(&w, 1));
     assert_false(leadlab_pending(&w, 1));
     free(locks);
+    ovsdbd_stop(&w);
+}
+
+/* Who has taken the name's row out of the database gives the lock back. */
+static void
+test_name_comes_back(void **state OVS_UNUSED)
+{
+    struct ovsdbd_world w;
+
+    leadlab_start_leading(&w, "1m", "1", 7);
+    leadlab_cut(&w);
+    leadlab_reconnect(&w, 3, LEADLAB_C1);
+    leadlab_quiet(&w);
+    assert_false(lead_is_named(w.lead));
+    ovsdbd_notify(&w, 0, "locked", "['" LEADLAB_C1 "']");
+    leadlab_claim(&w, 1, 0, 8);
+    leadlab_told(&w, "+1");
+    assert_true(lead_is_named(w.lead));
+    leadlab_asleep(&w);
     ovsdbd_stop(&w);
 }
 
@@ -172,7 +193,8 @@ test_lock_names(void **state OVS_UNUSED)
 /* Others. */
 
 #define BURY_C2                                                             \
-    "transact ['Kakehashi',{'lock':'" LEADLAB_C2 "','op':'assert'},"        \
+    "transact ['Kakehashi'," LEADLAB_WAIT ","                               \
+    "{'lock':'" LEADLAB_C2 "','op':'assert'},"                              \
     "{'op':'delete','table':'Controller','where':[['name','==','c2']]},"    \
     "{'mutations':[['controllers','delete',['set',['c2']]]],"               \
     "'op':'mutate','table':'Edge','where':[]},"                             \
@@ -180,6 +202,15 @@ test_lock_names(void **state OVS_UNUSED)
     "'where':[['leader','==','c2']]},"                                      \
     "{'op':'update','row':{'leader':['set',[]]},'table':'Edge',"            \
     "'where':[['leader','==','c2']]}]"
+
+static void
+assert_became(struct ovsdbd_world *w, const char *expected)
+{
+    char *text = lead_what_became(w->lead, "c2");
+
+    assert_string_equal(text, expected);
+    free(text);
+}
 
 static void
 test_others(void **state OVS_UNUSED)
@@ -194,16 +225,24 @@ test_others(void **state OVS_UNUSED)
     leadlab_others(&w, "c1 c2");
     leadlab_quiet(&w);
 
-    /* It has gone.  If the database does not take that, it is tried again. */
+    assert_became(&w, "c2, which led it, let it go");
+
+    /* It has gone.  If the database does not take that, it is tried again, but
+     * it can have its name meanwhile. */
     ovsdbd_notify(&w, 0, "locked", "['" LEADLAB_C2 "']");
-    leadlab_answer(&w, ovsdbd_asked(&w, 0, BURY_C2), 5,
+    leadlab_answer(&w, ovsdbd_asked(&w, 0, BURY_C2), 6,
                    "{'error':'referential integrity violation'}");
+    leadlab_dropped(&w, LEADLAB_C2);
     leadlab_quiet(&w);
+    assert_became(&w, "c2 led it before");
     leadlab_second_passes(&w);
-    leadlab_answer(&w, ovsdbd_asked(&w, 0, BURY_C2), 5, "{}");
+    leadlab_time_passes(&w, &w.lead->others_at);
+    leadlab_granted(&w, LEADLAB_C2);
+    leadlab_answer(&w, ovsdbd_asked(&w, 0, BURY_C2), 6, "{}");
     leadlab_dropped(&w, LEADLAB_C2);
     leadlab_quiet(&w);
     leadlab_asleep(&w);
+    assert_became(&w, "c2, which led it, is gone");
 
     /* It comes again, and goes without our help. */
     leadlab_others(&w, "c1 c2");
@@ -211,6 +250,29 @@ test_others(void **state OVS_UNUSED)
     leadlab_others(&w, "c1");
     leadlab_dropped(&w, LEADLAB_C2);
     leadlab_quiet(&w);
+    ovsdbd_stop(&w);
+}
+
+/* Who is back first does not take the others for gone. */
+static void
+test_others_are_late(void **state OVS_UNUSED)
+{
+    struct ovsdbd_world w;
+
+    leadlab_start_leading(&w, "1mo", "1", 7);
+    leadlab_others(&w, "c1 c2");
+    leadlab_refused(&w, LEADLAB_C2);
+    leadlab_quiet(&w);
+    leadlab_cut(&w);
+    leadlab_reconnect(&w, 3, "");
+    leadlab_claim(&w, 1, 0, 8);
+    leadlab_told(&w, "+1");
+    assert_became(&w, "c2 led it before");
+    leadlab_time_passes(&w, &w.lead->others_at);
+    leadlab_refused(&w, LEADLAB_C2);
+    leadlab_quiet(&w);
+    leadlab_asleep(&w);
+    assert_became(&w, "c2, which led it, let it go");
     ovsdbd_stop(&w);
 }
 
@@ -232,11 +294,11 @@ test_others_wait(void **state OVS_UNUSED)
     ovsdbd_reply(&w, 0, ids[0], OVSDBD_LOCKED);
     ovsdbd_reply(&w, 0, ids[1], OVSDBD_LOCKED);
     leadlab_quiet(&w);
-    leadlab_answer(&w, id, 4, "{'rows':[{'generation':5}]}");
+    leadlab_answer(&w, id, 5, "{'rows':[{'generation':5}]}");
     for (int i = 0; i < 2; i++) {
         bury = ovsdbd_next(&w, 0, &id);
         assert_non_null(strstr(bury, "'op':'delete'"));
-        leadlab_answer(&w, id, 5, "{}");
+        leadlab_answer(&w, id, 6, "{}");
         leadlab_dropped(&w, strstr(bury, "'c2'") ? LEADLAB_C2
                         : "kakehashi_controller_edge_2d1_2eexample");
         free(bury);
@@ -259,9 +321,11 @@ main(void)
         cmocka_unit_test(test_name),
         cmocka_unit_test(test_name_of_another),
         cmocka_unit_test(test_name_lost),
+        cmocka_unit_test(test_name_comes_back),
         cmocka_unit_test(test_chief),
         cmocka_unit_test(test_lock_names),
         cmocka_unit_test(test_others),
+        cmocka_unit_test(test_others_are_late),
         cmocka_unit_test(test_others_wait),
     };
 

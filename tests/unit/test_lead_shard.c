@@ -109,7 +109,7 @@ test_edges_gone(void **state OVS_UNUSED)
     id = leadlab_claimed(&w, "1", 0);
     leadlab_edges(&w, "");
     leadlab_dropped(&w, leadlab_lock(1));
-    leadlab_answer(&w, id, 4, "{'rows':[{'generation':7}]}");
+    leadlab_answer(&w, id, 5, "{'rows':[{'generation':7}]}");
     leadlab_quiet(&w);
     leadlab_told(&w, "");
 
@@ -140,7 +140,7 @@ test_drop_in_claim(void **state OVS_UNUSED)
     leadlab_edges(&w, "1mo");
     leadlab_granted(&w, leadlab_lock(1));
     leadlab_quiet(&w);
-    leadlab_answer(&w, id, 4, "{'rows':[{'generation':7}]}");
+    leadlab_answer(&w, id, 5, "{'rows':[{'generation':7}]}");
     leadlab_claim(&w, 1, 0, 9);
     assert_int_equal(leadlab_leads(&w, 1), 9);
     leadlab_told(&w, "+1");
@@ -233,7 +233,7 @@ test_inherit(void **state OVS_UNUSED)
             assert_int_equal(lead_count(w.lead), 1);
             assert_false(leadlab_has(&w, 2));
             leadlab_told(&w, "");
-            leadlab_answer(&w, id, 4, "{'rows':[{'generation':9}]}");
+            leadlab_answer(&w, id, 5, "{'rows':[{'generation':9}]}");
             leadlab_quiet(&w);
             assert_int_equal(leadlab_leads(&w, 2), 9);
             assert_true(leadlab_has(&w, 2));
