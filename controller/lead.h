@@ -28,9 +28,9 @@
  * Names are under locks, too.  Who has not its own asks for no other lock: it
  * would keep it from those that may lead.  Who gets the lock of another's name
  * knows that that one is gone, and takes its row out of the database; but not
- * in the first seconds after a reconnection, when that one may be late.  One of
- * all, the "chief", speaks for all of them where the database has but one row
- * to speak in.
+ * in the first seconds after a reconnection, when that one may be late.  One
+ * of all, the "chief", speaks for all of them where the database has but one
+ * row to speak in.
  *
  * A controller wants to lead a shard if it has a connection with one of its
  * edges, or if nobody has.

@@ -8,12 +8,14 @@
 #include <string.h>
 #include "hash.h"
 #include "jsonrpc.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-parser.h"
 #include "ovsdb-session.h"
 #include "svec.h"
 #include "util.h"
+#include "uuid.h"
 
 VLOG_DEFINE_THIS_MODULE(locks);
 
@@ -95,6 +97,42 @@ locks_destroy(struct locks *locks)
     smap_destroy(&locks->why_not);
     jsonrpc_session_close(locks->session);
     free(locks);
+}
+
+void
+locks_set_database(struct locks *locks, const struct uuid *global)
+{
+    locks->chooses = true;
+    locks->knows = global != NULL;
+    locks->database = global ? *global : UUID_ZERO;
+}
+
+bool
+locks_has_server(const struct locks *locks)
+{
+    return locks->state >= LOCKS_COMPARING;
+}
+
+bool
+locks_is_connected(const struct locks *locks)
+{
+    return locks->state == LOCKS_READY;
+}
+
+char *
+locks_complaints(const struct locks *locks, bool *standby)
+{
+    const struct smap_node **nodes = smap_sort(&locks->why_not);
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    *standby = false;
+    for (size_t i = 0; i < smap_count(&locks->why_not); i++) {
+        ds_put_format(&s, "%s%s %s", i ? ", " : "", nodes[i]->key,
+                      nodes[i]->value);
+        *standby |= !strcmp(nodes[i]->value, LOCKS_STANDBY);
+    }
+    free(nodes);
+    return ds_steal_cstr(&s);
 }
 
 /* Locks. */

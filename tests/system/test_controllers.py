@@ -382,6 +382,11 @@ def test_one_of_each(blue, which, number):
     in_sync(blue)
     assert not ping.stop()
     assert all(in_force(blue, n) for n in (1, 2, 3))
+    if victim in blue.databases and number == signal.SIGKILL:
+        # Nobody takes another controller for dead, or its name for taken.
+        logs = "".join(c.log("kakehashi.log") for c in blue.controllers)
+        assert "another controller is called" not in logs
+        assert "is gone" not in logs + reason(blue, "edge1")
     wait_until(lambda: macs.items() <= known(blue).items(), 20,
                "all MACs known")
 

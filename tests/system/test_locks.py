@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Locks of real servers: a standalone one, and a cluster of three."""
 
+import json
 import os
 import queue
 import shutil
@@ -14,6 +15,7 @@ import pytest
 
 from ctldb import BUILD, SCHEMA, Database, schema_name, wait_for
 
+CONTROLLER = os.path.join(os.path.abspath(BUILD), "kakehashi")
 LOCKER = os.path.join(os.path.abspath(BUILD), "tests", "locker")
 
 
@@ -292,3 +294,86 @@ def test_leader_silent(cluster, locker):
     cluster.signal(old, signal.SIGCONT)
     assert cluster.leader() != old
     assert holder.is_silent()
+
+
+class Controller:
+    """A controller that no switch reaches."""
+
+    def __init__(self, directory, name, remotes):
+        self.name = name
+        self.control = os.path.join(directory, f"{name}.ctl")
+        self.log = os.path.join(directory, f"{name}.log")
+        self.process = subprocess.Popen(
+            [CONTROLLER, f"--name={name}", f"--db={remotes}",
+             "--listen=punix:" + os.path.join(directory, f"{name}.of"),
+             f"--unixctl={self.control}", f"--log-file={self.log}",
+             "-vconsole:off"], env=dict(os.environ, OVS_RUNDIR=directory))
+        wait_for(lambda: os.path.exists(self.control))
+
+    def show(self):
+        return json.loads(subprocess.run(
+            ["ovs-appctl", "-t", self.control, "show", "--format=json"],
+            capture_output=True, check=True, timeout=10).stdout)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture(name="controller")
+def fixture_controller():
+    """Starts controllers that are ended with the test."""
+    directory = tempfile.mkdtemp(prefix="kkctl", dir="/tmp")
+    controllers = []
+
+    def start(remotes):
+        name = f"c{len(controllers) + 1}"
+        controllers.append(Controller(directory, name, remotes))
+        return controllers[-1]
+
+    yield start
+    for one in controllers:
+        one.close()
+    shutil.rmtree(directory)
+
+
+def asked_for_locks(controller):
+    """The server that was asked last, or None."""
+    with open(controller.log, encoding="utf-8") as f:
+        lines = [line for line in f if "asking this server for locks" in line]
+    return lines[-1].split("|")[4].split(": ")[0] if lines else None
+
+
+def test_two_databases(db, controller):
+    """Whichever a controller has its configuration from, as that is chance:
+    it leads by the locks of that one alone."""
+    another = Database()
+    try:
+        edges = {"e1": db.remote, "e2": another.remote}
+        db.ok("edge-add e1 1 192.0.2.1")
+        another.ok("edge-add e2 2 192.0.2.2")
+        several = [controller(f"{db.remote},{another.remote}")
+                   for _ in range(6)]
+
+        def agree(one):
+            show = one.show()
+            return (not show["controller"]["locks"] and show["edges"]
+                    and edges[show["edges"][0]["name"]]
+                    == asked_for_locks(one))
+        wait_for(lambda: all(agree(one) for one in several), 30)
+    finally:
+        another.close()
+
+
+def test_only_followers_named(cluster, controller):
+    """Says which server is no leader, and what to do."""
+    follower = next(i for i in (1, 2, 3) if i != cluster.leader())
+    nowhere = "unix:" + cluster.path("none")
+    one = controller(f"{cluster.remote(follower)},{nowhere}")
+    text = ("frozen: no database to ask for locks: "
+            f"{cluster.remote(follower)} does not lead its cluster, "
+            f"{nowhere} does not answer; "
+            "--db should name all members of the cluster")
+    wait_for(lambda: one.show()["controller"]["locks"] == text)
+    with open(one.log, encoding="utf-8") as f:
+        assert f.read().count("does not lead its cluster") == 1
