@@ -85,6 +85,7 @@ lead_database(struct lead *lead, const struct uuid *global)
         lead->global = *global;
         lead->retry_at = 0;
     }
+    lead->knows_global = global != NULL;
     locks_set_database(lead->locks, global);
 }
 
@@ -125,7 +126,9 @@ lead_is_connected(const struct lead *lead)
 char *
 lead_trouble(const struct lead *lead)
 {
-    if (!lead_is_connected(lead)) {
+    if (lead_has_server(lead) && !lead->knows_global) {
+        return xstrdup("frozen: waiting for the configuration");
+    } else if (!lead_is_connected(lead)) {
         bool standby;
         char *why = locks_complaints(lead->locks, &standby);
         char *text = xasprintf(

@@ -36,6 +36,7 @@ struct lead {
     char *name, *name_lock;
     bool named;                 /* It is ours, as far as is known... */
     long long name_lost_at;     /* ...until then; 0 if it is in no doubt. */
+    bool knows_global;
     struct uuid global;         /* Row of the database, zero if none. */
     bool connected;             /* When last looked at. */
     struct hmap shards;         /* Of struct lead_shard, by UUID. */

@@ -163,6 +163,10 @@ test_other_database(void **state OVS_UNUSED)
             w.global = *rows[i].ours ? rows[i].ours : NULL;
             ovsdbd_meet(&w, OVSDBD_STANDALONE);
         } else {
+            trouble = lead_trouble(w.lead);
+            assert_string_equal(trouble,
+                                "frozen: waiting for the configuration");
+            free(trouble);
             leadlab_database(&w, rows[i].theirs);
         }
         leadlab_granted(&w, LEADLAB_C1);
