@@ -185,6 +185,9 @@ conf_read_binding(struct conf *conf, const struct ovsdb_idl_row *row_)
 
     conf_read_binding_options(&r->options, &row);
     topo_attach_set(conf->topo, &row);
+    if (!r->n_closed_until && r->closed_reason) {
+        conf->closures_pending = true;  /* Who opened it has left that. */
+    }
 }
 
 static void

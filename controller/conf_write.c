@@ -213,11 +213,12 @@ conf_write_closures(struct conf *conf)
         }
         attach = CONTAINER_OF(row, struct topo_attach, place.row);
         int64_t until = topo_attach_closed_until(attach);
+        const char *reason = until ? attach->closure->reason : "";
         if (until != (r->n_closed_until ? *r->closed_until : 0)) {
             confrec_binding_set_closed_until(r, &until, until != 0);
-            confrec_binding_set_closed_reason(r, (until
-                                                  ? attach->closure->reason
-                                                  : NULL));
+        }
+        if (strcmp(reason, r->closed_reason ? r->closed_reason : "")) {
+            confrec_binding_set_closed_reason(r, reason[0] ? reason : NULL);
         }
     }
 }

@@ -54,8 +54,9 @@ sig_run(void)
     if (sig_hup) {
         sig_hup = 0;
         notify_reloading();
-        vlog_reopen_log_file();
-        VLOG_INFO("log file opened anew (SIGHUP)");
+        if (!vlog_reopen_log_file()) {
+            VLOG_INFO("log file opened anew (SIGHUP)");
+        }
         notify_ready();
     }
     if (sig_end) {

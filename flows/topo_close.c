@@ -94,6 +94,7 @@ topo_attach_closed_error(const struct topo_attach *attach)
     ds_put_cstr(&s, "closed until ");
     ds_put_strftime_msec(&s, "%Y-%m-%d %H:%M:%S", attach->closure->until,
                          true);
-    ds_put_format(&s, " UTC: %s", attach->closure->reason);
+    ds_put_format(&s, " UTC%s%s", attach->closure->reason[0] ? ": " : "",
+                  attach->closure->reason);
     return ds_steal_cstr(&s);
 }

@@ -142,6 +142,9 @@ def probes_seen(switch):
 def open_again(lab, vlan):
     configure(lab, ("clear", "binding", binding(lab, vlan), "closed_until"))
     assert not bindings(lab)[1]
+    wait_until(lambda: lab.control.ctl("get", "binding", binding(lab, vlan),
+                                       "closed_reason").strip() == "[]",
+               what="no reason left")
 
 
 def test_probes(blue, wires):
