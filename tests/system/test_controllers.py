@@ -487,6 +487,11 @@ def test_come_and_go(blue):
     """Leaders are spread anew, and no frame is lost."""
     one, two = blue.controllers
     configure(blue, ("edge-add", "another", "99", "192.0.2.99"))
+    blue.switch("host1").vsctl(
+        "add-br", "br99", "--", "set", "bridge", "br99",
+        "datapath_type=netdev", "fail_mode=secure",
+        "other_config:datapath-id=0000000000000099", "--",
+        "set-controller", "br99", one.target, two.target)
     ping = lasting_ping(blue)
     for _ in range(3):
         wait_until(lambda: leads(one, 1) and leads(two, 1), 20, "one each")
