@@ -376,6 +376,11 @@ admin_explain_mac(struct admin_explain *x, int n, const char *const args[])
     for (size_t i = 0; i < segment->n_sites; i++) {
         fdb_mac_ops(e, segment->sites[i].node, admin_add_flow, &flows);
         admin_explain_notes(segment->sites[i].node, notes);
+        if (topo_node_owns_mac(segment->sites[i].node, flows.mac)) {
+            admin_add_sentence(notes, "it is the address of a port of edge "
+                               "%s, which drops all frames from it",
+                               segment->sites[i].node->name);
+        }
     }
     return true;
 }

@@ -134,6 +134,12 @@ def test_mac(blue):
         in control.appctl("explain", "mac", "red", PH1)
     assert "flooded" in control.appctl("explain", "mac", "blue", STRANGER)
 
+    # The edge's own address, which its guards refuse as a source.
+    own = edge.vsctl("get", "interface", "trunk0", "mac_in_use").strip('\n"')
+    configure(blue, ("mac-add", "blue", own, "edges/trunk0/100"))
+    assert f"a port of edge {edge.name}, which drops all frames from it" \
+        in control.appctl("explain", "mac", "blue", own)
+
 
 @pytest.mark.parametrize("lab", [{"extras": False, "controllers": 2}],
                          indirect=True, ids=["two"])
