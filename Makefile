@@ -125,6 +125,7 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/edge_meter.c controller/edge_question.c \
                   controller/edge_refused.c controller/edge_role.c \
                   controller/edge_stats.c controller/edge_txn.c \
+                  controller/edge_watch.c \
                   controller/event_text.c controller/events.c \
                   controller/lead.c controller/lead_shard.c \
                   controller/lead_txn.c controller/locks.c \

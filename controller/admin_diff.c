@@ -50,6 +50,7 @@ admin_diff(struct unixctl_conn *conn, int argc, const char *argv[],
     } else {
         edge->diff = conn;
         edge->diff_json = json;
+        edge_watch_ask(edge);   /* Is answered first. */
         edge_ask_flows(edge);
         agent_busy(agent, edge);
     }
@@ -111,6 +112,39 @@ admin_diff_to_json(const struct delta *delta, struct json *array)
     }
 }
 
+/* Calls 'func' for each meter that the switch has lost, with its name. */
+static void
+admin_diff_meters(const struct edge *edge,
+                  void (*func)(const char *name, void *aux), void *aux)
+{
+    const struct edge_meter *meter;
+
+    HMAP_FOR_EACH (meter, node, &edge->meters) {
+        if (meter->missed && !edge->watch.xid) {
+            char *name = xasprintf("meter=%"PRIu32, meter->id);
+
+            func(name, aux);
+            free(name);
+        }
+    }
+}
+
+static void
+admin_diff_meter_to_json(const char *name, void *array)
+{
+    struct json *json = json_object_create();
+
+    json_object_put_string(json, "flow", name);
+    json_object_put_string(json, "problem", "missing or different");
+    json_array_add(array, json);
+}
+
+static void
+admin_diff_meter_to_text(const char *name, void *s)
+{
+    ds_put_format(s, "+ %s\n", name);
+}
+
 /* The extra dump that flows/diff asked for is complete. */
 void
 admin_diff_done(struct edge *edge)
@@ -128,12 +162,14 @@ admin_diff_done(struct edge *edge)
     if (edge->diff_json) {
         struct json *array = json_array_create_empty();
 
+        admin_diff_meters(edge, admin_diff_meter_to_json, array);
         admin_diff_to_json(&config, array);
         admin_diff_to_json(&macs, array);
         admin_reply_json(conn, array);
     } else {
         struct ds s = DS_EMPTY_INITIALIZER;
 
+        admin_diff_meters(edge, admin_diff_meter_to_text, &s);
         delta_format(&config, &s);
         delta_format(&macs, &s);
         unixctl_command_reply(conn, ds_cstr(&s));

@@ -104,6 +104,7 @@ agent_leases_run(struct agent *agent)
     LIST_FOR_EACH (edge, node, &agent->edges) {
         if (edge_is_ready(edge)) {
             agent_lease(edge);
+            edge_watch_run(edge, now);
             if (!(agent->n_leases % AGENT_LEASES_A_PROBE)) {
                 agent_probe_ports(agent, edge);
             }

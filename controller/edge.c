@@ -300,6 +300,9 @@ edge_receive_port_status(struct edge *edge, const struct ofp_header *oh)
 static enum edge_event
 edge_receive_meters(struct edge *edge, const struct ofp_header *oh)
 {
+    if (edge_watch_is_answer(edge, oh)) {
+        return edge_watch_receive(edge, oh);
+    }
     if (edge->state != EDGE_METER || oh->xid != edge->meter_xid) {
         return EDGE_EV_NONE;
     }
@@ -342,6 +345,10 @@ edge_receive_error(struct edge *edge, const struct ofp_header *oh)
     if (edge_counts_is_answer(edge, oh)) {
         return EDGE_EV_COUNTS;
     }
+    if (edge_watch_is_answer(edge, oh)) {
+        edge_watch_refused(edge);
+        return EDGE_EV_NONE;
+    }
     if (q) {
         return edge_question_answered(edge, q);
     }
@@ -363,6 +370,7 @@ edge_receive_error(struct edge *edge, const struct ofp_header *oh)
         }
         edge_refuse(edge, ntohl(oh->xid), error);
     } else if (!edge_refuse_op(edge, oh)) {
+        edge_refuse_meter(edge, oh);
         edge_note_error(edge, "switch reported an error", error);
     }
     if (edge_age_is_answer(edge, oh)) {

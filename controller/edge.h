@@ -129,6 +129,17 @@ struct edge_meter {
     uint32_t rate;
     uint16_t units;             /* OFPMF13_KBPS or OFPMF13_PKTPS. */
     bool stale;                 /* To be deleted once 'txn' is in force. */
+    bool made;                  /* By us, since it was asked for all. */
+    bool missed;                /* It is being asked for it, or has lost it. */
+};
+
+/* Asking it whether it still has them. */
+struct edge_watch {
+    ovs_be32 xid;               /* Of the question, 0: there is none... */
+    bool mend;                  /* ...and what it has lost is put back. */
+    long long asked_at;         /* When it was last to be. */
+    int backoff;                /* Milliseconds. */
+    bool off;                   /* It cannot tell. */
 };
 
 /* What a meter of storm control has counted, in frames. */
@@ -278,6 +289,7 @@ struct edge {
     struct hmap meters;         /* Of struct edge_meter, ours and others'. */
     size_t n_limits;            /* Of these, how many are of storm control. */
     bool has_stale_meters;
+    struct edge_watch watch;
     struct edge_count *counts;  /* As reported since edge_ask_counts(). */
     size_t n_counts, allocated_counts;
     ovs_be32 counts_xid;        /* Of that question, 0: there is none... */
@@ -398,6 +410,8 @@ void edge_open_meter(struct edge *, uint32_t id);
 void edge_close_meter(struct edge *, uint32_t id);
 void edge_set_limit(struct edge *, uint32_t id, const struct topo_limit *);
 void edge_find_stale_meters(struct edge *);
+void edge_watch_ask(struct edge *);
+void edge_watch_run(struct edge *, long long now);
 void edge_ask_counts(struct edge *);
 void edge_forget_counts(struct edge *);
 bool edge_ask_flow(struct edge *, struct flowset *like, void *aux);

@@ -275,7 +275,11 @@ edge_dump_flow(struct edge *edge, const struct ofputil_flow_stats *fs)
     } else if (kind == LAYOUT_K_TAKEN) {
         flowset_add_stats(&edge->dump.taken, fs);
     } else if (kind != LAYOUT_K_PENDING) {
-        flowset_add_stats(&edge->dump.config, fs);
+        /* What leads to a meter that is not the one it was is sent again. */
+        if (edge->state != EDGE_DUMP
+            || !edge_has_made_meter(edge, fs->ofpacts, fs->ofpacts_len)) {
+            flowset_add_stats(&edge->dump.config, fs);
+        }
         inquiry_flow(&edge->dump.inquiry, edge->topo, cookie);
     }
 }

@@ -10,6 +10,9 @@
 #include "flows/pipeline.h"
 #include "flows/topo.h"
 #include "hash.h"
+#include "openflow/openflow-1.3.h"
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-meter.h"
 #include "openvswitch/ofp-msgs.h"
@@ -23,11 +26,11 @@
 #define EDGE_OPEN_RATE (1u << 30)
 #define EDGE_CLOSED_RATE 1
 
+#define EDGE_METER_MOD 29       /* OFPT_METER_MOD, from OpenFlow 1.3 on. */
+
 /* What a limit lets pass at once after a while without frames: as much as in a
  * second, and of a limit in kbit/s the largest frame at least. */
 #define EDGE_LIMIT_BURST 128    /* kbit. */
-
-#define EDGE_METER_UNITS (OFPMF13_KBPS | OFPMF13_PKTPS)
 
 /* Whether 'id' is a meter of storm control. */
 static bool
@@ -38,7 +41,7 @@ edge_is_limit(uint32_t id)
     return layout_limit_slot(id, &out) != 0;
 }
 
-static struct edge_meter *
+struct edge_meter *
 edge_meter(const struct edge *edge, uint32_t id)
 {
     struct edge_meter *meter;
@@ -51,20 +54,21 @@ edge_meter(const struct edge *edge, uint32_t id)
     return NULL;
 }
 
-static void
+static struct edge_meter *
 edge_note_meter(struct edge *edge, uint32_t id, uint32_t rate, uint16_t flags)
 {
     struct edge_meter *meter = edge_meter(edge, id);
 
     if (!meter) {
-        meter = xmalloc(sizeof *meter);
+        meter = xzalloc(sizeof *meter);
         meter->id = id;
         hmap_insert(&edge->meters, &meter->node, hash_int(id, 0));
         edge->n_limits += edge_is_limit(id);
     }
     meter->rate = rate;
     meter->units = flags & EDGE_METER_UNITS;
-    meter->stale = false;
+    meter->stale = meter->missed = false;
+    return meter;
 }
 
 void
@@ -127,7 +131,58 @@ edge_set_meter(struct edge *edge, uint32_t id, uint32_t rate, uint32_t burst,
     }
     edge_send(edge, ofputil_encode_meter_mod(ofconn_version(edge->conn),
                                              &mm));
-    edge_note_meter(edge, id, rate, flags);
+    edge_note_meter(edge, id, rate, flags)->made |= !old;
+}
+
+/* Takes the error 'oh', if it is about a meter that the switch was to make: it
+ * has none.  (Somebody else may have made or deleted it.  Which that is, it
+ * says when it is next asked.) */
+void
+edge_refuse_meter(struct edge *edge, const struct ofp_header *oh)
+{
+    struct ofpbuf payload;
+    enum ofperr error = ofperr_decode_msg(oh, &payload);
+    const struct ofp_header *request = payload.data;
+    struct ofp13_meter_mod mod;
+
+    if (payload.size >= sizeof *request + sizeof mod
+        && request->type == EDGE_METER_MOD
+        && error != OFPERR_OFPMMFC_UNKNOWN_METER
+        && error != OFPERR_OFPMMFC_METER_EXISTS) {
+        struct edge_meter *meter;
+
+        memcpy(&mod, request + 1, sizeof mod);
+        meter = edge_meter(edge, ntohl(mod.meter_id));
+        if (meter) {
+            hmap_remove(&edge->meters, &meter->node);
+            edge->n_limits -= edge_is_limit(meter->id);
+            free(meter);
+        }
+    }
+    ofpbuf_uninit(&payload);
+}
+
+/* Whether 'ofpacts' bound what goes to the controller by a meter that has been
+ * made anew.  Open vSwitch looks up such a meter when it gets the flow, and
+ * keeps the flow when the meter is deleted: it would ask none, or another one
+ * that has come in its place. */
+bool
+edge_has_made_meter(const struct edge *edge, const struct ofpact *ofpacts,
+                    size_t ofpacts_len)
+{
+    const struct ofpact *a;
+
+    OFPACT_FOR_EACH (a, ofpacts, ofpacts_len) {
+        if (a->type == OFPACT_CONTROLLER) {
+            const struct edge_meter *meter
+                = edge_meter(edge, ofpact_get_CONTROLLER(a)->meter_id);
+
+            if (meter && meter->made) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /* Makes meter 'id' let 'rate' packets a second pass. */

@@ -11,6 +11,7 @@
  *   edge_refused.c  what of that it did not take
  *   edge_full.c   its tables of MACs when they are full
  *   edge_meter.c  its meters, and the lease
+ *   edge_watch.c  whether it still has them
  *   edge_question.c  what single flows, tables and meters have counted
  *   edge_dump.c   which flows it has
  *   edge_role.c   what it may be told by whom
@@ -28,6 +29,9 @@
 /* Others' meters are not looked for among more. */
 #define EDGE_MAX_METERS 65536
 
+/* What a meter counts in. */
+#define EDGE_METER_UNITS (OFPMF13_KBPS | OFPMF13_PKTPS)
+
 /* Idle MACs that are told at once; others are told the next time. */
 #define EDGE_MAX_IDLE 65536
 
@@ -36,6 +40,13 @@ void edge_set_state(struct edge *, enum edge_state);
 ovs_be32 edge_send(struct edge *, struct ofpbuf *);
 bool edge_take_meters(struct edge *, const struct ofp_header *);
 void edge_forget_meters(struct edge *);
+struct edge_meter *edge_meter(const struct edge *, uint32_t id);
+void edge_refuse_meter(struct edge *, const struct ofp_header *);
+bool edge_has_made_meter(const struct edge *, const struct ofpact *,
+                         size_t ofpacts_len);
+bool edge_watch_is_answer(const struct edge *, const struct ofp_header *);
+enum edge_event edge_watch_receive(struct edge *, const struct ofp_header *);
+void edge_watch_refused(struct edge *);
 void edge_delete_stale_meters(struct edge *);
 void edge_delete_limits(struct edge *);
 bool edge_counts_is_answer(const struct edge *, const struct ofp_header *);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Switches restart, come late, speak older versions, have other masters."""
 
+import re
 import signal
 
 import pytest
@@ -9,8 +10,8 @@ import pytest
 from frames import BROADCAST
 from netns import wait_until
 from proxy import Proxy
-from world import (active_edge, both_ways, configure, error_of, our_flows,
-                   row_id, speak_only, wait_error, wait_location,
+from world import (active_edge, both_ways, configure, controller_log, error_of,
+                   our_flows, row_id, speak_only, wait_error, wait_location,
                    wait_synced)
 
 MAC = "02:00:00:00:00:77"
@@ -75,6 +76,58 @@ def test_our_flows_are_mended(blue):
         assert sorted(our_flows(edge)) == flows
         shown = blue.control.edge("edge1")
         assert shown["deleted"] == 1 and 0 < shown["added"] < len(flows)
+
+
+def meters(switch):
+    return set(re.findall(r"meter=(\d+)", switch.ofctl("dump-meters", "br0")))
+
+
+def ages(switch, table):
+    """For how many seconds flows of a table have been there: of those that
+    tell the controller, and of the others."""
+    text = switch.ofctl("dump-flows", "br0",
+                        f"cookie=0x4b48010000000000/-1,table={table}")
+    found = re.findall(r"duration=([\d.]+)s.*actions=(.*)", text)
+    return ([float(age) for age, actions in found if "meter_id" in actions],
+            [float(age) for age, actions in found if "meter_id" not in actions])
+
+
+def test_lost_meters(blue):
+    """Who deletes meters deletes flows with them: that is noticed, without a
+    reconnect.  Flows that stay, but ask meters, are given the new ones."""
+    configure(blue, ("set", "Binding", row_id(blue, "Binding", "vlan=100"),
+                     "options:bum_in_pps=1000"))
+    wait_synced(blue)
+    both_ways(blue.station("ph1"), blue.station("vm1"))
+    for switch in active_edge(blue):
+        flows, whole = sorted(our_flows(switch)), meters(switch)
+        assert len(whole) > 6
+
+        def mended():
+            return (meters(switch) == whole
+                    and sorted(our_flows(switch)) == flows)
+        switch.ofctl("del-meters", "br0")
+        assert not mended()
+        wait_until(mended, 10, f"the meters of {switch.name}")
+        wait_synced(blue)
+        assert controller_log(blue, f"{switch.name}: somebody has deleted")
+        asking, others = ages(switch, 3)
+        assert max(asking) < min(others)
+
+        # It is not given them again so soon, but who looks is told.
+        switch.ofctl("del-meters", "br0")
+        diff = blue.control.appctl("flows/diff", switch.name).splitlines()
+        assert {f"+ meter={number}" for number in whole} < set(diff)
+        wait_until(mended, 15, f"the meters of {switch.name} again")
+        wait_synced(blue)
+        assert not blue.control.appctl("flows/diff", switch.name).strip()
+        both_ways(blue.station("ph1"), blue.station("vm1"))
+
+    # A single one that has another rate.
+    switch.ofctl("mod-meter", "br0",
+                 "meter=19273,pktps,bands=type=drop,rate=1")
+    wait_until(lambda: "rate=1 " not in switch.ofctl("dump-meters", "br0"),
+               10, "the rate of a meter")
 
 
 def test_port_that_comes_later(blue, wires):
