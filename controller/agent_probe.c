@@ -97,6 +97,7 @@ agent_ask(const struct agent *agent, const struct topo_cluster *cluster,
     struct packetout_probe probe = agent_probe_by(agent, edge,
                                                   PACKETOUT_ASK);
 
+    probe.key = topo_node_probe_key(edge->tnode);
     probe.cluster = cluster->id;
     agent_send_probe(edge, whom, &probe, 0);
 }
@@ -109,6 +110,7 @@ agent_probe_size(const struct agent *agent, struct edge *edge,
     struct packetout_probe probe = agent_probe_by(agent, edge,
                                                   PACKETOUT_ASK);
 
+    probe.key = topo_node_probe_key(edge->tnode);
     agent_send_probe(edge, whom, &probe, size);
 }
 

@@ -235,7 +235,9 @@ layout_limit_slot(uint32_t id, bool *out)
 
 /* Probes of the overlay: frames with EtherType 0x88b6 (IEEE 802, local
  * experimental) in VNI 0, which is no segment's.  A node sends those that ask
- * back to where they came from, as answers, and those to its controller.
+ * back to where they came from, as answers, and those to its controller.  The
+ * last four bytes of the source address, which stays, are the key of the node
+ * that asks (topo_node_probe_key()): what has another one is no answer.
  *
  * Markers have the same EtherType and a group address.  An edge sends them out
  * of its trunks after it has closed a gate; one that gets any by a trunk shows

@@ -93,6 +93,13 @@ packetout_get64(const ovs_16aligned_be32 p[2])
 }
 
 static void
+packetout_set_src(struct eth_addr *src, uint32_t tail)
+{
+    src->be16[1] = htons(tail >> 16);
+    src->be16[2] = htons(tail);
+}
+
+static void
 packetout_compose(struct dp_packet *packet,
                   const struct packetout_probe *probe)
 {
@@ -100,8 +107,9 @@ packetout_compose(struct dp_packet *packet,
 
     /* To the bridges of a VLAN, too, that is an address with one place. */
     if (probe->type == PACKETOUT_DEPOSE || probe->type == PACKETOUT_LOOP) {
-        src.be16[1] = htons(probe->cluster >> 16);
-        src.be16[2] = htons(probe->cluster);
+        packetout_set_src(&src, probe->cluster);
+    } else if (probe->type == PACKETOUT_ASK) {
+        packetout_set_src(&src, probe->key);
     }
 
     struct packetout_body *body

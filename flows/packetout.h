@@ -66,6 +66,8 @@ struct packetout_probe {
         struct uuid binding;    /* Of LOOP: out of which it was sent. */
         uint64_t generation;    /* Of DEPOSE: by which its sender leads. */
     };
+    uint32_t key;               /* Of ASK through the overlay: by which its
+                                 * sender knows answers.  Is not read. */
 };
 
 void packetout_ask(struct dp_packet *, struct ofpbuf *acts,

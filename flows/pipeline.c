@@ -148,7 +148,7 @@ pipeline_node(const struct topo_node *node, struct flowset *set)
                          "->NXM_NX_TUN_ID[0..23],output:%"PRIu32,
                          LAYOUT_TUNNEL, LAYOUT_PRIO_MAIN, LAYOUT_F_TUNNEL,
                          tunnel);
-        pipeline_probe(set, cookie, tunnel);
+        pipeline_probe(node, cookie, set);
     }
 }
 

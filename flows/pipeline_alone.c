@@ -5,6 +5,7 @@
 #include "flows/pipeline_private.h"
 
 #include "flows/layout.h"
+#include "flows/topo.h"
 #include "util.h"
 
 /* A standby without a controller opens its gate for what 'match' says of it.
@@ -98,8 +99,11 @@ pipeline_follow(struct flowset *set, uint64_t cookie)
 
 /* Probes of the overlay, see flows/layout.h. */
 void
-pipeline_probe(struct flowset *set, uint64_t cookie, ofp_port_t tunnel)
+pipeline_probe(const struct topo_node *node, uint64_t cookie,
+               struct flowset *set)
 {
+    ofp_port_t tunnel = topo_node_tunnel(node);
+    uint32_t key = topo_node_probe_key(node);
     static const struct eth_addr ask = LAYOUT_PROBE_ASK;
     static const struct eth_addr answer = LAYOUT_PROBE_ANSWER;
     static const char *const families[][2] = {
@@ -117,9 +121,13 @@ pipeline_probe(struct flowset *set, uint64_t cookie, ofp_port_t tunnel)
                          families[i][1], families[i][1],
                          ETH_ADDR_ARGS(answer));
     }
+
+    /* Who has not got the question cannot crowd out those that have. */
     pipeline_add_str(set, cookie, PIPELINE_PROBE
-                     ",actions=controller(meter_id=%d)",
+                     ",dl_src=02:4b:%02x:%02x:%02x:%02x,"
+                     "actions=controller(meter_id=%d)",
                      LAYOUT_CLASSIFY, LAYOUT_PRIO_MAIN, tunnel,
                      LAYOUT_PROBE_VNI, LAYOUT_PROBE_TYPE,
-                     ETH_ADDR_ARGS(answer), LAYOUT_METER_PROBE);
+                     ETH_ADDR_ARGS(answer), key >> 24, key >> 16 & 0xff,
+                     key >> 8 & 0xff, key & 0xff, LAYOUT_METER_PROBE);
 }

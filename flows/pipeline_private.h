@@ -27,7 +27,8 @@ void pipeline_add_str(struct flowset *, uint64_t cookie, const char *format,
                       ...) OVS_PRINTF_FORMAT(3, 4);
 void pipeline_alone(struct flowset *, uint64_t cookie);
 void pipeline_follow(struct flowset *, uint64_t cookie);
-void pipeline_probe(struct flowset *, uint64_t cookie, ofp_port_t tunnel);
+void pipeline_probe(const struct topo_node *, uint64_t cookie,
+                    struct flowset *);
 void pipeline_bpdu_port(const struct topo_node *, ofp_port_t,
                         struct flowset *);
 void pipeline_bpdu_guard(const struct topo_claim *, struct flowset *);

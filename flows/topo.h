@@ -550,6 +550,7 @@ bool topo_node_has_unmet_peer(const struct topo_node *);
 struct topo_claim *topo_node_claim(const struct topo_node *, uint32_t slot);
 struct topo_plug *topo_node_plug(const struct topo_node *, const char *port);
 ofp_port_t topo_node_tunnel(const struct topo_node *);
+uint32_t topo_node_probe_key(const struct topo_node *);
 const struct topo_port *topo_node_port_to(const struct topo_node *,
                                           const struct topo_cluster *,
                                           const struct topo_node *to);

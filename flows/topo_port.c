@@ -46,6 +46,17 @@ topo_node_tunnel(const struct topo_node *node)
     return port ? port->ofport : OFPP_NONE;
 }
 
+/* Returns what tells answers to probes of 'node' from what others make up, for
+ * flows to match: hard to guess, unlike its address, and the same for every
+ * controller.  (No part of it is in any other frame, or in a flow.) */
+uint32_t
+topo_node_probe_key(const struct topo_node *node)
+{
+    const struct uuid *uuid = &node->row.uuid;
+
+    return uuid->parts[1] ^ uuid->parts[2] ^ uuid->parts[3];
+}
+
 /* Returns the name of the port by which 'node' sees 'to', a member of
  * 'cluster', by BFD, or NULL if none is configured.  The peer port leads to
  * the other edge of a cluster of two. */

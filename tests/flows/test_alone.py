@@ -113,11 +113,14 @@ def test_probe_is_sent_back(switch, set_state, ip):
 
 def test_answer_goes_to_the_controller(switch, set_state):
     set_state("alone.e2", "", False)
-    for probe in f"{PROBE}2,tun_src=10.0.0.1", \
+    text = switch.ofctl("dump-flows", "br0", "table=0")
+    (key,) = re.findall(r"dl_src=([0-9a-f:]+),dl_dst=02:4b:48:00:00:02", text)
+    for probe in f"{PROBE}2,dl_src={key},tun_src=10.0.0.1", \
             "in_port=4,dl_type=0x88b6,dl_dst=02:4b:48:00:00:01":
         assert "controller(reason=" in switch.trace(probe)
     for other in "in_port=4,dl_type=0x88b5,dl_dst=02:4b:48:00:00:01", \
             f"{PROBE}3,tun_src=10.0.0.1", \
+            f"{PROBE}2,dl_src=02:4b:48:00:00:02,tun_src=10.0.0.1", \
             "in_port=2,dl_type=0x88b6,dl_dst=02:4b:48:00:00:01":
         text = switch.trace(other)
         assert "Datapath actions: drop" in text, text

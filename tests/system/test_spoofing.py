@@ -261,10 +261,10 @@ def option(kind, words=1):
 
 
 def geneve(frame, options=b"", flags=0, version=0, protocol=ETHERNET,
-           length=None):
+           length=None, vni=5001):
     length = len(options) // 4 if length is None else length
     return struct.pack("!BBHI", version << 6 | length, flags, protocol,
-                       5001 << 8) + options + frame
+                       vni << 8) + options + frame
 
 
 class Forger:

@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tunnel endpoints: over IPv6, and those that are not ours."""
 
+import socket
+
 import pytest
 
-from frames import BROADCAST
+import netns
+from frames import BROADCAST, packed
 from netns import wait_until
-from world import (both_ways, configure, program_foreign, wait_location,
-                   wait_synced)
+from test_spoofing import GENEVE_PORT, geneve
+from world import (active_edge, both_ways, configure, dropped,
+                   program_foreign, wait_location, wait_synced)
 
 ipv6 = pytest.mark.parametrize("lab", [{"ipv6": True}], indirect=True,
                                ids=["ipv6"])
@@ -64,3 +68,23 @@ def test_static_mac_at_a_foreign_vtep(blue, wires):
               ("mac-add", "blue", wires["vm9"].mac, far.tunnel_ip))
     wires.check("ph1", wires["vm9"].mac, {"vm9"})
     wires.check("vm1", wires["vm9"].mac, {"vm9"})
+
+
+def test_false_answers(blue):
+    """What a stranger says are answers to probes comes to nobody, and true
+    ones come all the same."""
+    edge, _ = active_edge(blue)
+    answer = packed("02:4b:48:00:00:02")
+    frame = answer + answer + bytes.fromhex("88b6") + bytes(46)
+
+    def told():
+        return blue.control.edge(edge.name)["packet_ins"]
+    before = told(), dropped(edge)
+    with netns.open_socket(blue.switch("far").namespace, socket.AF_INET,
+                           socket.SOCK_DGRAM, 0) as sock:
+        for _ in range(100):
+            sock.sendto(geneve(frame, vni=0), (edge.tunnel_ip, GENEVE_PORT))
+    wait_until(lambda: dropped(edge) >= before[1] + 100, what="100 drops")
+    assert told() - before[0] < 100
+    rows = blue.control.json("edge/mtu-probe", edge.name)
+    assert rows and all(row["mtu"] for row in rows), rows

@@ -39,7 +39,11 @@ check_acts(const char *what, struct ofpbuf *acts, const char *expected)
 static void
 test_actions(void **state OVS_UNUSED)
 {
-    const struct packetout_probe probe = { .type = PACKETOUT_ASK };
+    static const struct eth_addr src = ETH_ADDR_C(02,4b,a1,b2,c3,d4);
+    const struct packetout_probe probe = {
+        .type = PACKETOUT_ASK, .key = 0xa1b2c3d4,
+    };
+    const struct eth_header *eth;
     struct dp_packet packet;
     struct in6_addr ip;
     struct ofpbuf acts;
@@ -56,6 +60,8 @@ test_actions(void **state OVS_UNUSED)
     packetout_ask(&packet, &acts, &probe, u16_to_ofp(7), &ip);
     check_acts("ask", &acts, "set_field:10.0.0.1->tun_dst,"
                "set_field:0->tun_id,output:7");
+    eth = dp_packet_eth(&packet);
+    assert_true(eth_addr_equals(eth->eth_src, src));
     dp_packet_clear(&packet);
     packetout_ask_by(&packet, &acts, &probe, u16_to_ofp(8));
     check_acts("ask by a port", &acts, "output:8");
