@@ -237,9 +237,9 @@ def test_meter_missing(blue, wires):
     active, standby = active_edge(blue)
 
     def no_gates(direction, message):
-        return (None if direction == TO_SWITCH and message[1] == METER_MOD
-                and int.from_bytes(message[12:16], "big") in range(20000, 60000)
-                else message)
+        gate = (direction == TO_SWITCH and message[1] == METER_MOD and
+                20000 <= int.from_bytes(message[12:16], "big") < 60000)
+        return None if gate else message
     with Proxy(blue, no_gates) as proxy:
         proxy.adopt(standby)
         wait_synced(blue)

@@ -88,8 +88,8 @@ def ages(switch, table):
     text = switch.ofctl("dump-flows", "br0",
                         f"cookie=0x4b48010000000000/-1,table={table}")
     found = re.findall(r"duration=([\d.]+)s.*actions=(.*)", text)
-    return ([float(age) for age, actions in found if "meter_id" in actions],
-            [float(age) for age, actions in found if "meter_id" not in actions])
+    return ([float(age) for age, acts in found if "meter_id" in acts],
+            [float(age) for age, acts in found if "meter_id" not in acts])
 
 
 def test_lost_meters(blue):
