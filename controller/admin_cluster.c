@@ -6,14 +6,12 @@
 
 #include "controller/agent.h"
 #include "controller/conf.h"
+#include "controller/lead.h"
 #include "flows/near.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/shash.h"
 #include "util.h"
-
-/* Which can do what the orders of operators here do. */
-#define ADMIN_CTL_HINT ", or use kakehashi-ctl"
 
 /* Looks up the cluster called 'name'.  Returns NULL, after an error reply, if
  * there is none. */
@@ -270,6 +268,16 @@ admin_no_member(const struct topo_cluster *cluster, const char *name)
                          cluster->name, name);
 }
 
+/* Replies to an order of an operator that is carried out. */
+static void
+admin_ordered(struct unixctl_conn *conn, const struct agent *agent)
+{
+    unixctl_command_reply(conn, lead_is_certain(agent->lead) ? NULL
+                          : "done; but the database is out of reach: another "
+                          "controller that leads later will not know of "
+                          "it\n");
+}
+
 /* cluster/failover CLUSTER [EDGE]: makes EDGE active, or if none is named the
  * most preferred one that is ready and not active now.  It stays so until
  * another fault, or another word. */
@@ -287,7 +295,7 @@ admin_cluster_failover(struct unixctl_conn *conn, int argc,
     }
     if (!cluster->led) {
         admin_not_led(conn, "cluster", argv[1],
-                      admin_cluster_leader(agent, cluster), ADMIN_CTL_HINT);
+                      admin_cluster_leader(agent, cluster), "");
         return;
     }
     for (size_t i = 0; i < cluster->n_members && !wanted; i++) {
@@ -314,7 +322,7 @@ admin_cluster_failover(struct unixctl_conn *conn, int argc,
     cluster->wanted = wanted->row.uuid;
     conf_status_changed(agent->conf);
     agent_elect(agent);
-    unixctl_command_reply(conn, NULL);
+    admin_ordered(conn, agent);
 }
 
 static void
@@ -329,13 +337,13 @@ admin_set_drained(struct unixctl_conn *conn, struct agent *agent,
     }
     if (!node->led) {
         admin_not_led(conn, "edge", name, conf_leader(agent->conf, node),
-                      ADMIN_CTL_HINT);
+                      ", or set column drained with kakehashi-ctl");
         return;
     }
     node->drained = drained;
     conf_status_changed(agent->conf);
     agent_elect(agent);
-    unixctl_command_reply(conn, NULL);
+    admin_ordered(conn, agent);
 }
 
 /* edge/drain EDGE: every cluster that has another edge moves there, and none

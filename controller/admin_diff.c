@@ -12,6 +12,20 @@
 #include "openvswitch/ofp-flow.h"
 #include "util.h"
 
+/* Returns the edge called 'name'.  If there is none, or it is led elsewhere,
+ * returns NULL after an error reply. */
+static const struct topo_node *
+admin_diff_node(struct unixctl_conn *conn, const struct agent *agent,
+                const char *name)
+{
+    const struct topo_node *node = topo_node_by_name(&agent->topo, name);
+
+    if (!node) {
+        admin_no_such(conn, agent, TOPO_EDGE, name);
+    }
+    return node && admin_leads_node(conn, agent, node) ? node : NULL;
+}
+
 /* flows/diff: what separates the flows of an edge from those that it should
  * have.  The edge is asked for them. */
 void
@@ -19,7 +33,7 @@ admin_diff(struct unixctl_conn *conn, int argc, const char *argv[],
            void *agent_)
 {
     struct agent *agent = agent_;
-    struct topo_node *node;
+    const struct topo_node *node;
     struct edge *edge;
     bool json;
 
@@ -30,12 +44,8 @@ admin_diff(struct unixctl_conn *conn, int argc, const char *argv[],
         unixctl_command_reply_error(conn, "name one edge");
         return;
     }
-    node = topo_node_by_name(&agent->topo, argv[1]);
+    node = admin_diff_node(conn, agent, argv[1]);
     if (!node) {
-        admin_no_such(conn, agent, TOPO_EDGE, argv[1]);
-        return;
-    }
-    if (!admin_leads_node(conn, agent, node)) {
         return;
     }
     edge = agent_session(node);
@@ -63,16 +73,12 @@ admin_flows_dump(struct unixctl_conn *conn, int argc OVS_UNUSED,
                  const char *argv[], void *agent_)
 {
     struct agent *agent = agent_;
-    const struct topo_node *node = topo_node_by_name(&agent->topo, argv[1]);
+    const struct topo_node *node = admin_diff_node(conn, agent, argv[1]);
     const struct flowset_flow *flow;
     const struct edge *edge;
     struct ds s = DS_EMPTY_INITIALIZER;
 
     if (!node) {
-        admin_no_such(conn, agent, TOPO_EDGE, argv[1]);
-        return;
-    }
-    if (!admin_leads_node(conn, agent, node)) {
         return;
     }
     edge = agent_session(node);

@@ -55,6 +55,12 @@ def leads(controller, number):
     return controller.json("show")["controller"]["leads"] == number
 
 
+def standby_of(controller):
+    """Name of the edge that is not active, says this one."""
+    active = controller.json("cluster/show")[0]["active"]
+    return next(name for name in ("edge1", "edge2") if name != active)
+
+
 def lasting_ping(lab):
     both_ways(lab.station("ph1"), lab.station("vm1"))
     return LastingPing(lab.station("ph1"), lab.station("vm1"))
@@ -209,8 +215,7 @@ def test_orders_are_the_leaders(blue):
         status, text = two.run("ovs-appctl", "-t", "kakehashi", *order,
                                check=False)
         assert status and f"led by controller {name_of(blue, one)}" in text
-    standby = next(name for name in ("edge1", "edge2")
-                   if one.json("cluster/show")[0]["active"] != name)
+    standby = standby_of(one)
     one.appctl("cluster/failover", "edges", standby)
     wait_until(lambda: two.json("cluster/show")[0]["active"] == standby,
                what="the follower knows")
@@ -294,8 +299,7 @@ def test_what_a_follower_says(blue):
         f"({name} leads segment blue; its events are shown there)\n", "", ""]
 
     # That an edge is drained all know.
-    standby = next(name for name in ("edge1", "edge2")
-                   if one.json("cluster/show")[0]["active"] != name)
+    standby = standby_of(one)
     blue.control.ctl("set", "edge", standby, "drained=true")
     for controller in (one, two):
         wait_until(lambda c=controller: f"    {standby}: not ready (drained)"
@@ -556,6 +560,10 @@ def test_two_of_three_databases(blue):
     wires.close()
     wait_until(lambda: "02:00:00:00:03:01" in shown(one),
                what="a MAC learned while frozen")
+    # An order is carried out, and it is said what it is worth.
+    standby = standby_of(one)
+    for verb in "drain", "undrain":
+        assert "will not know of it" in one.appctl(f"edge/{verb}", standby)
     for database in blue.databases[:2]:
         database.start()
     wait_until(lambda: "frozen" not in one.appctl("show"), 30, "back")
