@@ -756,3 +756,18 @@ def test_clusters_move_alone(shared, wires, moves, stays, edge, trunk):
         wait_port(shared, here, trunk, True)
     check()
     assert takeovers(shared, moves) == had + [other.name, edge.name]
+
+
+def test_since_when_without_a_database(blue):
+    """Who was active before, and is again, is so since then."""
+    active, standby = active_edge(blue)
+    blue.control.stop_database()
+    before = 1000 * time.time()
+    for edge in standby, active:
+        blue.control.appctl("cluster/failover", "edges", edge.name)
+        wait_until(lambda: cluster(blue)["active"] == edge.name,
+                   what=f"{edge.name} is active")
+    assert cluster(blue)["since"] >= before
+    blue.control.start_database()
+    wait_synced(blue)
+    assert cluster(blue)["since"] >= before

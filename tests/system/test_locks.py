@@ -377,3 +377,16 @@ def test_only_followers_named(cluster, controller):
     wait_for(lambda: one.show()["controller"]["locks"] == text)
     with open(one.log, encoding="utf-8") as f:
         assert f.read().count("does not lead its cluster") == 1
+
+
+@pytest.mark.parametrize("option,what", [
+    ("--name=", "needs a name"),
+    ("--name=" + "n" * 256, "longer than 255 bytes"),
+    (b"--name=\xff\xfe", "invalid UTF-8"),
+    ("--name=a\nb", "control character"),
+    ("--db=tcp:127.0.0.1:6641,", 'tcp:127.0.0.1:6641,": not unix:FILE'),
+])
+def test_options_that_make_no_sense(option, what):
+    done = subprocess.run([CONTROLLER, option], check=False, timeout=20,
+                          capture_output=True)
+    assert done.returncode and what in done.stderr.decode(errors="replace")
