@@ -12,6 +12,8 @@
 #include "openvswitch/ofp-flow.h"
 #include "util.h"
 
+#define ADMIN_DIFF_MISSING "missing or different"
+
 /* Returns the edge called 'name'.  If there is none, or it is led elsewhere,
  * returns NULL after an error reply. */
 static const struct topo_node *
@@ -98,30 +100,36 @@ admin_flows_dump(struct unixctl_conn *conn, int argc OVS_UNUSED,
 }
 
 static void
+admin_diff_put(struct json *array, const char *flow, const char *problem)
+{
+    struct json *json = json_object_create();
+
+    json_object_put_string(json, "flow", flow);
+    json_object_put_string(json, "problem", problem);
+    json_array_add(array, json);
+}
+
+static void
 admin_diff_to_json(const struct delta *delta, struct json *array)
 {
     for (size_t i = 0; i < delta->n; i++) {
         const struct delta_change *change = &delta->changes[i];
-        struct json *json = json_object_create();
         struct ds s = DS_EMPTY_INITIALIZER;
 
         flowset_flow_format(change->flow, &s);
-        json_object_put_string(json, "flow", ds_cstr(&s));
-        json_object_put_string(json, "problem",
-                               change->command == OFPFC_DELETE_STRICT
-                               ? "should not be there"
-                               : change->command == OFPFC_ADD
-                               ? "missing or different"
-                               : "has other actions");
-        json_array_add(array, json);
+        admin_diff_put(array, ds_cstr(&s),
+                       change->command == OFPFC_DELETE_STRICT
+                       ? "should not be there"
+                       : change->command == OFPFC_ADD ? ADMIN_DIFF_MISSING
+                       : "has other actions");
         ds_destroy(&s);
     }
 }
 
-/* Calls 'func' for each meter that the switch has lost, with its name. */
+/* Adds each meter that the switch has lost to 'array', or if that is NULL to
+ * 's'. */
 static void
-admin_diff_meters(const struct edge *edge,
-                  void (*func)(const char *name, void *aux), void *aux)
+admin_diff_meters(const struct edge *edge, struct json *array, struct ds *s)
 {
     const struct edge_meter *meter;
 
@@ -129,26 +137,14 @@ admin_diff_meters(const struct edge *edge,
         if (meter->missed && !edge->watch.xid) {
             char *name = xasprintf("meter=%"PRIu32, meter->id);
 
-            func(name, aux);
+            if (array) {
+                admin_diff_put(array, name, ADMIN_DIFF_MISSING);
+            } else {
+                ds_put_format(s, "+ %s\n", name);
+            }
             free(name);
         }
     }
-}
-
-static void
-admin_diff_meter_to_json(const char *name, void *array)
-{
-    struct json *json = json_object_create();
-
-    json_object_put_string(json, "flow", name);
-    json_object_put_string(json, "problem", "missing or different");
-    json_array_add(array, json);
-}
-
-static void
-admin_diff_meter_to_text(const char *name, void *s)
-{
-    ds_put_format(s, "+ %s\n", name);
 }
 
 /* The extra dump that flows/diff asked for is complete. */
@@ -168,14 +164,14 @@ admin_diff_done(struct edge *edge)
     if (edge->diff_json) {
         struct json *array = json_array_create_empty();
 
-        admin_diff_meters(edge, admin_diff_meter_to_json, array);
+        admin_diff_meters(edge, array, NULL);
         admin_diff_to_json(&config, array);
         admin_diff_to_json(&macs, array);
         admin_reply_json(conn, array);
     } else {
         struct ds s = DS_EMPTY_INITIALIZER;
 
-        admin_diff_meters(edge, admin_diff_meter_to_text, &s);
+        admin_diff_meters(edge, NULL, &s);
         delta_format(&config, &s);
         delta_format(&macs, &s);
         unixctl_command_reply(conn, ds_cstr(&s));

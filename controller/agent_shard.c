@@ -364,17 +364,15 @@ static void
 agent_shards_see_others(struct agent *agent, long long now)
 {
     struct sset names = SSET_INITIALIZER(&names);
-    bool was_alone = true, is_alone = true;
+    size_t before = agent->n_controllers;
 
     if (conf_others_changed(agent->conf)) {
         conf_controllers(agent->conf, &names);
         lead_others(agent->lead, &names);
-        was_alone = agent->n_controllers <= 1;
         agent->n_controllers = sset_count(&names);
-        is_alone = agent->n_controllers <= 1;
     }
     sset_destroy(&names);
-    if (is_alone && !was_alone) {
+    if (before > 1 && agent->n_controllers <= 1) {
         agent_shards_look(agent);   /* What they have met is for this one. */
     } else if (agent->n_controllers > 1 && now >= agent->shards_at) {
         agent->shards_at = now + AGENT_SHARD_INTERVAL;

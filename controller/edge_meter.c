@@ -82,10 +82,11 @@ edge_forget_meters(struct edge *edge)
     edge->n_limits = 0;
 }
 
-/* Takes in the meters that 'oh' reports.  Returns false if it makes no
- * sense. */
+/* Calls 'take' for each meter of 'edge' that 'oh' reports and that limits
+ * anything.  Returns false if 'oh' makes no sense. */
 bool
-edge_take_meters(struct edge *edge, const struct ofp_header *oh)
+edge_read_meters(struct edge *edge, const struct ofp_header *oh,
+                 edge_take_meter_func *take)
 {
     struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
     uint64_t stub[256 / 8];
@@ -94,12 +95,28 @@ edge_take_meters(struct edge *edge, const struct ofp_header *oh)
     int retval;
 
     while (!(retval = ofputil_decode_meter_config(&b, &mc, &bands))) {
-        if (mc.n_bands && hmap_count(&edge->meters) < EDGE_MAX_METERS) {
-            edge_note_meter(edge, mc.meter_id, mc.bands[0].rate, mc.flags);
+        if (mc.n_bands) {
+            take(edge, mc.meter_id, mc.bands[0].rate, mc.flags);
         }
     }
     ofpbuf_uninit(&bands);
     return retval == EOF;
+}
+
+static void
+edge_take_meter(struct edge *edge, uint32_t id, uint32_t rate, uint16_t flags)
+{
+    if (hmap_count(&edge->meters) < EDGE_MAX_METERS) {
+        edge_note_meter(edge, id, rate, flags);
+    }
+}
+
+/* Takes in the meters that 'oh' reports.  Returns false if it makes no
+ * sense. */
+bool
+edge_take_meters(struct edge *edge, const struct ofp_header *oh)
+{
+    return edge_read_meters(edge, oh, edge_take_meter);
 }
 
 /* Makes meter 'id' let 'rate' pass, in the unit that 'flags' says, and 'burst'

@@ -38,6 +38,10 @@
 const char *edge_name(const struct edge *);
 void edge_set_state(struct edge *, enum edge_state);
 ovs_be32 edge_send(struct edge *, struct ofpbuf *);
+typedef void edge_take_meter_func(struct edge *, uint32_t id, uint32_t rate,
+                                  uint16_t flags);
+bool edge_read_meters(struct edge *, const struct ofp_header *,
+                      edge_take_meter_func *);
 bool edge_take_meters(struct edge *, const struct ofp_header *);
 void edge_forget_meters(struct edge *);
 struct edge_meter *edge_meter(const struct edge *, uint32_t id);

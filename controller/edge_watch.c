@@ -128,27 +128,23 @@ edge_watch_answered(struct edge *edge)
     ds_destroy(&s);
 }
 
+/* What was set after the question is not missed in any case. */
+static void
+edge_watch_take(struct edge *edge, uint32_t id, uint32_t rate, uint16_t flags)
+{
+    struct edge_meter *meter = edge_meter(edge, id);
+
+    if (meter && rate == meter->rate
+        && (flags & EDGE_METER_UNITS) == meter->units) {
+        meter->missed = false;
+    }
+}
+
 /* Takes the meters that 'oh' reports, in answer to that question. */
 enum edge_event
 edge_watch_receive(struct edge *edge, const struct ofp_header *oh)
 {
-    struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
-    uint64_t stub[256 / 8];
-    struct ofpbuf bands = OFPBUF_STUB_INITIALIZER(stub);
-    struct ofputil_meter_config mc;
-    int retval;
-
-    while (!(retval = ofputil_decode_meter_config(&b, &mc, &bands))) {
-        struct edge_meter *meter = edge_meter(edge, mc.meter_id);
-
-        /* What was set after the question is not missed in any case. */
-        if (meter && mc.n_bands && mc.bands[0].rate == meter->rate
-            && (mc.flags & EDGE_METER_UNITS) == meter->units) {
-            meter->missed = false;
-        }
-    }
-    ofpbuf_uninit(&bands);
-    if (retval != EOF) {
+    if (!edge_read_meters(edge, oh, edge_watch_take)) {
         return EDGE_EV_NONSENSE;
     }
     if (!ofpmp_more(oh)) {

@@ -94,6 +94,16 @@ lead_set(struct lead *lead, struct lead_shard *shard, bool held, bool sure,
     lead_count_shard(lead, shard, 1);
 }
 
+static void
+lead_set_met(struct lead *lead, struct lead_shard *shard, bool met,
+             bool met_by_others)
+{
+    lead_count_shard(lead, shard, -1);
+    shard->met = met;
+    shard->met_by_others = met_by_others;
+    lead_count_shard(lead, shard, 1);
+}
+
 void
 lead_tell(struct lead *lead, struct lead_shard *shard)
 {
@@ -161,9 +171,8 @@ lead_edges_begin(struct lead *lead)
     struct lead_shard *shard;
 
     HMAP_FOR_EACH (shard, node, &lead->shards) {
-        lead_count_shard(lead, shard, -1);
-        shard->named = shard->met = shard->met_by_others = false;
-        lead_count_shard(lead, shard, 1);
+        shard->named = false;
+        lead_set_met(lead, shard, false, false);
     }
 }
 
@@ -188,10 +197,8 @@ lead_edge(struct lead *lead, const struct uuid *uuid, bool met,
                     hash_string(shard->lock, 0));
     }
     shard->named = true;
-    lead_count_shard(lead, shard, -1);
-    shard->met |= met;
-    shard->met_by_others |= met_by_others;
-    lead_count_shard(lead, shard, 1);
+    lead_set_met(lead, shard, shard->met || met,
+                 shard->met_by_others || met_by_others);
 }
 
 void
@@ -216,9 +223,7 @@ lead_meet(struct lead *lead, const struct uuid *uuid)
     struct lead_shard *shard = lead_shard(lead, uuid);
 
     if (shard) {
-        lead_count_shard(lead, shard, -1);
-        shard->met = true;
-        lead_count_shard(lead, shard, 1);
+        lead_set_met(lead, shard, true, shard->met_by_others);
         lead_decide(lead, shard);
     }
 }

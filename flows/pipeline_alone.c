@@ -124,10 +124,10 @@ pipeline_probe(const struct topo_node *node, uint64_t cookie,
 
     /* Who has not got the question cannot crowd out those that have. */
     pipeline_add_str(set, cookie, PIPELINE_PROBE
-                     ",dl_src=02:4b:%02x:%02x:%02x:%02x,"
+                     ",dl_src="PIPELINE_SRC_FMT","
                      "actions=controller(meter_id=%d)",
                      LAYOUT_CLASSIFY, LAYOUT_PRIO_MAIN, tunnel,
                      LAYOUT_PROBE_VNI, LAYOUT_PROBE_TYPE,
-                     ETH_ADDR_ARGS(answer), key >> 24, key >> 16 & 0xff,
-                     key >> 8 & 0xff, key & 0xff, LAYOUT_METER_PROBE);
+                     ETH_ADDR_ARGS(answer), PIPELINE_SRC_ARGS(key),
+                     LAYOUT_METER_PROBE);
 }

@@ -138,7 +138,7 @@ pipeline_depose(const struct topo_node *node,
         ipv6_format_mapped(&other->ip, &src);
         pipeline_add_str(set, cookie, "table=%d,priority=%d,in_port=%"PRIu32
                          ",tun_id=%d,%s,dl_type=%#x,dl_dst="ETH_ADDR_FMT
-                         ",dl_src=02:4b:%02x:%02x:%02x:%02x,"
+                         ",dl_src="PIPELINE_SRC_FMT","
                          "actions=learn(table=%d,priority=%d,hard_timeout=%d,"
                          "cookie=%#"PRIx64","
                          "NXM_NX_REG2[]=%#"PRIx32",load:1->NXM_NX_REG6[%d]),"
@@ -146,8 +146,7 @@ pipeline_depose(const struct topo_node *node,
                          LAYOUT_CLASSIFY, LAYOUT_PRIO_MAIN, tunnel,
                          LAYOUT_PROBE_VNI, ds_cstr(&src), LAYOUT_PROBE_TYPE,
                          ETH_ADDR_ARGS(addr),
-                         cluster->id >> 24, cluster->id >> 16 & 0xff,
-                         cluster->id >> 8 & 0xff, cluster->id & 0xff,
+                         PIPELINE_SRC_ARGS(cluster->id),
                          LAYOUT_TAKEN, LAYOUT_PRIO_EXCEPT, LAYOUT_DEPOSED_TIME,
                          layout_cookie(LAYOUT_K_TAKEN, 0), cluster->id,
                          ctz32(LAYOUT_T_DEPOSED), LAYOUT_METER_PROBE);

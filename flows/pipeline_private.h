@@ -23,6 +23,12 @@ struct topo_claim;
 #define PIPELINE_N_BPDU_ADDRS 2
 extern const struct eth_addr pipeline_bpdu_addrs[PIPELINE_N_BPDU_ADDRS];
 
+/* The source address of a probe that ends in 'number', see packetout.c. */
+#define PIPELINE_SRC_FMT "02:4b:%02x:%02x:%02x:%02x"
+#define PIPELINE_SRC_ARGS(number)                                       \
+    (number) >> 24, (number) >> 16 & 0xff, (number) >> 8 & 0xff,          \
+    (number) & 0xff
+
 void pipeline_add_str(struct flowset *, uint64_t cookie, const char *format,
                       ...) OVS_PRINTF_FORMAT(3, 4);
 void pipeline_alone(struct flowset *, uint64_t cookie);
