@@ -51,8 +51,8 @@ FLOWS_SRC      := flows/acts.c flows/addr.c flows/announce.c \
                   flows/failover.c \
                   flows/fdb.c flows/fdb_age.c flows/fdb_flap.c \
                   flows/fdb_node.c flows/fdb_static.c flows/fdb_table.c \
-                  flows/fdb_withdrawn.c flows/flowset.c flows/inquiry.c \
-                  flows/macdump.c flows/macmsg.c flows/mtu.c flows/near.c \
+                  flows/fdb_withdrawn.c flows/flowmsg.c flows/flowset.c \
+                  flows/inquiry.c flows/macdump.c flows/macmsg.c flows/mtu.c flows/near.c \
                   flows/packetin.c flows/packetout.c flows/pipeline.c \
                   flows/pipeline_alone.c flows/pipeline_bpdu.c \
                   flows/pipeline_cluster.c flows/pipeline_mac.c \

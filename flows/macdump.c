@@ -5,6 +5,7 @@
 #include "flows/macdump.h"
 
 #include "flows/fdb.h"
+#include "flows/flowmsg.h"
 #include "flows/flowset.h"
 #include "hash.h"
 #include "openflow/openflow.h"
@@ -36,95 +37,10 @@ macdump_clear(struct macdump *dump)
 
 /* Reading. */
 
-/* An entry of a flow stats reply, cut into pieces. */
-struct macdump_entry {
-    size_t size;
-    struct ofp11_flow_mod fm;   /* Table, priority, timeouts, flags. */
-    const uint8_t *match, *instructions;
-    size_t match_size, instructions_size;
-};
-
-/* Reads the 16-bit number at 'p'. */
-static size_t
-macdump_u16(const uint8_t *p)
-{
-    return p[0] << 8 | p[1];
-}
-
-static bool
-macdump_cut_head(const uint8_t *p, size_t size, enum ofp_version version,
-                 struct macdump_entry *e)
-{
-    size_t head = (version >= OFP15_VERSION ? sizeof(struct ofp15_flow_desc)
-                   : sizeof(struct ofp11_flow_stats));
-
-    if (size < head || (e->size = macdump_u16(p)) > size || e->size < head) {
-        return false;
-    }
-    e->fm = (struct ofp11_flow_mod) {
-        .command = OFPFC_ADD, .buffer_id = OVS_BE32_MAX,
-        .out_port = OVS_BE32_MAX, .out_group = OVS_BE32_MAX,
-    };
-#define MACDUMP_COPY(STRUCT, MEMBER)                        \
-    memcpy(&e->fm.MEMBER, p + offsetof(STRUCT, MEMBER),     \
-           sizeof e->fm.MEMBER)
-#define MACDUMP_COPY_ALL(STRUCT)                                            \
-    (MACDUMP_COPY(STRUCT, cookie), MACDUMP_COPY(STRUCT, table_id),          \
-     MACDUMP_COPY(STRUCT, idle_timeout), MACDUMP_COPY(STRUCT, hard_timeout),\
-     MACDUMP_COPY(STRUCT, priority), MACDUMP_COPY(STRUCT, flags),           \
-     MACDUMP_COPY(STRUCT, importance))
-    if (version >= OFP15_VERSION) {
-        MACDUMP_COPY_ALL(struct ofp15_flow_desc);
-    } else {
-        MACDUMP_COPY_ALL(struct ofp11_flow_stats);
-    }
-    e->match = p + head;
-    return true;
-}
-
-/* Cuts the entry at the beginning of the 'size' bytes at 'p' into pieces
- * (OpenFlow 1.5.1, section 7.3.5.2; 1.3.5, 7.3.5.2).  Returns false if it
- * does not look as it should. */
-static bool
-macdump_cut(const uint8_t *p, size_t size, enum ofp_version version,
-            struct macdump_entry *e)
-{
-    if (!macdump_cut_head(p, size, version, e)) {
-        return false;
-    }
-
-    size_t left = p + e->size - e->match;
-    if (left < 4) {
-        return false;
-    }
-    e->match_size = ROUND_UP(macdump_u16(e->match + 2), 8);
-    if (e->match_size > left) {
-        return false;
-    }
-    left -= e->match_size;
-
-    e->instructions = e->match + e->match_size;
-    if (version >= OFP15_VERSION) {
-        /* Statistics, whose length is like that of a match. */
-        if (left < 4) {
-            return false;
-        }
-
-        size_t stats = ROUND_UP(macdump_u16(e->instructions + 2), 8);
-        if (stats > left) {
-            return false;
-        }
-        left -= stats;
-        e->instructions += stats;
-    }
-    e->instructions_size = left;
-    return true;
-}
-
 /* Puts the pieces of 'e' together as the flow-mod that would make this flow,
  * at 'msg'.  Returns its size, or 0 if it is too large for one of ours. */
 static size_t
-macdump_join(const struct macdump_entry *e, enum ofp_version version,
+macdump_join(const struct flowmsg *e, enum ofp_version version,
              uint64_t msg[MACDUMP_MAX_SIZE / 8])
 {
     size_t size = MACDUMP_HEAD + e->match_size + e->instructions_size;
@@ -151,11 +67,11 @@ macdump_take(struct macdump *dump, const struct macmsg *macmsg,
              enum ofp_version version, struct ofpbuf *b)
 {
     uint64_t msg[MACDUMP_MAX_SIZE / 8];
-    struct macdump_entry e;
+    struct flowmsg e;
     struct macmsg_id id;
     size_t size;
 
-    if (!macdump_cut(b->data, b->size, version, &e)
+    if (!flowmsg_cut(b->data, b->size, version, &e)
         || !(size = macdump_join(&e, version, msg))
         || !macmsg_parse(macmsg, msg, size, &id)) {
         return false;

@@ -16,6 +16,10 @@
 #include "flows/layout.h"
 #include "flows/stats.h"
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/ofp-flow.h"
+#include "openvswitch/ofp-monitor.h"
+#include "openvswitch/ofp-msgs.h"
+#include "openvswitch/ofpbuf.h"
 #include "sset.h"
 #include "util.h"
 
@@ -530,4 +534,41 @@ net_flow_counts(const struct topo_node *node, const struct flowset_flow *f,
 
     minimatch_expand(&f->match, match);
     return stats_of_flow(node, &flow, where);
+}
+
+struct ofpbuf *
+net_report(const struct flowset *set, enum ofp_version version)
+{
+    struct ofputil_flow_stats_request fsr = {
+        .out_port = OFPP_ANY, .out_group = OFPG_ANY, .table_id = OFPTT_ALL,
+    };
+    struct ovs_list replies;
+    struct flowset_flow *flow;
+    uint64_t n = 0;
+
+    match_init_catchall(&fsr.match);
+    struct ofpbuf *request = ofputil_encode_flow_stats_request(
+        &fsr, ofputil_protocol_from_ofp_version(version));
+    ofpmp_init(&replies, request->data);
+    ofpbuf_delete(request);
+
+    HMAP_FOR_EACH (flow, node, &set->flows) {
+        n++;
+        struct ofputil_flow_stats fs = {
+            .cookie = htonll(flow->cookie), .table_id = flow->table,
+            .priority = flow->priority, .idle_timeout = flow->idle_timeout,
+            .hard_timeout = flow->hard_timeout, .flags = flow->flags,
+            .duration_sec = 7, .duration_nsec = 8, .idle_age = 5,
+            .hard_age = -1, .packet_count = n, .byte_count = 64 * n,
+            .ofpacts = flow->ofpacts, .ofpacts_len = flow->ofpacts_len,
+        };
+
+        minimatch_expand(&flow->match, &fs.match);
+        ofputil_append_flow_stats_reply(&fs, &replies, NULL);
+    }
+    assert_int_equal(ovs_list_size(&replies), 1);
+
+    struct ofpbuf *reply = ofpbuf_from_list(ovs_list_front(&replies));
+    ofpmsg_update_length(reply);
+    return reply;
 }

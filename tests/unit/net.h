@@ -86,6 +86,10 @@ void net_release(struct net *, struct topo_node *);
 bool net_flow_counts(const struct topo_node *, const struct flowset_flow *,
                      struct match *, struct stats_where *);
 
+/* A message of a switch that has these flows: the first has counted one frame,
+ * the next two, and so on, of 64 bytes each. */
+struct ofpbuf *net_report(const struct flowset *, enum ofp_version);
+
 /* The objects, which must exist. */
 struct topo_segment *net_get_segment(struct net *, unsigned int n);
 struct topo_node *net_get_node(struct net *, unsigned int n);

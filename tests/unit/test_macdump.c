@@ -62,42 +62,6 @@ should_have(struct net *net, struct flowset *set)
 
 /* A switch that reports flows. */
 
-/* Returns the body of a reply that reports the flows in 'set'. */
-static struct ofpbuf *
-report(const struct flowset *set, enum ofp_version version)
-{
-    struct ofputil_flow_stats_request fsr = {
-        .out_port = OFPP_ANY, .out_group = OFPG_ANY, .table_id = OFPTT_ALL,
-    };
-    struct ovs_list replies;
-    struct flowset_flow *flow;
-
-    match_init_catchall(&fsr.match);
-    struct ofpbuf *request = ofputil_encode_flow_stats_request(
-        &fsr, ofputil_protocol_from_ofp_version(version));
-    ofpmp_init(&replies, request->data);
-    ofpbuf_delete(request);
-
-    HMAP_FOR_EACH (flow, node, &set->flows) {
-        struct ofputil_flow_stats fs = {
-            .cookie = htonll(flow->cookie), .table_id = flow->table,
-            .priority = flow->priority, .idle_timeout = flow->idle_timeout,
-            .hard_timeout = flow->hard_timeout, .flags = flow->flags,
-            .duration_sec = 7, .duration_nsec = 8, .idle_age = 5,
-            .hard_age = -1, .packet_count = 3, .byte_count = 4,
-            .ofpacts = flow->ofpacts, .ofpacts_len = flow->ofpacts_len,
-        };
-
-        minimatch_expand(&flow->match, &fs.match);
-        ofputil_append_flow_stats_reply(&fs, &replies, NULL);
-    }
-    assert_int_equal(ovs_list_size(&replies), 1);
-
-    struct ofpbuf *reply = ofpbuf_from_list(ovs_list_front(&replies));
-    ofpmsg_update_length(reply);
-    return reply;
-}
-
 static void
 take_all(struct macdump *dump, const struct macmsg *macmsg,
          enum ofp_version version, struct ofpbuf *b)
@@ -218,7 +182,7 @@ check(struct net *net, struct flowset *have, const char *expected)
     size_t n_taken = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
-        struct ofpbuf *reply = report(have, versions[i]);
+        struct ofpbuf *reply = net_report(have, versions[i]);
         struct ofpbuf *copy = ofpbuf_clone(reply);
         char *slow = compare_flow_by_flow(net, copy);
         char *quick = compare_by_numbers(net, reply, versions[i], &n_taken);
@@ -333,7 +297,7 @@ test_nonsense(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
         struct macmsg *macmsg
             = macmsg_create(ofputil_protocol_from_ofp_version(versions[i]));
-        struct ofpbuf *reply = report(&have, versions[i]);
+        struct ofpbuf *reply = net_report(&have, versions[i]);
         struct macdump dump;
         size_t head = 16;
 
