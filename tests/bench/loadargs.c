@@ -26,6 +26,7 @@ loadargs_usage(void)
            "  --miss                 packet-ins for lack of a flow\n"
            "  --no-barrier           start when the features were asked for\n"
            "  --keep-flows           and dump them\n"
+           "  --traffic              each has counted a frame a second\n"
            "  --on-input             start when standard input says so\n"
            "  --pid=PID              of a controller, for its time; again\n"
            "                         for the next\n"
@@ -68,6 +69,7 @@ loadargs_take_option(struct loadargs *args, int c)
     case 'n': args->miss = true; break;
     case 'b': args->wait_barrier = false; break;
     case 'k': args->keep_flows = true; break;
+    case 'f': args->traffic = true; break;
     case 'i': args->on_input = true; break;
     case 'p': loadargs_take_pid(args, optarg); break;
     case 'T': args->trunks = strtoul(optarg, NULL, 10); break;
@@ -110,6 +112,7 @@ loadargs_parse(struct loadargs *args, int argc, char *argv[])
         { "miss", no_argument, NULL, 'n' },
         { "no-barrier", no_argument, NULL, 'b' },
         { "keep-flows", no_argument, NULL, 'k' },
+        { "traffic", no_argument, NULL, 'f' },
         { "on-input", no_argument, NULL, 'i' },
         { "pid", required_argument, NULL, 'p' },
         { "trunks", required_argument, NULL, 'T' },

@@ -31,7 +31,7 @@ struct loadargs {
     enum ofp_version version;
     uint64_t macs, rounds, window;
     uint8_t answer;
-    bool latency, wait_barrier, keep_flows, moves, miss, on_input;
+    bool latency, wait_barrier, keep_flows, moves, miss, on_input, traffic;
     int hold;                   /* Seconds. */
     unsigned int trunks;
 };

@@ -384,6 +384,7 @@ load_connect(void)
         sw->dpid = options.dpid + i;
         sw->version = options.version;
         sw->keeps_flows = options.keep_flows;
+        sw->has_traffic = options.traffic;
         sw->n_trunks = options.trunks;
         sw->answer_table = options.answer;
         load_make_template(&s->ways[0], vni, NULL);

@@ -70,6 +70,7 @@ struct ofswitch {
     uint64_t dpid;
     enum ofp_version version;
     bool keeps_flows;
+    bool has_traffic;           /* Each flow counts a frame a second. */
     unsigned int n_trunks;      /* 0 means 1. */
     uint8_t answer_table;
 

@@ -13,6 +13,8 @@
 #include "openvswitch/ofp-port.h"
 #include "openvswitch/ofp-table.h"
 #include "openvswitch/ofp-util.h"
+#include "packets.h"
+#include "timeval.h"
 #include "util.h"
 
 struct ofswitch_meter {
@@ -72,9 +74,22 @@ ofswitch_ask(const struct ofswitch *sw,
     }
 }
 
-static void
-ofswitch_append(const struct flowset_flow *flow, void *replies)
+/* What is to be told about flows. */
+struct ofswitch_dump {
+    struct ovs_list replies;
+    uint64_t n_frames;          /* Of each. */
+};
+
+static uint64_t
+ofswitch_frames(const struct ofswitch *sw)
 {
+    return sw->has_traffic ? time_msec() / 1000 : 0;
+}
+
+static void
+ofswitch_append(const struct flowset_flow *flow, void *dump_)
+{
+    struct ofswitch_dump *dump = dump_;
     struct ofputil_flow_stats fs = {
         .cookie = htonll(flow->cookie),
         .table_id = flow->table,
@@ -82,6 +97,8 @@ ofswitch_append(const struct flowset_flow *flow, void *replies)
         .idle_timeout = flow->idle_timeout,
         .hard_timeout = flow->hard_timeout,
         .flags = flow->flags,
+        .packet_count = dump->n_frames,
+        .byte_count = dump->n_frames * ETH_TOTAL_MIN,
         .idle_age = -1,
         .hard_age = -1,
         .ofpacts = flow->ofpacts,
@@ -89,18 +106,18 @@ ofswitch_append(const struct flowset_flow *flow, void *replies)
     };
 
     minimatch_expand(&flow->match, &fs.match);
-    ofputil_append_flow_stats_reply(&fs, replies, NULL);
+    ofputil_append_flow_stats_reply(&fs, &dump->replies, NULL);
 }
 
 void
 ofswitch_dump(struct ofswitch_conn *conn, const struct ofp_header *oh)
 {
     struct ofputil_flow_stats_request fsr = ofswitch_asked(oh);
-    struct ovs_list replies;
+    struct ofswitch_dump dump = { .n_frames = ofswitch_frames(conn->sw) };
 
-    ofpmp_init(&replies, oh);
-    ofswitch_ask(conn->sw, &fsr, ofswitch_append, &replies);
-    ofswitch_send_all(conn, &replies);
+    ofpmp_init(&dump.replies, oh);
+    ofswitch_ask(conn->sw, &fsr, ofswitch_append, &dump);
+    ofswitch_send_all(conn, &dump.replies);
 }
 
 static void
@@ -118,6 +135,8 @@ ofswitch_count(struct ofswitch_conn *conn, const struct ofp_header *oh)
     struct ofputil_aggregate_stats stats = { .flow_count = 0 };
 
     ofswitch_ask(conn->sw, &fsr, ofswitch_increment, &stats);
+    stats.packet_count = stats.flow_count * ofswitch_frames(conn->sw);
+    stats.byte_count = stats.packet_count * ETH_TOTAL_MIN;
     bio_send(&conn->bio, ofputil_encode_aggregate_stats_reply(&stats, oh));
 }
 

@@ -33,7 +33,7 @@ from controllers import TRUNK, Kakehashi, LabError, bound_segments, \
     emulated_rows, ofload_command, options_of, results, run, \
     wait_until                                             # noqa: E402
 
-IDLE = 10                       # Seconds.
+SETTLE, IDLE = 22, 20           # Seconds.
 TRIMMED = 3                     # Seconds until freed memory has gone back.
 
 
@@ -214,8 +214,29 @@ def pairs(edges, segments_each):
             yield "bind", f"s{number}", f"c{n}", "trunk0", i + 1
 
 
-def edges(report, scales):
-    report.title("\n   edges   in sync (ms)   CPU (ms)   idle CPU (%)")
+def at_rest(controller):
+    """The controller's CPU time, per cent, once two rounds of statistics have
+    told it that nothing happens."""
+    time.sleep(SETTLE)
+    before = controller.cpu()
+    time.sleep(IDLE)
+    return 100 * (controller.cpu() - before) / IDLE
+
+
+def traffic(n):
+    """The same, if each flow has counted a frame a second."""
+    with Kakehashi(rows=pairs(n, 20)) as controller:
+        controller.restart()
+        with Load(controller, *connected(f"--switches={n}", "--traffic")) \
+                as load:
+            load.result()
+            controller.ctl("--wait=edges", "sync")
+            return at_rest(controller)
+
+
+def edges(report, scales, with_traffic):
+    report.title("\n   edges   in sync (ms)   CPU (ms)   idle CPU (%)"
+                 "   with frames everywhere (%)")
     for n in scales:
         with Kakehashi(rows=pairs(n, 20)) as controller:
             controller.restart()
@@ -225,12 +246,13 @@ def edges(report, scales):
                 result = load.result()
                 controller.ctl("--wait=edges", "sync")
                 cpu = controller.cpu() - before
-                before = controller.cpu()
-                time.sleep(IDLE)
-                idle = 100 * (controller.cpu() - before) / IDLE
+                idle = at_rest(controller)
+        busy = traffic(n) if with_traffic else None
         report.row(f"{n:8} {1000 * result['connect']:14.0f} "
-                   f"{1000 * cpu:10.0f} {idle:14.2f}", what="edges", n=n,
-                   connect=result["connect"], cpu=cpu, idle=idle)
+                   f"{1000 * cpu:10.0f} {idle:14.2f}"
+                   + (f" {busy:28.2f}" if with_traffic else ""),
+                   what="edges", n=n, connect=result["connect"], cpu=cpu,
+                   idle=idle, busy=busy)
 
 
 def main():
@@ -244,7 +266,7 @@ def main():
         macs(report, [100000] if quick else [100000, 1000000])
         if not quick:
             together(report, 100000, 1000000)
-        edges(report, [100] if quick else [100, 300, 1000])
+        edges(report, [100] if quick else [100, 300, 1000], not quick)
 
 
 if __name__ == "__main__":
