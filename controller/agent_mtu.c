@@ -30,7 +30,8 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 #define AGENT_MTU_INTERVAL 60000    /* Milliseconds between rounds... */
 #define AGENT_MTU_SOON 1000         /* ...the first after a session began... */
-#define AGENT_MTU_SPACING 5         /* ...and between two paths of one. */
+#define AGENT_MTU_SPACING 5         /* ...and between two paths of one... */
+#define AGENT_MTU_GRAIN 25          /* ...but some begin together. */
 
 void
 agent_mtu_init(struct agent *agent)
@@ -159,7 +160,7 @@ agent_mtu_round(struct agent *agent, long long now)
             HMAP_FOR_EACH (user, node, &cluster->users) {
                 if (agent_path_is_wanted(cluster, from, user->tnode)
                     && agent_path_search(agent, from, user->tnode, false,
-                                         at)) {
+                                         ROUND_UP(at, AGENT_MTU_GRAIN))) {
                     at += AGENT_MTU_SPACING;
                 }
             }
