@@ -120,8 +120,10 @@ CONTROLLER_SRC := controller/admin.c controller/admin_cluster.c \
                   controller/conf_schema.c controller/conf_write.c \
                   controller/dbname.c \
                   controller/edge.c \
-                  controller/edge_age.c controller/edge_dump.c \
-                  controller/edge_full.c controller/edge_limit.c \
+                  controller/edge_age.c controller/edge_counted.c \
+                  controller/edge_dump.c \
+                  controller/edge_form.c controller/edge_full.c \
+                  controller/edge_limit.c \
                   controller/edge_meter.c controller/edge_question.c \
                   controller/edge_refused.c controller/edge_role.c \
                   controller/edge_stats.c controller/edge_txn.c \

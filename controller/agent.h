@@ -35,6 +35,7 @@
 #include "controller/edge.h"
 #include "controller/events.h"
 #include "flows/fdb.h"
+#include "flows/layout.h"
 #include "flows/mtu.h"
 #include "flows/topo.h"
 #include "openvswitch/list.h"
@@ -52,6 +53,9 @@ struct simap;
 
 #define AGENT_MAX_HISTORY 256   /* Take-overs that are remembered, of all
                                  * clusters. */
+
+/* How often leases are renewed, in milliseconds. */
+#define AGENT_LEASE_INTERVAL (LAYOUT_LEASE_TIME * 1000 / 3)
 
 #define AGENT_N_VERSIONS (OFP15_VERSION - OFP13_VERSION + 1)
 
@@ -89,7 +93,9 @@ struct agent {
     long long loops_at;         /* When the next of these may be sent. */
     struct ovs_list polls;      /* Of struct edge, those that are being asked
                                  * what they have counted. */
-    long long stats_at;         /* When others are due. */
+    size_t stats_room;          /* How many others may begin with a lease that
+                                 * is being renewed. */
+    bool stats_on;              /* Some have. */
     struct edge_cost polled;    /* What all that has cost so far. */
     struct ovs_list history;    /* Of struct agent_takeover, oldest first. */
     struct ovs_list announcements;  /* For agent_announce.c. */
@@ -219,6 +225,8 @@ void agent_shares_run(struct agent *, long long now);
 void agent_shares_wait(const struct agent *);
 
 /* agent_stats.c */
+void agent_stats_tick(struct agent *);
+void agent_stats_begin(struct agent *, struct edge *, long long now);
 void agent_stats_run(struct agent *, long long now);
 void agent_stats_wait(const struct agent *);
 

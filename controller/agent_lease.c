@@ -18,16 +18,15 @@
 
 #include "controller/edge.h"
 #include "flows/failover.h"
-#include "flows/layout.h"
 #include "openvswitch/poll-loop.h"
 #include "timeval.h"
 #include "util.h"
 
-/* How often leases are renewed, in milliseconds. */
-#define AGENT_LEASE_INTERVAL (LAYOUT_LEASE_TIME * 1000 / 3)
-
 /* At every how many-th time ports show where they lead. */
 #define AGENT_LEASES_A_PROBE 10
+
+/* So many edges are asked for their meters a second, at most. */
+#define AGENT_WATCH_RATE 200
 
 /* Whether a host knows better than we where the active edge of one of its
  * clusters is. */
@@ -93,7 +92,7 @@ agent_lease_soon(struct agent *agent, const struct edge *edge)
 void
 agent_leases_run(struct agent *agent)
 {
-    long long now = time_msec();
+    long long now = time_msec(), pause;
     struct edge *edge;
 
     if (now < agent->lease_at) {
@@ -101,10 +100,13 @@ agent_leases_run(struct agent *agent)
     }
     agent->lease_at = now + AGENT_LEASE_INTERVAL;
     agent->n_leases++;
+    agent_stats_tick(agent);
+    pause = ovs_list_size(&agent->edges) * 1000 / AGENT_WATCH_RATE;
     LIST_FOR_EACH (edge, node, &agent->edges) {
         if (edge_is_ready(edge)) {
             agent_lease(edge);
-            edge_watch_run(edge, now);
+            edge_watch_run(edge, pause, now);
+            agent_stats_begin(agent, edge, now);
             if (!(agent->n_leases % AGENT_LEASES_A_PROBE)) {
                 agent_probe_ports(agent, edge);
             }

@@ -4,13 +4,13 @@
 /* Statistics: when which edge is asked what it has counted.
  *
  * Each one that is led here has a round every options:stats_interval seconds,
- * or as often as there is time for: AGENT_STATS_MOST at once have theirs, of
- * those that wait the one first that has waited for longest. */
+ * which begins when its lease is renewed: what is asked of it first goes out
+ * with that, and most edges need not be asked more.  Of those that are,
+ * AGENT_STATS_MOST are at once, in the order in which they began. */
 
 #include <config.h>
 #include "controller/agent.h"
 
-#include <limits.h>
 #include "controller/conf.h"
 #include "controller/edge.h"
 #include "openvswitch/poll-loop.h"
@@ -19,6 +19,50 @@
 /* With what edge_stats.c asks of each for, that bounds what all of it may cost
  * the controller. */
 #define AGENT_STATS_MOST 3
+
+/* An edge has its first round so long after it has come, milliseconds: then it
+ * has enough to do. */
+#define AGENT_STATS_FIRST 1000
+
+/* Leases are about to be renewed: decides how many rounds may begin with
+ * that, so that in 'interval' each edge can have one and they keep apart. */
+void
+agent_stats_tick(struct agent *agent)
+{
+    long long interval = conf_stats_interval(agent->conf);
+
+    agent->stats_room = (interval
+                         ? DIV_ROUND_UP(ovs_list_size(&agent->edges)
+                                        * AGENT_LEASE_INTERVAL, interval)
+                         : 0);
+}
+
+/* Returns when 'edge' is due, or somewhat earlier: there is a tick each
+ * AGENT_LEASE_INTERVAL, more or less. */
+static long long
+agent_stats_due(const struct agent *agent, const struct edge *edge)
+{
+    long long interval = conf_stats_interval(agent->conf);
+
+    return (edge->polling.began
+            ? edge->polling.began + interval - AGENT_LEASE_INTERVAL / 2
+            : edge->created + MIN(interval, AGENT_STATS_FIRST));
+}
+
+/* The lease of 'edge' is being renewed: a round begins if it is time to. */
+void
+agent_stats_begin(struct agent *agent, struct edge *edge, long long now)
+{
+    if (agent->stats_room && edge->state == EDGE_SYNCED
+        && !edge_is_polled(edge) && now >= agent_stats_due(agent, edge)) {
+        agent->stats_room--;
+        agent->stats_on = true;
+        edge_stats_begin(edge, now);
+        ovs_list_push_back(&agent->polls, &edge->polling.node);
+        agent_busy(agent, edge);
+        edge_stats_step(edge, now);
+    }
+}
 
 /* Nobody asks any more: forgets what was counted. */
 static void
@@ -38,77 +82,35 @@ agent_stats_forget(struct agent *agent)
 
 /* Goes on with those that are being asked. */
 static void
-agent_stats_step(struct agent *agent, long long interval, long long now)
+agent_stats_step(struct agent *agent, long long now)
 {
     struct edge *edge;
+    int n = 0;
 
     LIST_FOR_EACH_SAFE (edge, polling.node, &agent->polls) {
         struct edge_polling *p = &edge->polling;
 
         if (edge->state != EDGE_SYNCED) {
             edge_stats_stop(edge);
+        } else if (edge_stats_asks_more(edge) && ++n > AGENT_STATS_MOST) {
+            continue;
         } else if (edge_stats_step(edge, now)) {
-            p->due_at = MAX(p->began + interval, now);
             agent->polled.took += p->cost.took;
             agent->polled.messages += p->cost.messages;
             agent->polled.flows += p->cost.flows;
             agent->polled.cpu += p->cost.cpu;
-            agent->stats_at = MIN(agent->stats_at, p->due_at);
         }
     }
-}
-
-/* Returns when 'edge' is due.  The first time that is some time after it has
- * come: it has enough to do then. */
-static long long
-agent_stats_due(const struct edge *edge, long long interval)
-{
-    return (edge->polling.due_at
-            ? MIN(edge->polling.due_at, edge->polling.began + interval)
-            : edge->created + MIN(interval, 1000));
-}
-
-/* Returns the edge that is due for longest, or NULL, after which 'stats_at' is
- * when one will be. */
-static struct edge *
-agent_stats_next(struct agent *agent, long long interval, long long now)
-{
-    struct edge *edge, *first = NULL;
-    long long due_at = LLONG_MAX;
-
-    LIST_FOR_EACH (edge, node, &agent->edges) {
-        if (edge->state == EDGE_SYNCED && !edge_is_polled(edge)
-            && agent_stats_due(edge, interval) < due_at) {
-            due_at = agent_stats_due(edge, interval);
-            first = edge;
-        }
-    }
-    agent->stats_at = MIN(due_at, now + interval);
-    return first && due_at <= now ? first : NULL;
 }
 
 void
 agent_stats_run(struct agent *agent, long long now)
 {
-    long long interval = conf_stats_interval(agent->conf);
-    struct edge *edge;
-
-    if (!interval) {
-        if (agent->stats_at != LLONG_MAX) {
-            agent_stats_forget(agent);
-            agent->stats_at = LLONG_MAX;
-        }
-        return;
-    }
-    agent->stats_at = MIN(agent->stats_at, now + interval);
-    agent_stats_step(agent, interval, now);
-    while (now >= agent->stats_at
-           && ovs_list_size(&agent->polls) < AGENT_STATS_MOST
-           && (edge = agent_stats_next(agent, interval, now))) {
-        edge_stats_begin(edge, now);
-        ovs_list_push_back(&agent->polls, &edge->polling.node);
-        agent_busy(agent, edge);
-        edge_stats_step(edge, now);
+    if (conf_stats_interval(agent->conf)) {
+        agent_stats_step(agent, now);
+    } else if (agent->stats_on) {
+        agent->stats_on = false;
+        agent_stats_forget(agent);
     }
 }
 
@@ -116,13 +118,13 @@ void
 agent_stats_wait(const struct agent *agent)
 {
     const struct edge *edge;
+    int n = 0;
 
-    if (agent->stats_at != LLONG_MAX
-        && ovs_list_size(&agent->polls) < AGENT_STATS_MOST) {
-        poll_timer_wait_until(agent->stats_at);
-    }
     LIST_FOR_EACH (edge, polling.node, &agent->polls) {
-        if (!edge->polling.waiting) {
+        bool waits = (edge_stats_asks_more(edge)
+                      && ++n > AGENT_STATS_MOST);
+
+        if (!waits && !edge->polling.waiting) {
             poll_timer_wait_until(edge->polling.resume_at);
         }
     }

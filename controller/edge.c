@@ -104,6 +104,7 @@ edge_destroy(struct edge *edge)
 {
     edge_txn_destroy(edge->txn);
     edge_stats_stop(edge);
+    free(edge->polling.memos);
     edge_age_clear(edge);
     hmap_destroy(&edge->ageing.turns_by_vni);
     flowset_destroy(&edge->installed);
@@ -190,9 +191,7 @@ edge_ask_meter(struct edge *edge)
 {
     edge_set_state(edge, EDGE_METER);
     edge_forget_meters(edge);
-    edge->meter_xid = edge_send(edge, ofputil_encode_meter_request(
-                                          ofconn_version(edge->conn),
-                                          OFPUTIL_METER_CONFIG, OFPM13_ALL));
+    edge->meter_xid = edge_send_form(edge, EDGE_FORM_METERS);
 }
 
 /* Deletes all that we ever put into the switch. */
@@ -442,7 +441,9 @@ edge_receive(struct edge *edge, const struct ofp_header *oh,
     case OFPTYPE_TABLE_STATS_REPLY:
         return edge_dump_tables(edge, oh);
     case OFPTYPE_AGGREGATE_STATS_REPLY:
-        return edge_dump_count(edge, oh);
+        return (edge_stats_is_answer(edge, oh)
+                ? edge_stats_aggregate(edge, oh)
+                : edge_dump_count(edge, oh));
     case OFPTYPE_BUNDLE_CONTROL:
         if (edge->txn && ntohl(oh->xid) == edge->txn->bundle.xid) {
             struct ofputil_bundle_ctrl_msg bc;

@@ -217,6 +217,19 @@ struct edge_cost {
     unsigned long long cpu;     /* ...worked that long, in microseconds. */
 };
 
+/* What some flows have counted, all together. */
+struct edge_sum {
+    uint64_t n_frames, n_bytes;
+    uint32_t n_flows;
+};
+
+/* What was answered to a question, in a word. */
+struct edge_memo {
+    uint64_t about;             /* 0: nothing. */
+    struct edge_sum sum;        /* Flows that were reported, and what those
+                                 * have counted that can count anything. */
+};
+
 /* A question about what flows, or a meter, have counted, that is on its
  * way. */
 struct edge_stats_ask {
@@ -224,6 +237,8 @@ struct edge_stats_ask {
     struct stats_where where;   /* Of what is in the sum... */
     struct stats_count sum;
     bool summed;                /* ...if there is anything. */
+    size_t index;               /* Of 'about' there. */
+    bool in_parts;              /* Some of the answer has come. */
 };
 
 #define EDGE_STATS_BATCH 32     /* Questions at once. */
@@ -233,9 +248,19 @@ struct edge_polling {
     struct ovs_list node;       /* For the owner: in a list during a round,
                                  * otherwise empty. */
     uint64_t *about;            /* What it is to be asked about: cookies of
-                                 * ours, and IDs of meters. */
+                                 * ours, IDs of meters, and EDGE_STATS_SUM. */
     size_t n, allocated, next;  /* The latter is the first that has not been
                                  * asked. */
+    struct edge_memo *memos;    /* By their index, of what was answered... */
+    size_t n_memos, allocated_memos;    /* ...since the flows of the switch are
+                                         * what they are. */
+    struct edge_sum sum;        /* Of what comes in for all segments, as last
+                                 * reported... */
+    int n_full;                 /* ...and how many rounds there were about
+                                 * segments since it is what it is. */
+    bool calm;                  /* This one needs not be about them... */
+    bool deep;                  /* ...or it is by now. */
+    bool no_sum;                /* The switch does not tell it. */
     struct edge_stats_ask batch[EDGE_STATS_BATCH];
     size_t n_answered;
     uint32_t xid;               /* Of the first one of the latest batch... */
@@ -244,11 +269,10 @@ struct edge_polling {
     size_t n_batch_flows;       /* ...and how many flows were reported. */
     long long since;            /* When it was sent. */
     long long resume_at;        /* When the next one is to be. */
-    long long began;
+    long long began;            /* The latest round, 0: there was none. */
     struct edge_cost cost, last_cost;   /* Of this round, and of the last one
                                          * that was complete... */
     long long ended;            /* ...then, or 0 if none was. */
-    long long due_at;           /* When the next one is. */
 };
 
 /* How long things take, in milliseconds. */
@@ -411,7 +435,7 @@ void edge_close_meter(struct edge *, uint32_t id);
 void edge_set_limit(struct edge *, uint32_t id, const struct topo_limit *);
 void edge_find_stale_meters(struct edge *);
 void edge_watch_ask(struct edge *);
-void edge_watch_run(struct edge *, long long now);
+void edge_watch_run(struct edge *, long long pause, long long now);
 void edge_ask_counts(struct edge *);
 void edge_forget_counts(struct edge *);
 bool edge_ask_flow(struct edge *, struct flowset *like, void *aux);
@@ -427,6 +451,7 @@ void edge_age_ask(struct edge *, uint32_t vni, uint16_t part, uint16_t n_parts,
                   unsigned int limit);
 void edge_age_barrier(struct edge *);
 
+bool edge_stats_asks_more(const struct edge *);
 void edge_stats_begin(struct edge *, long long now);
 bool edge_stats_step(struct edge *, long long now);
 void edge_stats_stop(struct edge *);

@@ -391,14 +391,9 @@ edge_forget_taken(struct edge *edge)
 void
 edge_lease(struct edge *edge)
 {
-    uint64_t stub[512 / 8];
-    struct ofpbuf acts = OFPBUF_STUB_INITIALIZER(stub);
-
-    packetout_lease(&acts);
-    edge_send_packet(edge, packetout_blank, ETH_TOTAL_MIN, &acts);
+    edge_send_form(edge, EDGE_FORM_LEASE);
     if (!edge->leased) {
         edge_forget_taken(edge);
     }
     edge->leased = true;
-    ofpbuf_uninit(&acts);
 }

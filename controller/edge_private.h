@@ -17,12 +17,21 @@
  *   edge_role.c   what it may be told by whom
  *   edge_age.c    for how long its flows have been idle
  *   edge_limit.c  what it may take from us
- *   edge_stats.c  what its flows have counted
+ *   edge_stats.c  what is asked about what its flows have counted
+ *   edge_counted.c  what it says to that
+ *   edge_form.c   messages that are always the same
  *
  * edge_send() gives each message a transaction ID of its own and returns it;
  * the message is the connection's from then on. */
 
 #include "controller/edge.h"
+
+/* What statistics ask for a sum by, in place of a cookie of ours: no flow has
+ * it. */
+#define EDGE_STATS_SUM LAYOUT_COOKIE_OURS
+
+/* So many rounds of statistics are about all segments for each sum. */
+#define EDGE_STATS_N_FULL 2
 
 #define EDGE_BACKOFF_MIN 1000   /* Milliseconds. */
 
@@ -35,9 +44,20 @@
 /* Idle MACs that are told at once; others are told the next time. */
 #define EDGE_MAX_IDLE 65536
 
+/* Messages that are the same each time. */
+enum edge_form {
+    EDGE_FORM_LEASE,
+    EDGE_FORM_METERS,           /* Asks for all meters. */
+    EDGE_FORM_FLOWS,            /* Asks for flows, of a cookie and table. */
+    EDGE_FORM_SUM,              /* Asks for a sum, see edge_stats.c. */
+    EDGE_N_FORMS
+};
+
 const char *edge_name(const struct edge *);
 void edge_set_state(struct edge *, enum edge_state);
 ovs_be32 edge_send(struct edge *, struct ofpbuf *);
+ovs_be32 edge_send_form(struct edge *, enum edge_form);
+ovs_be32 edge_send_flow_request(struct edge *, uint64_t cookie, uint8_t table);
 typedef void edge_take_meter_func(struct edge *, uint32_t id, uint32_t rate,
                                   uint16_t flags);
 bool edge_read_meters(struct edge *, const struct ofp_header *,
@@ -89,9 +109,12 @@ enum edge_event edge_age_receive(struct edge *, const struct ofp_header *);
 enum edge_event edge_age_answered(struct edge *);
 void edge_stats_init(struct edge *);
 void edge_stats_bounds(const struct topo *, struct simap *);
+void edge_stats_done(struct edge *, uint32_t i);
 bool edge_stats_is_answer(const struct edge *, const struct ofp_header *);
 enum edge_event edge_stats_flows(struct edge *, const struct ofp_header *);
 enum edge_event edge_stats_meter(struct edge *, const struct ofp_header *);
+enum edge_event edge_stats_aggregate(struct edge *, const struct ofp_header *);
+void edge_stats_changed(struct edge *);
 void edge_stats_refused(struct edge *, const struct ofp_header *);
 void edge_limit_dump(struct edge *);
 bool edge_limit_grow(struct edge *, size_t);

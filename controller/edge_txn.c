@@ -31,6 +31,7 @@ edge_begin_sync(struct edge *edge)
     flowset_swap(&edge->installed, &edge->dump.config);
     flowset_clear(&edge->dump.config);
     edge->leased = edge->dump.lease;
+    edge_stats_changed(edge);
     edge_set_state(edge, EDGE_SYNC);
 }
 
@@ -133,6 +134,9 @@ edge_confirm(struct edge *edge)
         edge->times.bundle = time_msec() - edge->txn->since;
         edge->times.all_bundles += edge->times.bundle;
         edge->times.n_bundles++;
+        if (!delta_is_empty(&edge->txn->config)) {
+            edge_stats_changed(edge);
+        }
         delta_apply(&edge->txn->config);
         edge_txn_destroy(edge->txn);
         edge->txn = NULL;

@@ -24,8 +24,8 @@
 VLOG_DEFINE_THIS_MODULE(edge_watch);
 
 /* Between two questions, in milliseconds, but a millisecond for each meter at
- * least.  As long as a switch loses meters each time, the longest of them:
- * who deletes them may go on. */
+ * least, and what the owner says.  As long as a switch loses meters each time,
+ * the longest of them: who deletes them may go on. */
 #define EDGE_WATCH_MIN 3000
 #define EDGE_WATCH_MAX 60000
 
@@ -56,17 +56,16 @@ edge_watch_ask(struct edge *edge)
     HMAP_FOR_EACH (meter, node, &edge->meters) {
         meter->missed = edge_watch_is_ours(meter->id);
     }
-    edge->watch.xid = edge_send(edge, ofputil_encode_meter_request(
-                                          ofconn_version(edge->conn),
-                                          OFPUTIL_METER_CONFIG, OFPM13_ALL));
+    edge->watch.xid = edge_send_form(edge, EDGE_FORM_METERS);
 }
 
-/* The same, if it is time to, to put back those that it has lost. */
+/* The same, if it is time to, to put back those that it has lost.  From one
+ * question to the next there are 'pause' milliseconds, or more. */
 void
-edge_watch_run(struct edge *edge, long long now)
+edge_watch_run(struct edge *edge, long long pause, long long now)
 {
-    long long pause = MAX(EDGE_WATCH_MIN, edge->watch.backoff);
-
+    pause = MAX(pause, EDGE_WATCH_MIN);
+    pause = MAX(pause, edge->watch.backoff);
     pause = MAX(pause, (long long) hmap_count(&edge->meters));
     if (edge->state == EDGE_SYNCED && !edge->watch.xid
         && now - edge->watch.asked_at >= pause) {

@@ -12,7 +12,6 @@
 #include "util.h"
 
 /* All flows of a kind. */
-#define INQUIRY_KIND_MASK (LAYOUT_COOKIE_MASK | UINT64_C(0xff) << 40)
 
 /* One mask cannot say "any kind but LEARNED and PENDING", but two can. */
 static const struct inquiry_kinds {
@@ -138,7 +137,7 @@ inquiry_find_check(const struct inquiry *inq, struct inquiry_ask *ask)
 {
     ask->table = OFPTT_ALL;
     ask->cookie = layout_cookie(LAYOUT_K_LEARNED, 0);
-    ask->cookie_mask = INQUIRY_KIND_MASK;
+    ask->cookie_mask = LAYOUT_COOKIE_KIND;
     return !inq->next && !inquiry_has_all(inq);
 }
 

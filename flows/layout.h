@@ -110,6 +110,7 @@ enum layout_priority {
 #define LAYOUT_COOKIE_MAGIC UINT64_C(0x4b48)
 #define LAYOUT_COOKIE_OURS  (LAYOUT_COOKIE_MAGIC << 48)
 #define LAYOUT_COOKIE_MASK  (UINT64_C(0xffff) << 48)
+#define LAYOUT_COOKIE_KIND  (UINT64_C(0xffffff) << 40)  /* Magic and kind. */
 
 /* All that a cookie says, to delete one flow of many that have it.  With all
  * 64 bits Open vSwitch would look for the flow among those with the cookie,

@@ -5,6 +5,7 @@
 #include "flows/stats.h"
 
 #include <stdlib.h>
+#include "flows/layout.h"
 #include "flows/topo.h"
 #include "hash.h"
 #include "util.h"
@@ -122,6 +123,79 @@ void
 stats_begin(struct stats *stats)
 {
     stats->round++;
+}
+
+/* Begins to take what is reported of 'entry' in this round. */
+static void
+stats_renew(struct stats *stats, struct stats_entry *entry, long long now)
+{
+    entry->period = entry->at ? now - entry->at : 0;
+    entry->round = stats->round;
+    entry->at = now;
+    memset(entry->rate, 0, sizeof entry->rate);
+}
+
+static void
+stats_keep_entry(struct stats *stats, struct stats_entry *entry, long long now)
+{
+    if (entry && entry->round != stats->round) {
+        stats_renew(stats, entry, now);
+    }
+}
+
+/* What all bindings and segments count is as it was, and is not reported. */
+void
+stats_keep_segments(struct stats *stats, long long now)
+{
+    struct stats_entry *entry;
+
+    HMAP_FOR_EACH (entry, node, &stats->entries) {
+        if (entry->scope == STATS_BINDING || entry->scope == STATS_SEGMENT) {
+            stats_keep_entry(stats, entry, now);
+        }
+    }
+}
+
+static void
+stats_keep_segment(struct stats *stats, const struct topo_node *node,
+                   uint32_t vni, long long now)
+{
+    const struct topo_segment *segment = topo_segment_by_vni(node->topo, vni);
+    const struct topo_attach *attach;
+
+    stats_keep_entry(stats, stats_entry(stats, STATS_SEGMENT, vni), now);
+    if (!segment) {
+        return;
+    }
+    LIST_FOR_EACH (attach, segment_node, &segment->attaches) {
+        const struct topo_claim *claim = topo_attach_claim(attach, node);
+
+        if (claim && claim->slot) {
+            stats_keep_entry(stats, stats_entry(stats, STATS_BINDING,
+                                                claim->slot), now);
+        }
+    }
+}
+
+/* What the flows with 'cookie' count is as it was, and is not reported. */
+void
+stats_keep(struct stats *stats, const struct topo_node *node, uint64_t cookie,
+           long long now)
+{
+    uint32_t owner = layout_cookie_owner(cookie);
+
+    switch ((int) layout_cookie_kind(cookie)) {
+    case LAYOUT_K_SEGMENT:
+    case LAYOUT_K_STATIC:
+        stats_keep_segment(stats, node, owner, now);
+        break;
+    case LAYOUT_K_PORT:
+        stats_keep_entry(stats, stats_entry(stats, STATS_PORT, owner), now);
+        break;
+    default:
+        stats_keep_entry(stats, stats_entry(stats, STATS_NODE, 0), now);
+        break;
+    }
 }
 
 /* All has been reported.  What has not is not there any more. */
@@ -341,10 +415,7 @@ stats_take(struct stats *stats, const struct topo_node *node,
     }
     entry = stats_get(stats, where);
     if (entry->round != stats->round) {
-        entry->period = entry->at ? now - entry->at : 0;
-        entry->round = stats->round;
-        entry->at = now;
-        memset(entry->rate, 0, sizeof entry->rate);
+        stats_renew(stats, entry, now);
     }
     if (where->alone != STATS_UNTOLD) {
         stats_set_alone(entry, where->alone);

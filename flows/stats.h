@@ -164,7 +164,8 @@ struct stats_reading {
 };
 
 const char *stats_reason(enum stats_scope, int total);
-bool stats_table_counts(uint8_t table);
+bool stats_may_count(uint64_t cookie, uint8_t table, uint16_t priority,
+                     bool drops);
 bool stats_of_flow(const struct topo_node *, const struct stats_flow *,
                    struct stats_where *);
 bool stats_of_meter(const struct topo_node *, uint32_t id,
@@ -176,6 +177,9 @@ void stats_begin(struct stats *);
 void stats_take(struct stats *, const struct topo_node *,
                 const struct stats_where *, const struct stats_reading *,
                 long long now);
+void stats_keep(struct stats *, const struct topo_node *, uint64_t cookie,
+                long long now);
+void stats_keep_segments(struct stats *, long long now);
 void stats_end(struct stats *);
 bool stats_knows_flooded(const struct stats_entry *);
 const struct stats_entry *stats_find_claim(const struct topo_claim *);

@@ -11,15 +11,53 @@
 #include "openvswitch/match.h"
 #include "util.h"
 
-/* Returns whether any flow of 'table' counts something: others need not be
- * looked at. */
-bool
-stats_table_counts(uint8_t table)
+/* What flows of LAYOUT_K_NODE count. */
+static const struct stats_node_flow {
+    enum layout_table table;
+    uint16_t priority;
+    int source;
+} stats_node_flows[] = {
+    { LAYOUT_DEST, LAYOUT_PRIO_ELSE, STATS_GROUP },
+    { LAYOUT_DEST, LAYOUT_PRIO_LAST, STATS_UNICAST },
+    { LAYOUT_PASS, LAYOUT_PRIO_REFUSE, STATS_SOURCE },
+    { LAYOUT_EMIT, LAYOUT_PRIO_REFUSE, STATS_TAGGED },
+    { LAYOUT_EMIT, LAYOUT_PRIO_MAIN, STATS_S_TAGGED_ELSE },
+};
+
+static const struct stats_node_flow *
+stats_node_flow(uint8_t table, uint16_t priority)
 {
-    return (table == LAYOUT_CLASSIFY || table == LAYOUT_OUTPUT
-            || table == LAYOUT_DEST || table == LAYOUT_PASS
-            || table == LAYOUT_LEARN || table == LAYOUT_EMIT
-            || table == LAYOUT_FLOOD);
+    for (size_t i = 0; i < ARRAY_SIZE(stats_node_flows); i++) {
+        if (table == stats_node_flows[i].table
+            && priority == stats_node_flows[i].priority) {
+            return &stats_node_flows[i];
+        }
+    }
+    return NULL;
+}
+
+/* Returns false if no flow like that counts anything that is kept, for
+ * stats_of_flow() to be asked only about others. */
+bool
+stats_may_count(uint64_t cookie, uint8_t table, uint16_t priority, bool drops)
+{
+    switch ((int) layout_cookie_kind(cookie)) {
+    case LAYOUT_K_SEGMENT:
+        return (table == LAYOUT_DEST
+                ? priority != LAYOUT_PRIO_LAST && priority != LAYOUT_PRIO_ELSE
+                : table == LAYOUT_CLASSIFY || table == LAYOUT_OUTPUT
+                  || table == LAYOUT_FLOOD);
+    case LAYOUT_K_PORT:
+        return table == LAYOUT_CLASSIFY && drops;
+    case LAYOUT_K_NODE:
+        return stats_node_flow(table, priority) != NULL;
+    case LAYOUT_K_ADDRS:
+        return table == LAYOUT_PASS;
+    case LAYOUT_K_STATIC:
+        return table == LAYOUT_LEARN;
+    default:
+        return false;
+    }
 }
 
 /* Fills in '*where' for something of the binding that has 'slot', if it is
@@ -145,36 +183,24 @@ stats_of_port(const struct topo_node *node, const struct stats_flow *flow,
 static bool
 stats_of_node(const struct stats_flow *flow, struct stats_where *where)
 {
-    static const struct {
-        enum layout_table table;
-        uint16_t priority;
-        int source;
-    } sources[] = {
-        { LAYOUT_DEST, LAYOUT_PRIO_ELSE, STATS_GROUP },
-        { LAYOUT_DEST, LAYOUT_PRIO_LAST, STATS_UNICAST },
-        { LAYOUT_PASS, LAYOUT_PRIO_REFUSE, STATS_SOURCE },
-        { LAYOUT_EMIT, LAYOUT_PRIO_REFUSE, STATS_TAGGED },
-        { LAYOUT_EMIT, LAYOUT_PRIO_MAIN, STATS_S_TAGGED_ELSE },
-    };
+    const struct stats_node_flow *node_flow = stats_node_flow(flow->table,
+                                                              flow->priority);
     const struct match *match = flow->match;
 
-    *where = (struct stats_where) { .scope = STATS_NODE };
-    for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
-        if (flow->table != sources[i].table
-            || flow->priority != sources[i].priority) {
-            continue;
-        }
-        where->source = sources[i].source;
-        if (where->source == STATS_SOURCE
-            && eth_addr_is_broadcast(match->wc.masks.dl_src)) {
-            where->source = STATS_S_ZERO_SOURCE;
-        } else if (where->source == STATS_TAGGED
-                   && match->flow.dl_type != htons(ETH_TYPE_VLAN_8021Q)) {
-            where->source = STATS_S_TAGGED_TWICE;
-        }
-        return true;
+    if (!node_flow) {
+        return false;
     }
-    return false;
+    *where = (struct stats_where) {
+        .scope = STATS_NODE, .source = node_flow->source,
+    };
+    if (where->source == STATS_SOURCE
+        && eth_addr_is_broadcast(match->wc.masks.dl_src)) {
+        where->source = STATS_S_ZERO_SOURCE;
+    } else if (where->source == STATS_TAGGED
+               && match->flow.dl_type != htons(ETH_TYPE_VLAN_8021Q)) {
+        where->source = STATS_S_TAGGED_TWICE;
+    }
+    return true;
 }
 
 /* Fills in '*where' with what 'flow' of 'node' counts.  Returns false if it

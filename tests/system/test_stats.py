@@ -236,3 +236,46 @@ def test_limits_and_times(blue, wires):
     wait_until(lambda: bindings(blue)[key]["in"] is None,
                what="nothing counted")
     assert "are not asked" in blue.control.appctl("stats/show")
+
+
+def messages(lab, name):
+    """Sent and received in the last round."""
+    return edge_of(lab, name)["poll"]["messages"]
+
+
+def test_calm(blue, wires):
+    """While nothing comes in, an edge is asked little, and loses nothing that
+    is known; the next frame counts, with a binding that is new as well."""
+    every_second(blue)
+    active, _ = active_edge(blue)
+    trunk, host = "edges/trunk0/100", "host1/vm1"
+    wires.check("ph1", BROADCAST, {"vm1", "vm2"}, count=20)
+    wait_until(lambda: frames(blue, trunk, active.name, "in") >= 20
+               and frames(blue, host, "host1", "out") >= 20,
+               what="frames counted")
+    busy = messages(blue, "host1")
+
+    def calm():
+        return messages(blue, "host1") < busy
+    wait_until(calm, what="a round in which little is asked")
+    before = bindings(blue)
+    next_round(blue, "host1")
+    after = bindings(blue)
+    assert after.keys() == before.keys()
+    assert after[host, "host1"]["out"] == before[host, "host1"]["out"]
+    assert after[host, "host1"]["out"]["frames_per_s"] == 0
+
+    wires.check("ph1", BROADCAST, {"vm1", "vm2"}, count=7)
+    wait_until(lambda: frames(blue, host, "host1", "out")
+               >= before[host, "host1"]["out"]["frames"] + 7,
+               what="more frames counted")
+    assert frames(blue, host, "host1", "out") \
+        <= before[host, "host1"]["out"]["frames"] + 9
+
+    configure(blue, ("segment-add", "red", "6000", "--",
+                     "bind", "red", "edges", "trunk0", "300"))
+    wait_until(lambda: all(b["in"] for b in told(blue, "red")["bindings"]),
+               what="the new binding asked for")
+    wait_until(calm, what="a round in which little is asked")
+    next_round(blue, active.name)
+    assert all(b["in"] for b in told(blue, "red")["bindings"])

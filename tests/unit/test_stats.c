@@ -74,7 +74,8 @@ counted(struct net *net, unsigned int n, const char *what)
         struct match match;
 
         if (net_flow_counts(node, f, &match, &where)) {
-            assert_true(stats_table_counts(f->table));
+            assert_true(stats_may_count(f->cookie, f->table, f->priority,
+                                        !f->ofpacts_len));
             svec_add_nocopy(&found, where_to_string(&where));
             if (!where.summed) {
                 svec_add(&once, svec_back(&found));
@@ -388,6 +389,67 @@ test_entries(void **state)
     assert_null(stats_find(NULL, STATS_NODE, 0, 0));
 }
 
+#define COOKIE(KIND, OWNER) \
+    (LAYOUT_COOKIE_OURS | (uint64_t) (KIND) << 40 | (OWNER))
+
+/* What is as it was goes on to be known, and has been asked for. */
+static void
+test_kept(void **state)
+{
+    static const struct {
+        uint64_t cookie;
+        enum stats_scope scope;
+        uint32_t owner, vni;
+        int source;
+    } kept[] = {
+        { COOKIE(LAYOUT_K_SEGMENT, VNI), STATS_BINDING, P1_10, VNI,
+          STATS_S_IN },
+        { COOKIE(LAYOUT_K_STATIC, VNI), STATS_SEGMENT, VNI, 0, STATS_VTEP },
+        { COOKIE(LAYOUT_K_PORT, 1), STATS_PORT, 1, 0, STATS_UNBOUND },
+        { COOKIE(LAYOUT_K_NODE, 0), STATS_NODE, 0, 0, STATS_GROUP },
+        { COOKIE(LAYOUT_K_ADDRS, 0), STATS_NODE, 0, 0, STATS_GROUP },
+    };
+    const struct topo_node *node = net_get_node(*state, 1);
+
+    for (size_t i = 0; i < 2 * ARRAY_SIZE(kept); i++) {
+        size_t k = i / 2;
+        bool all = i % 2, is_of_segment;
+        struct stats *stats = stats_create(START);
+        const struct stats_entry *entry;
+
+        stats_begin(stats);
+        for (size_t j = 0; j < ARRAY_SIZE(kept); j++) {
+            struct stats_where where = {
+                .scope = kept[j].scope, .owner = kept[j].owner,
+                .vni = kept[j].vni, .source = kept[j].source,
+            };
+            struct stats_reading reading = { .count = { 5, 320 } };
+
+            stats_take(stats, node, &where, &reading, START);
+        }
+        stats_end(stats);
+        stats_begin(stats);
+        if (all) {
+            stats_keep_segments(stats, START + 1000);
+        } else {
+            stats_keep(stats, node, kept[k].cookie, START + 1000);
+        }
+        stats_end(stats);
+        is_of_segment = (kept[k].scope == STATS_BINDING
+                         || kept[k].scope == STATS_SEGMENT);
+        entry = stats_find(stats, kept[k].scope, kept[k].owner, kept[k].vni);
+        if (all && !is_of_segment) {
+            assert_null(entry);
+        } else {
+            assert_non_null(entry);
+            assert_int_equal(entry->at, START + 1000);
+            assert_int_equal(entry->period, 1000);
+            assert_int_equal(entry->last[kept[k].source].frames, 5);
+        }
+        stats_destroy(stats);
+    }
+}
+
 static void
 test_meters(void **state)
 {
@@ -421,6 +483,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_first_of_a_standby,
                                         net_setup_fdb, net_teardown),
         cmocka_unit_test_setup_teardown(test_entries, net_setup_fdb,
+                                        net_teardown),
+        cmocka_unit_test_setup_teardown(test_kept, net_setup_fdb,
                                         net_teardown),
         cmocka_unit_test_setup_teardown(test_meters, net_setup_fdb,
                                         net_teardown),
