@@ -324,6 +324,8 @@ struct topo_node {
     struct hmap ports_by_name;      /* Of struct topo_port. */
     struct hmap ports_by_ofport;
     struct hmap ports_by_mac;
+    uint64_t mac_bits;          /* By topo_port_mac_bit(), of all that ever
+                                 * were in there: most MACs have none. */
     bool ports_known;
     bool ports_fresh;               /* None is stale. */
 

@@ -98,6 +98,13 @@ topo_node_sees_by(const struct topo_node *node, const char *name)
     return nullable_string_is_equal(node->peer_port, name);
 }
 
+/* Returns the bit of 'mac' in 'mac_bits' of a node. */
+static uint64_t
+topo_port_mac_bit(struct eth_addr mac)
+{
+    return UINT64_C(1) << (mac.ea[5] & 63);
+}
+
 /* Returns whether 'mac' is that of a port of 'node' itself.  One that an
  * access port has is that of a station, which may be the machine on which the
  * switch runs. */
@@ -107,6 +114,9 @@ topo_node_owns_mac(const struct topo_node *node, struct eth_addr mac)
     const struct topo_port *port;
     bool owns = false;
 
+    if (!(node->mac_bits & topo_port_mac_bit(mac))) {
+        return false;
+    }
     HMAP_FOR_EACH_WITH_HASH (port, mac_node, hash_mac(mac, 0, 0),
                              &node->ports_by_mac) {
         if (eth_addr_equals(port->mac, mac)) {
@@ -231,6 +241,7 @@ topo_node_set_port(struct topo *topo, struct topo_node *node,
         hmap_insert(&node->ports_by_ofport, &port->ofport_node,
                     hash_ofp_port(ofport));
         port->mac = mac;
+        node->mac_bits |= topo_port_mac_bit(mac);
         hmap_insert(&node->ports_by_mac, &port->mac_node,
                     hash_mac(mac, 0, 0));
         topo_node_port_changed(topo, node, name, ofport);
@@ -239,6 +250,7 @@ topo_node_set_port(struct topo *topo, struct topo_node *node,
     if (!eth_addr_equals(port->mac, mac)) {
         hmap_remove(&node->ports_by_mac, &port->mac_node);
         port->mac = mac;
+        node->mac_bits |= topo_port_mac_bit(mac);
         hmap_insert(&node->ports_by_mac, &port->mac_node,
                     hash_mac(mac, 0, 0));
         topo_port_addr_changed(node, port);
