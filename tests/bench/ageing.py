@@ -14,6 +14,11 @@ the flow by which others reach its station, as a flow monitor reports it.
     one by one  they age, a twentieth of them in each second
     at once     they age within the time that it took to add them
 
+And without other MACs, in one of 4,000 segments:
+
+    uncounted   the switch is not asked what its flows have counted
+    counted     it is, again and again
+
 Prints a table, and a line of JSON for each row into build/bench/ageing.json.
 """
 
@@ -39,8 +44,10 @@ from intake import Log, RealSwitch, add_flows, filled   # noqa: E402
 from restart import mac_flows               # noqa: E402
 
 SEGMENTS = 100
+MANY_SEGMENTS = 4000
 SLICES = 20
-SAMPLES = 1000                  # While nothing ages.
+SAMPLES = 1000                  # While nothing ages...
+MANY_SAMPLES = 2000             # ...and while several rounds are asked.
 FOREVER = 65000
 SPOKEN = re.compile(rb"event=ADDED .*dl_dst=0a:([0-9a-f:]{14})")
 
@@ -139,7 +146,7 @@ def sample_for(stations, seconds):
     return latencies
 
 
-def sample(switch, controller, macs, ageing, slices):
+def sample(switch, controller, macs, ageing, slices, samples):
     """Latencies while MACs age, or of some stations if they do not."""
     added = teach_in_slices(switch, controller, macs, ageing, slices)
     log = Log(controller)
@@ -147,7 +154,7 @@ def sample(switch, controller, macs, ageing, slices):
     log.time(r"\|e0: reconciled")
     with Stations(switch) as stations:
         if ageing == FOREVER:
-            return [stations.latency() for _ in range(SAMPLES)]
+            return [stations.latency() for _ in range(samples)]
         if not slices:
             # An eighth of the ageing time after they were adopted.
             time.sleep(ageing / 8 - 0.5)
@@ -164,13 +171,22 @@ def sample(switch, controller, macs, ageing, slices):
 
 ROWS = [("none", 0, FOREVER, 1), ("idle", 1, FOREVER, 1),
         ("asked", 1, 80, 0),
-        ("one by one", 1, 2 * SLICES, SLICES), ("at once", 1, 15, 1)]
+        ("one by one", 1, 2 * SLICES, SLICES), ("at once", 1, 15, 1),
+        ("uncounted", 0, FOREVER, 1), ("counted", 0, FOREVER, 1)]
+STATISTICS = {"uncounted": 0, "counted": 1}     # Seconds between two rounds.
+BASES = ["idle", "uncounted"]
 
 
 def measure(switch, what, macs, ageing, slices):
-    rows = emulated_rows(1, SEGMENTS, [f"mac_aging={ageing}"])
+    segments, samples = ((MANY_SEGMENTS, MANY_SAMPLES) if what in STATISTICS
+                         else (SEGMENTS, SAMPLES))
+    interval = STATISTICS.get(what, 10)
+    rows = [*emulated_rows(1, segments, [f"mac_aging={ageing}"]),
+            ("set", "kakehashi_global", ".",
+             f"options:stats_interval={interval}")]
     with filled(switch, rows) as controller:
-        latencies = sorted(sample(switch, controller, macs, ageing, slices))
+        latencies = sorted(sample(switch, controller, macs, ageing, slices,
+                                  samples))
     n = len(latencies)
     if not n:
         raise LabError("all MACs were gone before a new one was learned")
@@ -191,8 +207,8 @@ def main():
                         help="without those that age one by one")
     options = parser.parse_args()
     print("In milliseconds.\n\n               MACs   samples      p50"
-          "      p99      max   p99 to idle", flush=True)
-    idle = None
+          "      p99      max   p99 to idle, uncounted", flush=True)
+    base = None
     with results("ageing") as stream:
         for what, some, ageing, slices in ROWS:
             if options.quick and slices > 1:
@@ -200,11 +216,11 @@ def main():
             make = OldSwitch if options.timeouts else RealSwitch
             r = measure(make(options.programs), what, some * options.macs,
                         ageing, slices)
-            if what == "idle":
-                idle = r["p99"]
+            if what in BASES:
+                base = r["p99"]
             print(f"{what:11} {r['macs']:7} {r['n']:9} {r['p50']:8.2f} "
                   f"{r['p99']:8.2f} {r['max']:8.1f} "
-                  + (f"{r['p99'] / idle:13.1f}" if idle else ""), flush=True)
+                  + (f"{r['p99'] / base:13.1f}" if base else ""), flush=True)
             stream.write(json.dumps(r) + "\n")
 
 
