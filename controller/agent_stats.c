@@ -49,13 +49,17 @@ agent_stats_due(const struct agent *agent, const struct edge *edge)
             : edge->created + MIN(interval, AGENT_STATS_FIRST));
 }
 
-/* The lease of 'edge' is being renewed: a round begins if it is time to. */
+/* The lease of 'edge' is being renewed: a round begins if it is time to.  Who
+ * has had to wait for a whole interval, behind others, waits no longer. */
 void
 agent_stats_begin(struct agent *agent, struct edge *edge, long long now)
 {
-    if (agent->stats_room && edge->state == EDGE_SYNCED
-        && !edge_is_polled(edge) && now >= agent_stats_due(agent, edge)) {
-        agent->stats_room--;
+    long long interval = conf_stats_interval(agent->conf);
+    long long late = now - agent_stats_due(agent, edge);
+
+    if (interval && edge->state == EDGE_SYNCED && !edge_is_polled(edge)
+        && late >= (agent->stats_room ? 0 : interval)) {
+        agent->stats_room -= agent->stats_room > 0;
         agent->stats_on = true;
         edge_stats_begin(edge, now);
         ovs_list_push_back(&agent->polls, &edge->polling.node);

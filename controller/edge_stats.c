@@ -98,6 +98,15 @@ edge_stats_add_claim(struct edge_polling *p, const struct topo_claim *claim)
     }
 }
 
+/* What the switch has told is worth nothing any more: other flows than before
+ * are to count, or what it told is forgotten. */
+void
+edge_stats_changed(struct edge *edge)
+{
+    edge->polling.n_full = 0;
+    edge->polling.n_memos = 0;
+}
+
 /* Begins a round: 'edge', which is in no round, is to be asked about all that
  * its node has.  The caller puts it into a list. */
 void
@@ -110,7 +119,7 @@ edge_stats_begin(struct edge *edge, long long now)
 
     if (!edge->tnode->stats) {
         edge->tnode->stats = stats_create(now);
-        p->n_full = 0;
+        edge_stats_changed(edge);
     }
     stats_begin(edge->tnode->stats);
     memset(&p->cost, 0, sizeof p->cost);
@@ -256,15 +265,6 @@ edge_stats_done(struct edge *edge, uint32_t i)
             p->resume_at = MAX(p->resume_at, now + took);
         }
     }
-}
-
-/* Other flows than before are to count: what they have counted is not in the
- * sum. */
-void
-edge_stats_changed(struct edge *edge)
-{
-    edge->polling.n_full = 0;
-    edge->polling.n_memos = 0;
 }
 
 /* Adds to 'usage' how much each edge of 'topo' may take: questions of a round,

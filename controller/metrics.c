@@ -131,7 +131,7 @@ metrics_cost(const struct agent *agent, struct exposition *e)
                 "counted; 0: never.",
                 conf_stats_interval(agent->conf) / 1e3);
     metrics_one(e, EXPOSITION_COUNTER, "kakehashi_poll_cpu_seconds",
-                "seconds", "CPU time that asking has taken.",
+                "seconds", "Time that the controller has worked on it.",
                 agent->polled.cpu / 1e6);
     metrics_counter(e, "kakehashi_poll_messages",
                     "Messages sent and received for it.",

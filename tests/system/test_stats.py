@@ -243,21 +243,27 @@ def messages(lab, name):
     return edge_of(lab, name)["poll"]["messages"]
 
 
+def calm_down(lab, wires):
+    """Frames come in, are counted, and then there are no more.  Returns what
+    tells whether host1 was asked little in its last round."""
+    wires.check("ph1", BROADCAST, {"vm1", "vm2"}, count=20)
+    wait_until(lambda: frames(lab, "host1/vm1", "host1", "out") >= 20,
+               what="frames counted")
+    busy = messages(lab, "host1")
+
+    def calm():
+        return messages(lab, "host1") < busy
+    wait_until(calm, what="a round in which little is asked")
+    return calm
+
+
 def test_calm(blue, wires):
     """While nothing comes in, an edge is asked little, and loses nothing that
     is known; the next frame counts, with a binding that is new as well."""
     every_second(blue)
     active, _ = active_edge(blue)
-    trunk, host = "edges/trunk0/100", "host1/vm1"
-    wires.check("ph1", BROADCAST, {"vm1", "vm2"}, count=20)
-    wait_until(lambda: frames(blue, trunk, active.name, "in") >= 20
-               and frames(blue, host, "host1", "out") >= 20,
-               what="frames counted")
-    busy = messages(blue, "host1")
-
-    def calm():
-        return messages(blue, "host1") < busy
-    wait_until(calm, what="a round in which little is asked")
+    host = "host1/vm1"
+    calm = calm_down(blue, wires)
     before = bindings(blue)
     next_round(blue, "host1")
     after = bindings(blue)
@@ -279,3 +285,18 @@ def test_calm(blue, wires):
     wait_until(calm, what="a round in which little is asked")
     next_round(blue, active.name)
     assert all(b["in"] for b in told(blue, "red")["bindings"])
+
+
+def test_off_and_on(blue, wires):
+    """What was forgotten is asked for again, although nothing is new."""
+    every_second(blue)
+    calm_down(blue, wires)
+    known = {key for key, row in bindings(blue).items() if row["in"]}
+    assert known
+    configure(blue, ("set", "kakehashi_global", ".",
+                     "options:stats_interval=0"))
+    wait_until(lambda: not any(b["in"] for b in bindings(blue).values()),
+               what="all forgotten")
+    every_second(blue)
+    wait_until(lambda: {key for key, row in bindings(blue).items()
+                        if row["in"]} == known, what="all known again")
