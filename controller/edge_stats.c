@@ -277,7 +277,7 @@ edge_stats_bounds(const struct topo *topo, struct simap *usage)
                        + hmap_count(&topo->rows[TOPO_HOST_PORT]));
 
     usage_add(usage, "stats-questions-max-per-edge",
-              2 + TOPO_MAX_PORTS + 2 * n_segments + 2 * n_places);
+              3 + TOPO_MAX_PORTS + 2 * n_segments + 2 * n_places);
     usage_add(usage, "stats-max-per-edge",
               1 + TOPO_MAX_PORTS + n_segments + n_places);
 }
